@@ -1,0 +1,309 @@
+//! Callbacks: their commands, query parameters, bodies, and the answer of a receiver (callbacks 1 and 4).
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{SdkAppId, sign::sign};
+
+/// What a callback tells of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum CallbackCommand {
+    AfterSendMsg,
+    AfterMsgReport,
+    AfterMsgWithDraw,
+}
+
+/// Not the name of a callback that this version sends.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "{0:?} is not a callback of this server; it sends C2C.CallbackAfterSendMsg, C2C.CallbackAfterMsgReport and \
+     C2C.CallbackAfterMsgWithDraw"
+)]
+pub struct UnknownCommand(String);
+
+impl CallbackCommand {
+    pub const ALL: [Self; 3] = [Self::AfterSendMsg, Self::AfterMsgReport, Self::AfterMsgWithDraw];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AfterSendMsg => "C2C.CallbackAfterSendMsg",
+            Self::AfterMsgReport => "C2C.CallbackAfterMsgReport",
+            Self::AfterMsgWithDraw => "C2C.CallbackAfterMsgWithDraw",
+        }
+    }
+}
+
+impl fmt::Display for CallbackCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for CallbackCommand {
+    type Err = UnknownCommand;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCommand> {
+        Self::ALL.into_iter().find(|command| command.as_str() == text).ok_or_else(|| UnknownCommand(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for CallbackCommand {
+    type Error = UnknownCommand;
+
+    fn try_from(text: String) -> Result<Self, UnknownCommand> {
+        text.parse()
+    }
+}
+
+impl From<CallbackCommand> for &'static str {
+    fn from(command: CallbackCommand) -> Self {
+        command.as_str()
+    }
+}
+
+/// `OptPlatform`: through which door, and from what kind of device (callbacks 1.2).
+///
+/// A session may claim one of the devices; anything else it claims, `RESTAPI` too, becomes `Unknown`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Platform {
+    RestApi,
+    Web,
+    Android,
+    Ios,
+    Windows,
+    Mac,
+    Ipad,
+    Unknown,
+}
+
+impl Platform {
+    pub const ALL: [Self; 8] =
+        [Self::RestApi, Self::Web, Self::Android, Self::Ios, Self::Windows, Self::Mac, Self::Ipad, Self::Unknown];
+
+    /// As every command but `State.StateChange` writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RestApi => "RESTAPI",
+            Self::Web => "Web",
+            Self::Android => "Android",
+            Self::Ios => "iOS",
+            Self::Windows => "Windows",
+            Self::Mac => "Mac",
+            Self::Ipad => "iPad",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    /// The platform of that name, for what the server itself has written.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|platform| platform.as_str() == name)
+    }
+}
+
+/// The query of one attempt (callbacks 1.2, rule R7).
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    pub sdkappid: SdkAppId,
+    pub command: CallbackCommand,
+    pub client_ip: IpAddr,
+    pub platform: Platform,
+    /// The token and the attempt's time in seconds, where authentication is on.
+    pub signed: Option<(&'a str, i64)>,
+}
+
+/// What need not be escaped in a query value.
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+
+impl Query<'_> {
+    /// Appends the parameters to the configured `path_and_query`, of which nothing is changed.
+    pub fn append_to(&self, path_and_query: &str) -> String {
+        let mut out = String::with_capacity(path_and_query.len() + 256);
+        if !path_and_query.starts_with('/') {
+            out.push('/');
+        }
+        out.push_str(path_and_query);
+        match path_and_query.find('?') {
+            None => out.push('?'),
+            Some(at) if at + 1 == path_and_query.len() || path_and_query.ends_with('&') => {}
+            Some(_) => out.push('&'),
+        }
+        let command = utf8_percent_encode(self.command.as_str(), VALUE);
+        let client_ip = self.client_ip.to_string();
+        let client_ip = utf8_percent_encode(&client_ip, VALUE);
+        let platform = self.platform.as_str();
+        out.push_str(&format!(
+            "SdkAppid={}&CallbackCommand={command}&contenttype=json&ClientIP={client_ip}&OptPlatform={platform}",
+            self.sdkappid
+        ));
+        if let Some((token, request_time_s)) = self.signed {
+            out.push_str(&format!("&Sign={}&RequestTime={request_time_s}", sign(token, request_time_s)));
+        }
+        out
+    }
+}
+
+/// The body of `C2C.CallbackAfterMsgWithDraw` (callbacks 4.4, rule R5).
+#[derive(Serialize, Debug)]
+pub struct AfterMsgWithDraw<'a> {
+    #[serde(rename = "CallbackCommand")]
+    pub command: CallbackCommand,
+    #[serde(rename = "From_Account")]
+    pub from: &'a str,
+    #[serde(rename = "To_Account")]
+    pub to: &'a str,
+    #[serde(rename = "MsgKey")]
+    pub key: &'a str,
+    /// The recipient's total as it stands right after the recall.
+    #[serde(rename = "UnreadMsgNum", skip_serializing_if = "Option::is_none")]
+    pub unread: Option<i64>,
+    #[serde(rename = "EventTime", skip_serializing_if = "Option::is_none")]
+    pub event_time_ms: Option<i64>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<WithDrawDetail<'a>>,
+}
+
+/// What receivers miss most in a recall; sent where the app asks for it (rule R5).
+#[derive(Serialize, Debug)]
+pub struct WithDrawDetail<'a> {
+    #[serde(rename = "Operator_Account")]
+    pub operator: &'a str,
+    #[serde(rename = "MsgSeq")]
+    pub seq: u32,
+    #[serde(rename = "MsgRandom")]
+    pub random: u32,
+    #[serde(rename = "MsgTime")]
+    pub time_s: u32,
+    #[serde(rename = "MsgId")]
+    pub id: &'a str,
+}
+
+/// The body of `C2C.CallbackAfterSendMsg` (callbacks 4.2).
+#[derive(Serialize, Debug)]
+pub struct AfterSendMsg<'a> {
+    #[serde(rename = "CallbackCommand")]
+    pub command: CallbackCommand,
+    #[serde(rename = "From_Account")]
+    pub from: &'a str,
+    #[serde(rename = "To_Account")]
+    pub to: &'a str,
+    #[serde(rename = "MsgSeq")]
+    pub seq: u32,
+    #[serde(rename = "MsgRandom")]
+    pub random: u32,
+    #[serde(rename = "MsgTime")]
+    pub time_s: u32,
+    #[serde(rename = "MsgKey")]
+    pub key: &'a str,
+    #[serde(rename = "MsgId")]
+    pub id: &'a str,
+    #[serde(rename = "OnlineOnlyFlag")]
+    pub online_only: u8,
+    #[serde(rename = "SendMsgResult")]
+    pub result: i32,
+    #[serde(rename = "ErrorInfo")]
+    pub error_info: &'a str,
+    /// The recipient's total, this message included; -1 if sending failed.
+    #[serde(rename = "UnreadMsgNum")]
+    pub unread: i64,
+    #[serde(rename = "MsgBody")]
+    pub body: &'a RawValue,
+    #[serde(rename = "CloudCustomData", skip_serializing_if = "str::is_empty")]
+    pub custom_data: &'a str,
+    #[serde(rename = "EventTime")]
+    pub event_time_ms: i64,
+}
+
+/// The body of `C2C.CallbackAfterMsgReport` (callbacks 4.3).
+#[derive(Serialize, Debug)]
+pub struct AfterMsgReport<'a> {
+    #[serde(rename = "CallbackCommand")]
+    pub command: CallbackCommand,
+    #[serde(rename = "Report_Account")]
+    pub reader: &'a str,
+    #[serde(rename = "Peer_Account")]
+    pub peer: &'a str,
+    #[serde(rename = "LastReadTime")]
+    pub last_read_time_s: i64,
+    #[serde(rename = "UnreadMsgNum")]
+    pub unread: i64,
+    #[serde(rename = "EventTime")]
+    pub event_time_ms: i64,
+}
+
+/// What a receiver answers (callbacks 1.4). `ErrorCode` alone decides; the other two may be missing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    #[serde(rename = "ActionStatus", default)]
+    pub action_status: String,
+    #[serde(rename = "ErrorInfo", default)]
+    pub error_info: String,
+    #[serde(rename = "ErrorCode")]
+    pub error_code: i64,
+}
+
+/// The answer that accepts a callback, byte for byte as the documentation shows it.
+pub const ANSWER_OK: &str = r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(signed: Option<(&str, i64)>) -> Query<'_> {
+        Query {
+            sdkappid: SdkAppId(1_400_009_999),
+            command: CallbackCommand::AfterMsgWithDraw,
+            client_ip: IpAddr::from([203, 0, 113, 9]),
+            platform: Platform::Android,
+            signed,
+        }
+    }
+
+    const PARAMETERS: &str = "SdkAppid=1400009999&CallbackCommand=C2C.CallbackAfterMsgWithDraw&contenttype=json\
+                              &ClientIP=203.0.113.9&OptPlatform=Android";
+
+    #[test]
+    fn r7_the_query_of_a_signed_callback() {
+        assert_eq!(
+            query(Some(("s3cret-Token_01", 1_731_400_198))).append_to("/hooks/im"),
+            format!(
+                "/hooks/im?{PARAMETERS}\
+                 &Sign=46e21d4876e86c9a6cc8131ef5360a79e427de189da1d2222e97f5f4510754d3&RequestTime=1731400198"
+            )
+        );
+    }
+
+    #[test]
+    fn r7_what_the_url_carries_stays() {
+        for (configured, expected) in [
+            ("", format!("/?{PARAMETERS}")),
+            ("/", format!("/?{PARAMETERS}")),
+            ("?a=1", format!("/?a=1&{PARAMETERS}")),
+            ("/im?tenant=7", format!("/im?tenant=7&{PARAMETERS}")),
+            ("/im?", format!("/im?{PARAMETERS}")),
+            ("/im?a=%26&", format!("/im?a=%26&{PARAMETERS}")),
+        ] {
+            assert_eq!(query(None).append_to(configured), expected);
+        }
+    }
+
+    #[test]
+    fn r5_the_body_of_a_recall() {
+        let body = AfterMsgWithDraw {
+            command: CallbackCommand::AfterMsgWithDraw,
+            from: "alice_7",
+            to: "bob-42",
+            key: "2893104417_1530220984_1731400123",
+            unread: Some(4),
+            event_time_ms: Some(1_731_400_198_305),
+            detail: None,
+        };
+        assert_eq!(
+            serde_json::to_string(&body).expect("serializes"),
+            r#"{"CallbackCommand":"C2C.CallbackAfterMsgWithDraw","From_Account":"alice_7","To_Account":"bob-42","MsgKey":"2893104417_1530220984_1731400123","UnreadMsgNum":4,"EventTime":1731400198305}"#
+        );
+    }
+}

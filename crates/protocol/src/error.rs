@@ -1,0 +1,138 @@
+//! Every code that an answer can carry, in one table: wire code, what went wrong, what to do (rest 1.5).
+//!
+//! The HTTP status of all of them is 200 (rest 1.2): the client libraries repeat a call on 5xx.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// `ErrorCode` of an answer; 0 is success.
+///
+/// A newtype and not an enum, because an app's own before-callback may hand through any of 120001 to 130000.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErrorCode(pub i32);
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ErrorEntry {
+    pub code: ErrorCode,
+    /// What went wrong, for the caller's log.
+    pub meaning: &'static str,
+    /// What the caller can do about it.
+    pub remedy: &'static str,
+}
+
+impl ErrorCode {
+    /// Its row in the table, if the server itself gives it.
+    pub fn entry(self) -> Option<&'static ErrorEntry> {
+        TABLE.iter().find(|entry| entry.code == self)
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $meaning:literal, $remedy:literal;)*) => {
+        $(#[doc = $meaning] pub const $name: ErrorCode = ErrorCode($code);)*
+
+        /// All codes, ascending.
+        pub const TABLE: &[ErrorEntry] =
+            &[$(ErrorEntry { code: $name, meaning: $meaning, remedy: $remedy },)*];
+    };
+}
+
+codes! {
+    RECALL_TOO_LATE = 20016, "the recall window of the app has passed",
+        "only an admin can recall the message now (admin_msgwithdraw)";
+    MESSAGE_NOT_FOUND = 20022, "there is no such message",
+        "check From_Account, To_Account and MsgKey: all three name the message, in the direction in which it was sent";
+    ALREADY_RECALLED = 20023, "the message was recalled before",
+        "nothing to do: its callback was or will be sent once";
+    HTTP_PARSE = 60002, "the request line or its query cannot be read",
+        "send POST /v4/{service}/{command}?sdkappid=..&identifier=..&usersig=..&random=..&contenttype=json";
+    NOT_JSON = 60003, "the body is not a JSON object",
+        "send one JSON object, {} where a command takes no input";
+    IDENTIFIER_MISSING = 60004, "identifier is missing in the query",
+        "add identifier=, the UserID of an admin of the app";
+    SDKAPPID_INVALID = 60006, "sdkappid is not a number or names no app of this server",
+        "check sdkappid against the configured apps";
+    REQUEST_FORMAT = 60008, "the request is not of the expected form",
+        "use POST";
+    UNKNOWN_COMMAND = 60009, "there is no such service or command",
+        "check the path: /v4/{service}/{command}";
+    NOT_ADMIN = 60010, "identifier is not an admin of the app",
+        "call with the UserSig of an admin account";
+    SDKAPPID_MISSING = 60012, "sdkappid is missing in the query",
+        "add sdkappid= to the query";
+    ACCOUNT_TYPE = 60015, "an account in the body is not a String",
+        "send UserIDs as JSON Strings";
+    APP_DISABLED = 60016, "the app is disabled",
+        "ask the operator to enable the app";
+    USERSIG_EXPIRED = 70001, "the UserSig has expired",
+        "make a new one";
+    USERSIG_EMPTY = 70002, "usersig is missing or empty in the query",
+        "add usersig=, made for identifier with the app's key";
+    USERSIG_ILLEGAL = 70003, "the UserSig cannot be decoded",
+        "check that it was not truncated or escaped twice";
+    USERSIG_WRONG = 70009, "the UserSig was not made with the key of this app",
+        "make it with the app's secret key";
+    USERSIG_IDENTIFIER = 70013, "identifier differs from the one inside the UserSig",
+        "use the UserSig of that identifier";
+    USERSIG_SDKAPPID = 70014, "sdkappid differs from the one inside the UserSig",
+        "use a UserSig made for this app";
+    ACCOUNT_NOT_FOUND = 70107, "the account does not exist",
+        "import it first (account_import)";
+    ACCOUNT_PARAMETER = 70402, "a parameter is wrong or a required one is missing",
+        "check the field that ErrorInfo names";
+    ACCOUNT_INTERNAL = 70500, "the server could not carry the command out",
+        "try again; if it stays, see the server's log";
+    BODY_NOT_JSON = 90001, "the body is not a JSON object, or a field has the wrong type",
+        "check the field that ErrorInfo names";
+    MSG_BODY_FORMAT = 90002, "MsgBody does not match the message format",
+        "send at least one element";
+    TO_ACCOUNT = 90003, "To_Account is missing, not a String, or does not exist",
+        "name an imported account";
+    MSG_RANDOM = 90005, "MsgRandom is missing or not an Integer",
+        "send a random Integer from 0 to 4294967295";
+    MSG_TIMESTAMP = 90006, "MsgTimeStamp is not an Integer",
+        "send seconds since 1970, or leave it out";
+    MSG_BODY_NOT_ARRAY = 90007, "MsgBody is missing or not an Array",
+        "send an Array of elements";
+    FROM_ACCOUNT = 90008, "From_Account is missing, not a String, or does not exist",
+        "name an imported account";
+    ELEMENT_FORMAT = 90010, "an element of MsgBody is malformed",
+        "each element is {\"MsgType\": String, \"MsgContent\": Object}";
+    TO_ACCOUNT_NOT_FOUND = 90012, "To_Account does not exist",
+        "import it first (account_import)";
+    SYNC_OTHER_MACHINE = 90031, "SyncOtherMachine is not an Integer",
+        "send 1 or 2, or leave it out";
+    OFFLINE_PUSH_INFO = 90043, "OfflinePushInfo is not an Object",
+        "send an Object, or leave it out";
+    MSG_LIFE_TIME = 90044, "MsgLifeTime is not an Integer",
+        "send seconds, or leave it out";
+    MSG_KEY = 90054, "MsgKey is missing or malformed",
+        "send the MsgKey of the send answer, the callback or the history";
+    INTERNAL = 91000, "the server could not carry the command out",
+        "try again; if it stays, see the server's log";
+    TOO_LONG = 93000, "the request or the message is too long",
+        "a message may have 8192 bytes of MsgBody and CloudCustomData together";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_ascending_and_says_what_to_do() {
+        assert!(TABLE.windows(2).all(|pair| pair[0].code < pair[1].code));
+        for entry in TABLE {
+            assert!(!entry.meaning.is_empty() && !entry.remedy.is_empty(), "{}", entry.code);
+            assert_eq!(entry.code.entry(), Some(entry));
+        }
+    }
+}
