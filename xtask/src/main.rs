@@ -1,1 +1,93 @@
-fn main(){}
+//! The chores of this repository: `cargo xtask test` and `cargo xtask tidy`.
+//!
+//! It must stay small enough to build in seconds, and must never be needed to build or run the server.
+
+mod test;
+mod tidy;
+
+use std::{env, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, Result};
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+Commands:
+  test [--full]  everything that has to pass before a change is merged; --full adds
+                 more kills and seeds, the demo in release mode and a short load run
+  tidy           style as a test: lengths, names, links, licences
+  help           this text";
+
+#[derive(PartialEq, Eq, Debug)]
+enum Task {
+    Test(test::Extent),
+    Tidy,
+    Help,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let Some(task) = parse(&arguments) else {
+        eprintln!("There is no `{}`.\n\n{USAGE}", arguments.join(" "));
+        return ExitCode::from(2);
+    };
+    match run(&task) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(arguments: &[String]) -> Option<Task> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["test"] => Some(Task::Test(test::Extent::Usual)),
+        ["test", "--full"] => Some(Task::Test(test::Extent::Full)),
+        ["tidy"] => Some(Task::Tidy),
+        [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => Some(Task::Help),
+        _ => None,
+    }
+}
+
+/// Whether the task found everything in order.
+fn run(task: &Task) -> Result<bool> {
+    match task {
+        Task::Test(extent) => test::run(&root()?, *extent),
+        Task::Tidy => tidy::run(&root()?),
+        Task::Help => {
+            println!("{USAGE}");
+            Ok(true)
+        }
+    }
+}
+
+/// The root of the repository. Read at run time, so that a moved checkout needs no rebuild.
+fn root() -> Result<PathBuf> {
+    let package = env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`, from within the repository")?;
+    let root = PathBuf::from(package).parent().map(PathBuf::from);
+    root.context("xtask is a folder of the repository, so it has a parent")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_name_a_task_or_nothing() {
+        let check = |line: &str, expect: Option<Task>| {
+            let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(parse(&arguments), expect, "{line:?}");
+        };
+        check("test", Some(Task::Test(test::Extent::Usual)));
+        check("test --full", Some(Task::Test(test::Extent::Full)));
+        check("test --help", Some(Task::Help));
+        check("tidy", Some(Task::Tidy));
+        check("", Some(Task::Help));
+        check("test --ful", None);
+        check("tidy up", None);
+        check("deploy", None);
+    }
+}

@@ -1,1 +1,14 @@
+//! Unsaid: a self-hosted server for one-to-one messaging that tells the app backend of every recall.
+//!
+//! The modules are listed in the way of the data: what comes in through `rest` becomes a command of `chat`, is made
+//! durable by `store`, and what is owed leaves through `callback`. `ARCHITECTURE.md` has the map.
 
+pub mod clock;
+pub mod limits;
+
+pub mod apps;
+
+pub mod chat;
+pub mod store;
+
+pub mod callback;

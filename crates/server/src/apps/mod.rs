@@ -1,0 +1,44 @@
+//! Apps: the tenants of a server, their keys, settings and callback configuration.
+//!
+//! The store holds them; [`Apps`] is the copy that the edges read without asking the store. Whoever saves an app does
+//! it through [`crate::chat::Chat::save_app`], which writes both.
+
+mod secret;
+mod settings;
+
+use std::{collections::HashMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+pub use secret::Secret;
+pub use settings::{
+    AnswerRule, App, AppError, CallbackSettings, EndpointSettings, LaneBy, Origin, RecallBody, SecretKey,
+};
+use unsaid_protocol::SdkAppId;
+
+/// All apps as they stand now.
+#[derive(Debug, Default)]
+pub struct Apps {
+    by_id: ArcSwap<HashMap<SdkAppId, Arc<App>>>,
+}
+
+impl Apps {
+    pub fn get(&self, sdkappid: SdkAppId) -> Option<Arc<App>> {
+        self.by_id.load().get(&sdkappid).cloned()
+    }
+
+    /// All of them, by their number.
+    pub fn list(&self) -> Vec<Arc<App>> {
+        let mut apps: Vec<_> = self.by_id.load().values().cloned().collect();
+        apps.sort_by_key(|app| app.sdkappid);
+        apps
+    }
+
+    /// Puts `app` in the place of the one with its number.
+    pub fn put(&self, app: &Arc<App>) {
+        self.by_id.rcu(|apps| {
+            let mut apps = HashMap::clone(apps);
+            apps.insert(app.sdkappid, Arc::clone(app));
+            apps
+        });
+    }
+}

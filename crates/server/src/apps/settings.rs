@@ -1,0 +1,194 @@
+//! What an app is made of, and what must hold of it before it is saved.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand};
+
+use super::Secret;
+use crate::limits;
+
+/// One app.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct App {
+    pub sdkappid: SdkAppId,
+    pub name: String,
+    /// Who declared it, and so who may change it.
+    pub origin: Origin,
+    /// A disabled app keeps its data and answers nobody.
+    pub disabled: bool,
+    /// What UserSigs are verified with; each is tried.
+    pub keys: Vec<SecretKey>,
+    /// The accounts that may call the REST API.
+    pub admins: Vec<UserId>,
+    /// How long a client may recall, in seconds from the message's time (rule R1).
+    pub recall_window_s: u32,
+    /// Which fields the callback of a recall has (rule R5).
+    pub recall_body: RecallBody,
+    /// For how many days the text of a recalled message is kept for the operator; 0 is not at all (rule R3).
+    pub audit_days: u16,
+    /// What makes a lane (rule C5).
+    pub lane: LaneBy,
+    pub callback: CallbackSettings,
+}
+
+/// A key that UserSigs are made with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SecretKey {
+    /// Grows with each new key of the app.
+    pub generation: u32,
+    pub secret: Secret,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The configuration file: read-only at run time.
+    File,
+    /// Made at run time.
+    Runtime,
+}
+
+/// The two generations of the documented recall body differ in `UnreadMsgNum` and `EventTime`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecallBody {
+    /// Both.
+    #[default]
+    All,
+    /// `UnreadMsgNum` alone.
+    Unread,
+    /// `EventTime` alone.
+    Time,
+    /// Both, and the operator, MsgSeq, MsgRandom, MsgTime and MsgId.
+    Detail,
+}
+
+/// What makes a lane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaneBy {
+    /// The account whose unread count the event reports.
+    #[default]
+    Account,
+    /// The conversation, for apps whose single accounts get more than their receiver's round trip allows.
+    Conversation,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CallbackSettings {
+    pub endpoint: Option<EndpointSettings>,
+    /// What an answer needs to count as delivered (rule C4).
+    pub answer: AnswerRule,
+    /// The switches that are on.
+    pub commands: BTreeSet<CallbackCommand>,
+}
+
+/// What an answer needs to count as delivered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerRule {
+    /// Status 200 and JSON whose `ErrorCode` is 0.
+    #[default]
+    ErrorCode,
+    /// Status 200 alone, since the original service ignores what such a callback is answered.
+    Status,
+}
+
+/// Where callbacks go, with what secures them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EndpointSettings {
+    pub url: String,
+    /// Where it is set, attempts carry `Sign` and `RequestTime`.
+    pub token: Option<Secret>,
+    /// The app's own certificate authority, in PEM; the system's are used where it is not set.
+    pub ca_pem: Option<String>,
+}
+
+/// Why an app cannot be saved. The text names the setting and what was expected.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{setting}: {problem}")]
+pub struct AppError {
+    pub setting: &'static str,
+    pub problem: String,
+}
+
+impl App {
+    /// An app with one key and the default settings.
+    pub fn new(sdkappid: SdkAppId, secret: Secret, origin: Origin) -> Self {
+        Self {
+            sdkappid,
+            name: String::new(),
+            origin,
+            disabled: false,
+            keys: vec![SecretKey { generation: 1, secret }],
+            admins: vec![UserId::new("administrator").expect("a valid UserID")],
+            recall_window_s: limits::RECALL_WINDOW_DEFAULT_S,
+            recall_body: RecallBody::default(),
+            audit_days: 0,
+            lane: LaneBy::default(),
+            callback: CallbackSettings::default(),
+        }
+    }
+
+    /// Whether the switch of `command` is on.
+    pub fn owes(&self, command: CallbackCommand) -> bool {
+        self.callback.endpoint.is_some() && self.callback.commands.contains(&command)
+    }
+
+    pub fn is_admin(&self, user: &str) -> bool {
+        self.admins.iter().any(|admin| admin.as_str() == user)
+    }
+
+    /// Refuses what cannot work, with the reason.
+    ///
+    /// Whether its endpoint can be reached at all is checked where endpoints are built (`callback/endpoint.rs`).
+    pub fn check(&self) -> Result<(), AppError> {
+        let error = |setting, problem: String| Err(AppError { setting, problem });
+        if self.sdkappid.0 == 0 {
+            return error("sdkappid", "must be a number from 1 to 4294967295".to_owned());
+        }
+        if self.keys.is_empty() {
+            return error("secret_key", "an app needs a key to verify UserSigs with".to_owned());
+        }
+        for key in &self.keys {
+            if key.secret.expose().len() < limits::SECRET_KEY_BYTES_MIN {
+                let least = limits::SECRET_KEY_BYTES_MIN;
+                return error("secret_key", format!("is too short to be secret: at least {least} characters"));
+            }
+        }
+        if self.admins.is_empty() {
+            return error("admins", "an app needs an admin account to be called by".to_owned());
+        }
+        if self.recall_window_s > limits::RECALL_WINDOW_MAX_S {
+            return error("recall_window_s", format!("is at most {} (30 days)", limits::RECALL_WINDOW_MAX_S));
+        }
+        if self.callback.endpoint.is_none() && !self.callback.commands.is_empty() {
+            return error("callback.commands", "callbacks are switched on, but callback.url is not set".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app() -> App {
+        App::new(SdkAppId(1_400_000_001), Secret::new("0123456789abcdef"), Origin::Runtime)
+    }
+
+    #[test]
+    fn c1_a_switch_without_a_url_is_refused() {
+        let mut app = app();
+        assert_eq!(app.check(), Ok(()));
+        app.callback.commands.insert(CallbackCommand::AfterMsgWithDraw);
+        assert_eq!(app.check().expect_err("refused").setting, "callback.commands");
+        assert!(!app.owes(CallbackCommand::AfterMsgWithDraw));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        assert!(!format!("{:?}", app()).contains("0123456789abcdef"));
+    }
+}

@@ -1,0 +1,236 @@
+//! Dialling an endpoint: the only place that does. It resolves, checks every address, dials what was checked, does TLS.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use ipnet::IpNet;
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::Semaphore,
+};
+use tokio_rustls::TlsConnector;
+
+use super::{Phase, Unavailable, address, authority::OwnAuthority};
+use crate::clock::Clock;
+
+/// Names that are resolved at once, over all apps: each takes a thread for as long as the DNS takes.
+const RESOLVING_MAX: usize = 32;
+
+/// How long one of several addresses may take before the next one is tried.
+const ADDRESS_TIMEOUT: Duration = Duration::from_millis(700);
+
+/// A connection over which requests can be sent one after the other.
+pub(super) type Sender = SendRequest<Full<Bytes>>;
+
+/// Makes connections for all apps.
+#[derive(Debug)]
+pub struct Connector {
+    allow_networks: Vec<IpNet>,
+    provider: Arc<CryptoProvider>,
+    system_roots: Arc<RootCertStore>,
+    resolving: Semaphore,
+    clock: Clock,
+}
+
+/// Where to dial, and what to expect there.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) tls: Option<Tls>,
+}
+
+/// How the server has to prove who it is.
+pub(super) struct Tls {
+    pub(super) connector: TlsConnector,
+    pub(super) name: ServerName<'static>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// How long each phase of making a connection took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct ConnectTimes {
+    pub(super) resolve: Duration,
+    pub(super) connect: Duration,
+    pub(super) tls: Duration,
+}
+
+impl Connector {
+    /// Reads the system's roots once.
+    pub fn new(allow_networks: Vec<IpNet>, clock: Clock) -> Self {
+        let mut roots = RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        let (added, _) = roots.add_parsable_certificates(found.certs);
+        if added == 0 {
+            tracing::warn!("the system has no root certificates: only endpoints with their own ca_file can be reached");
+        }
+        Self {
+            allow_networks,
+            provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
+            system_roots: Arc::new(roots),
+            resolving: Semaphore::new(RESOLVING_MAX),
+            clock,
+        }
+    }
+
+    /// The TLS settings of an endpoint: the system's roots, or the app's own.
+    pub(super) fn tls(&self, ca_pem: Option<&str>) -> Result<TlsConnector, String> {
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let mut config = match ca_pem {
+            None => builder.with_root_certificates(Arc::clone(&self.system_roots)).with_no_client_auth(),
+            Some(pem) => {
+                let own = OwnAuthority::new(parse_certificates(pem.as_bytes())?, Arc::clone(&self.provider))?;
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(own)).with_no_client_auth()
+            }
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(TlsConnector::from(Arc::new(config)))
+    }
+
+    /// Makes a connection. The caller bounds the time; `phase` tells it what was under way.
+    pub(super) async fn connect(
+        &self,
+        target: &Target,
+        phase: &mut Phase,
+    ) -> Result<(Sender, ConnectTimes), Unavailable> {
+        let began = self.clock.instant();
+        *phase = Phase::Resolve;
+        let addresses = self.resolve(target).await?;
+        let resolved = self.clock.instant();
+        *phase = Phase::Connect;
+        let stream = dial(&addresses).await?;
+        let connected = self.clock.instant();
+        *phase = Phase::Tls;
+        let sender = match &target.tls {
+            None => handshake(stream).await?,
+            Some(tls) => {
+                let stream = tls.connector.connect(tls.name.clone(), stream).await;
+                handshake(stream.map_err(|error| Unavailable::TlsFailed(tls_problem(&error)))?).await?
+            }
+        };
+        let times = ConnectTimes {
+            resolve: resolved - began,
+            connect: connected - resolved,
+            tls: self.clock.instant() - connected,
+        };
+        Ok((sender, times))
+    }
+
+    /// The addresses of the target that may be dialled; what is forbidden is dropped.
+    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, Unavailable> {
+        let found: Vec<IpAddr> = if let Some(literal) = address::literal(&target.host) {
+            vec![literal]
+        } else {
+            let _permit = self.resolving.acquire().await.expect("it is never closed");
+            let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
+            found.map_err(|error| Unavailable::NameNotResolved(error.to_string()))?.map(|found| found.ip()).collect()
+        };
+        let mut forbidden = None;
+        let mut allowed = Vec::new();
+        for ip in found {
+            match address::check(ip, &self.allow_networks) {
+                Ok(()) => allowed.push(SocketAddr::new(ip, target.port)),
+                Err(why) => forbidden = Some(why),
+            }
+        }
+        match (allowed.is_empty(), forbidden) {
+            (false, _) => Ok(allowed),
+            (true, Some(why)) => Err(Unavailable::AddressForbidden(why)),
+            (true, None) => Err(Unavailable::NameNotResolved("it has no address".to_owned())),
+        }
+    }
+}
+
+/// The certificates of a PEM text; at least one.
+pub(super) fn parse_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned()),
+        Err(error) => Err(format!("is not a PEM file: {error}")),
+    }
+}
+
+/// Tries one address after the other; all but the last one get a part of the time.
+async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Unavailable> {
+    let (last, others) = addresses.split_last().expect("an endpoint without an address was refused before");
+    for address in others {
+        if let Ok(Ok(stream)) = tokio::time::timeout(ADDRESS_TIMEOUT, dial_one(*address)).await {
+            return Ok(stream);
+        }
+    }
+    dial_one(*last).await
+}
+
+async fn dial_one(address: SocketAddr) -> Result<TcpStream, Unavailable> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that dials, and the address was checked")]
+    let stream = TcpStream::connect(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => Unavailable::ConnectionRefused,
+        _ => Unavailable::ConnectionFailed(error.to_string()),
+    })?;
+    stream.set_nodelay(true).map_err(|error| Unavailable::ConnectionFailed(error.to_string()))?;
+    Ok(stream)
+}
+
+/// The connection's task ends with the connection: when its sender is dropped, or the receiver closes it.
+async fn handshake<S>(stream: S) -> Result<Sender, Unavailable>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let lost = |error: hyper::Error| Unavailable::ConnectionLost(error.to_string());
+    let (sender, connection) =
+        http1::Builder::new().max_buf_size(16 * 1024).handshake(TokioIo::new(stream)).await.map_err(lost)?;
+    tokio::spawn(async move {
+        // How it ended is seen by whoever waits for an answer over it.
+        let _ = connection.await;
+    });
+    Ok(sender)
+}
+
+/// What a person can do about a failed handshake.
+fn tls_problem(error: &std::io::Error) -> String {
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return format!("the connection ended during the handshake ({error}); check that the port speaks TLS");
+    };
+    use rustls::CertificateError as Certificate;
+    let advice = match tls {
+        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
+            "no trusted authority has signed the certificate: set callback.ca_file, and check that the receiver sends \
+             its intermediate certificates"
+        }
+        rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
+            "the certificate has expired: renew it"
+        }
+        rustls::Error::InvalidCertificate(Certificate::NotValidYet | Certificate::NotValidYetContext { .. }) => {
+            "the certificate is not valid yet: check the clocks of both machines"
+        }
+        rustls::Error::InvalidCertificate(Certificate::NotValidForName | Certificate::NotValidForNameContext { .. }) => {
+            "the certificate is for another name than the host of callback.url"
+        }
+        rustls::Error::AlertReceived(rustls::AlertDescription::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(_) => "the receiver speaks no TLS 1.2 or 1.3 with a modern cipher: update it",
+        rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS: check the port",
+        _ => "see the receiver's log",
+    };
+    format!("{tls}; {advice}")
+}

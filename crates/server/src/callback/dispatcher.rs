@@ -1,0 +1,365 @@
+//! The dispatcher: one task that holds the lanes of all apps, starts attempts, and tells the outbox what came of them.
+//!
+//! It learns of events by hints, which may be lost, and by searching the outbox, which holds them all. It never waits
+//! for the network or the store itself: attempts, loads and settlements are tasks that report back to it.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use unsaid_protocol::SdkAppId;
+
+use super::{
+    Connector, Outcome, Unavailable,
+    attempt::{Attempts, Report},
+    endpoint::Endpoint,
+    lanes::{Lanes, Verdict, Want, wait},
+    schedule::{self, Next},
+};
+use crate::{
+    apps::Apps,
+    chat::{Fault, Lane, OwedEvent, Tries},
+    clock::{Clock, Entropy},
+    limits,
+    store::{HintReceiver, Settled, Settlement, Store},
+};
+
+/// What a dispatcher is made of.
+#[derive(Debug)]
+pub struct DispatcherParts {
+    pub apps: Arc<Apps>,
+    pub connector: Arc<Connector>,
+    pub hints: HintReceiver,
+    pub clock: Clock,
+    pub entropy: Entropy,
+}
+
+/// Delivers what is owed, until it is stopped.
+pub struct Dispatcher {
+    store: Arc<dyn Store>,
+    apps: Arc<Apps>,
+    attempts: Arc<Attempts>,
+    hints: HintReceiver,
+    clock: Clock,
+    entropy: Entropy,
+    lanes: HashMap<SdkAppId, Lanes>,
+    endpoints: HashMap<SdkAppId, Arc<Endpoint>>,
+    news: mpsc::Receiver<News>,
+    tell: mpsc::Sender<News>,
+    search: Search,
+    /// What the outbox has to be told, and since when.
+    unsettled: Vec<Settled>,
+    unsettled_since: Option<Instant>,
+    tasks: TaskTracker,
+}
+
+/// What a task reports.
+enum News {
+    Attempted(Arc<OwedEvent>, Report),
+    Loaded(SdkAppId, Want, Result<Vec<OwedEvent>, Fault>),
+    Searched(Result<Vec<(SdkAppId, Lane)>, Fault>),
+    Settled(Vec<(SdkAppId, Lane, usize)>),
+}
+
+/// Where the search of the outbox stands.
+enum Search {
+    Running,
+    Paused { until: Instant },
+}
+
+/// How long the search pauses when every lane is known: a safety net only.
+const SEARCH_PAUSE_COMPLETE: Duration = Duration::from_secs(30);
+
+/// How long a settlement that the store did not take waits.
+const SETTLE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Loads of lanes that are started in one go.
+const LOADS_MAX: usize = 64;
+
+impl Dispatcher {
+    pub fn new(store: Arc<dyn Store>, parts: DispatcherParts) -> Self {
+        let DispatcherParts { apps, connector, hints, clock, entropy } = parts;
+        let attempts = Arc::new(Attempts { connector, clock: clock.clone(), epoch: store.epoch().to_owned() });
+        let (tell, news) = mpsc::channel(limits::APP_ATTEMPTS_MAX);
+        Self {
+            store,
+            apps,
+            attempts,
+            hints,
+            search: Search::Paused { until: clock.instant() },
+            clock,
+            entropy,
+            lanes: HashMap::new(),
+            endpoints: HashMap::new(),
+            news,
+            tell,
+            unsettled: Vec::new(),
+            unsettled_since: None,
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Runs until `stop`. Attempts that are under way are finished, and the outbox is told of them.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut news = Vec::new();
+        loop {
+            self.search();
+            self.load();
+            self.start_attempts();
+            self.settle_if_due();
+            let wakes = self.wakes();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                _ = self.news.recv_many(&mut news, limits::APP_ATTEMPTS_MAX) => {
+                    news.drain(..).for_each(|news| self.hear(news));
+                }
+                Some(events) = self.hints.next() => self.take_hints(events),
+                () = tokio::time::sleep_until(wakes) => {}
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Waits for the attempts, then for the outbox.
+    async fn finish(mut self) {
+        self.tasks.close();
+        while !self.tasks.is_empty() || !self.news.is_empty() || !self.unsettled.is_empty() {
+            self.settle();
+            tokio::select! {
+                biased;
+                Some(news) = self.news.recv() => match news {
+                    News::Searched(_) => {}
+                    news => self.hear(news),
+                },
+                () = self.tasks.wait() => {}
+            }
+        }
+    }
+
+    fn take_hints(&mut self, events: Vec<OwedEvent>) {
+        // A lost hint stands before these, so it has to be known before them.
+        if self.hints.take_missed() {
+            self.lanes.values_mut().for_each(Lanes::hints_missed);
+            self.search = Search::Paused { until: self.clock.instant() };
+        }
+        for event in events {
+            self.lanes.entry(event.app).or_default().hint(event);
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Attempted(event, report) => self.attempted(&event, &report),
+            News::Loaded(app, want, Ok(events)) => {
+                let (now, instant) = (self.clock.now(), self.clock.instant());
+                let due = |event: &OwedEvent| wait(event.due.after(now), instant, schedule::PAUSE_LONGEST);
+                self.lanes.entry(app).or_default().loaded(&want, events, due);
+            }
+            News::Loaded(app, want, Err(fault)) => {
+                tracing::warn!(%fault, "a lane could not be read; it is tried again");
+                self.lanes.entry(app).or_default().not_loaded(&want);
+            }
+            News::Searched(found) => self.searched(found),
+            News::Settled(lanes) => {
+                for (app, lane, count) in lanes {
+                    self.lanes.entry(app).or_default().settled(&lane, count);
+                }
+            }
+        }
+    }
+
+    /// Decides what follows an attempt.
+    fn attempted(&mut self, event: &OwedEvent, report: &Report) {
+        let refusals = event.tries.refusals + u32::from(matches!(report.outcome, Outcome::Refused(_)));
+        let tries = Tries { attempts: event.tries.attempts + 1, refusals };
+        self.log(event, tries, report);
+        let now = self.clock.now();
+        let (verdict, to) = match schedule::next(&report.outcome, tries, self.entropy.fraction()) {
+            Next::Done => (Verdict::Delivered, Settlement::Delivered),
+            Next::Again(pause) => {
+                let due = self.clock.instant() + pause;
+                (Verdict::Again(due), Settlement::DueAgain { tries, due: now.plus(pause) })
+            }
+            Next::Park => {
+                let reason = Arc::from(report.outcome.to_string());
+                (Verdict::Parked, Settlement::Parked { tries, at: now, reason })
+            }
+        };
+        self.lanes.get_mut(&event.app).expect("its lane is in flight").finished(event, tries, verdict);
+        self.unsettled.push(Settled { app: event.app, lane: event.lane.clone(), place: event.place, to });
+        self.unsettled_since.get_or_insert(self.clock.instant());
+    }
+
+    fn log(&self, event: &OwedEvent, tries: Tries, report: &Report) {
+        let (app, id, command) = (event.app, &event.id, event.command);
+        let (outcome, attempts) = (report.outcome.name(), tries.attempts);
+        let total_ms = report.total.as_secs_f64() * 1e3;
+        let connect_ms = report.connect.map(|times| (times.resolve + times.connect + times.tls).as_secs_f64() * 1e3);
+        if report.outcome == Outcome::Delivered {
+            tracing::debug!(%app, %id, %command, attempts, total_ms, connect_ms, "callback delivered");
+        } else {
+            let why = &report.outcome;
+            tracing::warn!(%app, %id, %command, attempts, outcome, total_ms, connect_ms, "callback not delivered: {why}");
+        }
+    }
+
+    /// Starts attempts, as many as each app may have under way.
+    fn start_attempts(&mut self) {
+        let now = self.clock.instant();
+        let Self { lanes, endpoints, apps, attempts, tasks, tell, .. } = self;
+        for (app, lanes) in lanes.iter_mut() {
+            while lanes.in_flight() < limits::APP_ATTEMPTS_MAX
+                && let Some(event) = lanes.next(now)
+            {
+                let endpoint = endpoint(endpoints, apps, *app, attempts);
+                let (attempts, tell) = (Arc::clone(attempts), tell.clone());
+                tasks.spawn(async move {
+                    let report = match endpoint {
+                        Ok(endpoint) => attempts.run(&endpoint, &event).await,
+                        Err(why) => no_endpoint(why),
+                    };
+                    // Only a dispatcher that is gone does not hear it.
+                    let _ = tell.send(News::Attempted(event, report)).await;
+                });
+            }
+        }
+    }
+
+    fn load(&mut self) {
+        for (app, lanes) in &mut self.lanes {
+            for want in lanes.wants(LOADS_MAX) {
+                let (store, tell, app) = (Arc::clone(&self.store), self.tell.clone(), *app);
+                self.tasks.spawn(async move {
+                    let events = store.lane(app, want.lane.clone(), want.after, want.events_max).await;
+                    let _ = tell.send(News::Loaded(app, want, events)).await;
+                });
+            }
+        }
+    }
+
+    /// Looks for lanes that no hint told of: at the start, after a lost hint, where memory was short, now and then.
+    fn search(&mut self) {
+        let Search::Paused { until } = &self.search else {
+            return;
+        };
+        if *until > self.clock.instant() {
+            return;
+        }
+        for app in self.apps.list() {
+            self.lanes.entry(app.sdkappid).or_default().search_begins();
+        }
+        self.search_on(None);
+    }
+
+    fn search_on(&mut self, after: Option<(SdkAppId, Lane)>) {
+        self.search = Search::Running;
+        let (store, tell) = (Arc::clone(&self.store), self.tell.clone());
+        self.tasks.spawn(async move {
+            let found = store.lanes(after, limits::OUTBOX_SCAN_LANES).await;
+            let _ = tell.send(News::Searched(found)).await;
+        });
+    }
+
+    fn searched(&mut self, found: Result<Vec<(SdkAppId, Lane)>, Fault>) {
+        let found = match found {
+            Ok(found) => found,
+            Err(fault) => {
+                tracing::warn!(%fault, "the outbox could not be searched; it is tried again");
+                self.search = Search::Paused { until: self.clock.instant() + limits::OUTBOX_SCAN_PAUSE };
+                return;
+            }
+        };
+        let ended = found.len() < limits::OUTBOX_SCAN_LANES as usize;
+        let mut last = None;
+        for (app, lane) in found {
+            let lanes = self.lanes.entry(app).or_default();
+            lanes.found(lane.clone());
+            last = Some((app, lane));
+            if !lanes.has_room() {
+                // Its other lanes need not be looked at now.
+                lanes.overflow();
+                last = Some((app, Lane::after_all()));
+            }
+        }
+        if !ended {
+            self.search_on(last);
+            return;
+        }
+        self.lanes.values_mut().for_each(Lanes::search_ended);
+        let complete = self.lanes.values().all(Lanes::is_complete);
+        let pause = if complete { SEARCH_PAUSE_COMPLETE } else { limits::OUTBOX_SCAN_PAUSE };
+        self.search = Search::Paused { until: self.clock.instant() + pause };
+    }
+
+    fn settle_if_due(&mut self) {
+        let due = self.unsettled_since.is_some_and(|since| since + limits::SETTLE_DELAY <= self.clock.instant());
+        if due || self.unsettled.len() >= limits::SETTLE_BATCH_MAX {
+            self.settle();
+        }
+    }
+
+    /// Tells the outbox. What it does not take is told again; until then the lanes are kept, so nothing is repeated.
+    fn settle(&mut self) {
+        if self.unsettled.is_empty() {
+            return;
+        }
+        self.unsettled_since = None;
+        let settled = std::mem::take(&mut self.unsettled);
+        let mut counts: HashMap<(SdkAppId, Lane), usize> = HashMap::new();
+        for settled in &settled {
+            *counts.entry((settled.app, settled.lane.clone())).or_default() += 1;
+        }
+        let (store, tell) = (Arc::clone(&self.store), self.tell.clone());
+        self.tasks.spawn(async move {
+            while let Err(fault) = store.settle(settled.clone()).await {
+                if fault == Fault::Stopping {
+                    return;
+                }
+                tracing::warn!(%fault, "the outbox could not be told what was delivered; it is tried again");
+                tokio::time::sleep(SETTLE_AGAIN).await;
+            }
+            let lanes = counts.into_iter().map(|((app, lane), count)| (app, lane, count)).collect();
+            let _ = tell.send(News::Settled(lanes)).await;
+        });
+    }
+
+    /// When there is something to do that nobody reports.
+    fn wakes(&self) -> Instant {
+        let search = match &self.search {
+            Search::Paused { until } => Some(*until),
+            Search::Running => None,
+        };
+        let settle = self.unsettled_since.map(|since| since + limits::SETTLE_DELAY);
+        let again = self.lanes.values().filter(|lanes| lanes.in_flight() < limits::APP_ATTEMPTS_MAX);
+        let again = again.filter_map(Lanes::wakes).min();
+        let idle = self.clock.instant() + SEARCH_PAUSE_COMPLETE;
+        [search, settle, again].into_iter().flatten().min().unwrap_or(idle)
+    }
+}
+
+/// The endpoint of an app as its settings are at this moment.
+fn endpoint(
+    endpoints: &mut HashMap<SdkAppId, Arc<Endpoint>>,
+    apps: &Apps,
+    app: SdkAppId,
+    attempts: &Attempts,
+) -> Result<Arc<Endpoint>, String> {
+    let settings = apps.get(app).ok_or("the app does not exist")?;
+    if let Some(endpoint) = endpoints.get(&app)
+        && Arc::ptr_eq(&endpoint.app, &settings)
+    {
+        return Ok(Arc::clone(endpoint));
+    }
+    let endpoint = Arc::new(Endpoint::new(settings, &attempts.connector)?);
+    endpoints.insert(app, Arc::clone(&endpoint));
+    Ok(endpoint)
+}
+
+fn no_endpoint(why: String) -> Report {
+    Report { outcome: Outcome::Unavailable(Unavailable::NoEndpoint(why)), connect: None, total: Duration::ZERO }
+}

@@ -1,0 +1,21 @@
+//! Callbacks: what is owed leaves the server here.
+//!
+//! The dispatcher holds the lanes and decides what is tried when; the decisions themselves are pure (`lanes.rs`,
+//! `schedule.rs`). An attempt is one try at one event (`attempt.rs`), over a connection of the app's endpoint
+//! (`endpoint.rs`), which only `connect.rs` makes, to an address that `address.rs` allows. What came of it is an
+//! [`Outcome`].
+
+pub mod address;
+mod attempt;
+mod authority;
+mod connect;
+mod dispatcher;
+mod endpoint;
+mod lanes;
+mod outcome;
+mod schedule;
+
+pub use connect::Connector;
+pub use dispatcher::{Dispatcher, DispatcherParts};
+pub use endpoint::{EndpointError, EndpointRules, check};
+pub use outcome::{Outcome, Phase, Refused, Unavailable};

@@ -1,0 +1,207 @@
+//! What came of an attempt: rule C4. Each outcome has a name for metrics and a sentence that tells a person what to do.
+
+use std::{fmt, time::Duration};
+
+use unsaid_protocol::callback::Answer;
+
+use super::address::Forbidden;
+use crate::apps::AnswerRule;
+
+/// What came of an attempt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The receiver has it.
+    Delivered,
+    /// The receiver does not want this event; it may want others.
+    Refused(Refused),
+    /// The receiver could not be asked, or did not answer in the right form.
+    Unavailable(Unavailable),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refused {
+    ErrorCode(i64),
+    Status(u16),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unavailable {
+    /// The app has no endpoint any more, or one that cannot be used.
+    NoEndpoint(String),
+    AddressForbidden(Forbidden),
+    NameNotResolved(String),
+    ConnectionRefused,
+    ConnectionFailed(String),
+    TlsFailed(String),
+    ConnectionLost(String),
+    TimedOut(Phase),
+    Status { status: u16, retry_after: Option<Duration> },
+    AnswerTooLarge,
+    NotJson,
+    NoErrorCode,
+}
+
+/// A part of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    Resolve,
+    Connect,
+    Tls,
+    Request,
+    Answer,
+}
+
+impl Outcome {
+    /// What an answer means. `body` was read whole.
+    pub fn of_answer(status: u16, retry_after: Option<Duration>, body: &[u8], rule: AnswerRule) -> Self {
+        match status {
+            200 if rule == AnswerRule::Status => Self::Delivered,
+            200 => Self::of_body(body),
+            400 | 413 | 422 => Self::Refused(Refused::Status(status)),
+            _ => Self::Unavailable(Unavailable::Status { status, retry_after }),
+        }
+    }
+
+    fn of_body(body: &[u8]) -> Self {
+        let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) else {
+            return Self::Unavailable(Unavailable::NotJson);
+        };
+        match serde_json::from_value::<Answer>(json).map(|answer| answer.error_code) {
+            Ok(0) => Self::Delivered,
+            Ok(code) => Self::Refused(Refused::ErrorCode(code)),
+            Err(_) => Self::Unavailable(Unavailable::NoErrorCode),
+        }
+    }
+
+    /// The label of metrics and stories.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Refused(Refused::ErrorCode(_)) => "refused_error_code",
+            Self::Refused(Refused::Status(_)) => "refused_status",
+            Self::Unavailable(unavailable) => unavailable.name(),
+        }
+    }
+}
+
+impl Unavailable {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NoEndpoint(_) => "no_endpoint",
+            Self::AddressForbidden(_) => "address_forbidden",
+            Self::NameNotResolved(_) => "name_not_resolved",
+            Self::ConnectionRefused => "connection_refused",
+            Self::ConnectionFailed(_) => "connection_failed",
+            Self::TlsFailed(_) => "tls_failed",
+            Self::ConnectionLost(_) => "connection_lost",
+            Self::TimedOut(Phase::Resolve) => "timed_out_resolve",
+            Self::TimedOut(Phase::Connect) => "timed_out_connect",
+            Self::TimedOut(Phase::Tls) => "timed_out_tls",
+            Self::TimedOut(Phase::Request) => "timed_out_request",
+            Self::TimedOut(Phase::Answer) => "timed_out_answer",
+            Self::Status { .. } => "status",
+            Self::AnswerTooLarge => "answer_too_large",
+            Self::NotJson => "not_json",
+            Self::NoErrorCode => "no_error_code",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delivered => f.write_str("delivered"),
+            Self::Refused(Refused::ErrorCode(code)) => {
+                write!(f, "the receiver answered ErrorCode {code}: it does not accept this event")
+            }
+            Self::Refused(Refused::Status(status)) => {
+                write!(f, "the receiver answered HTTP {status}: it does not accept this event")
+            }
+            Self::Unavailable(unavailable) => unavailable.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEndpoint(why) => write!(f, "the app has no endpoint that can be used: {why}"),
+            Self::AddressForbidden(forbidden) => forbidden.fmt(f),
+            Self::NameNotResolved(why) => {
+                write!(f, "the name in callback.url could not be resolved: {why}; check the name and the DNS")
+            }
+            Self::ConnectionRefused => {
+                f.write_str("the connection was refused: no server listens on that port; check callback.url")
+            }
+            Self::ConnectionFailed(why) => write!(f, "the connection failed: {why}; check firewall and routes"),
+            Self::TlsFailed(why) => write!(f, "TLS failed: {why}"),
+            Self::ConnectionLost(why) => {
+                write!(f, "the connection was lost before the answer was complete: {why}; see the receiver's log")
+            }
+            Self::TimedOut(phase) => {
+                let what = match phase {
+                    Phase::Resolve => "while the name was resolved; check the DNS",
+                    Phase::Connect => "while connecting; check firewall and routes",
+                    Phase::Tls => "during the TLS handshake; check that the port speaks TLS",
+                    Phase::Request => "while the request was sent; the receiver does not read",
+                    Phase::Answer => "while waiting for the answer; answer first and work afterwards",
+                };
+                write!(f, "timed out {what}")
+            }
+            Self::Status { status, .. } => {
+                write!(f, "the receiver answered HTTP {status}; a callback is accepted with 200")
+            }
+            Self::AnswerTooLarge => f.write_str("the answer is too large; answer with the short JSON object alone"),
+            Self::NotJson => f.write_str(
+                "the answer is not JSON; answer {\"ActionStatus\":\"OK\",\"ErrorInfo\":\"\",\"ErrorCode\":0}, or set \
+                 answer = \"status\"",
+            ),
+            Self::NoErrorCode => f.write_str(
+                "the answer has no integer ErrorCode; answer \
+                 {\"ActionStatus\":\"OK\",\"ErrorInfo\":\"\",\"ErrorCode\":0}, or set answer = \"status\"",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(status: u16, body: &str, rule: AnswerRule) -> &'static str {
+        Outcome::of_answer(status, None, body.as_bytes(), rule).name()
+    }
+
+    #[test]
+    fn c4_what_an_answer_means() {
+        for (status, body, expected) in [
+            (200, r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#, "delivered"),
+            (200, r#"{"ErrorCode":0}"#, "delivered"),
+            (200, r#"{"ActionStatus":"FAIL","ErrorCode":0}"#, "delivered"),
+            (200, r#"{"ActionStatus":"OK","ErrorCode":1}"#, "refused_error_code"),
+            (200, r#"{"ActionStatus":"OK","ErrorCode":-1}"#, "refused_error_code"),
+            (200, r#"{"ActionStatus":"OK"}"#, "no_error_code"),
+            (200, r#"{"ActionStatus":"OK","ErrorCode":"0"}"#, "no_error_code"),
+            (200, "[]", "no_error_code"),
+            (200, "ok", "not_json"),
+            (200, "", "not_json"),
+            (400, "", "refused_status"),
+            (413, "", "refused_status"),
+            (422, "", "refused_status"),
+            (204, "", "status"),
+            (302, "", "status"),
+            (404, r#"{"ErrorCode":0}"#, "status"),
+            (500, "", "status"),
+            (503, "", "status"),
+        ] {
+            assert_eq!(name(status, body, AnswerRule::ErrorCode), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn c4_with_the_rule_status_200_alone_suffices() {
+        assert_eq!(name(200, "ok", AnswerRule::Status), "delivered");
+        assert_eq!(name(204, "", AnswerRule::Status), "status");
+        assert_eq!(name(400, "", AnswerRule::Status), "refused_status");
+    }
+}

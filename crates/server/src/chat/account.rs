@@ -1,0 +1,25 @@
+//! An account, as commands see it.
+
+use super::event::LaneCounter;
+
+/// The numbers that stand in one row for an account: its total, its lane, its sync events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Account {
+    /// Counts the accounts of the server; the first part of `MsgId`.
+    pub serial: i64,
+    /// Its unread messages over all conversations (rule R6).
+    pub unread: i64,
+    pub lane: LaneCounter,
+    /// The number of its latest sync event.
+    pub sync_number: i64,
+}
+
+/// Where the serials of the original service begin; ours look the same (callbacks 5.4).
+const SERIAL_BASE: i64 = 1 << 57;
+
+impl Account {
+    /// `MsgId` of a message that this account sent.
+    pub fn message_id(&self, time_s: u32, random: u32) -> String {
+        format!("{}-{time_s}-{random}", SERIAL_BASE + self.serial)
+    }
+}

@@ -1,0 +1,178 @@
+//! An event: one occurrence that owes a callback.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use bytes::Bytes;
+use unsaid_protocol::{
+    SdkAppId, UserId,
+    callback::{CallbackCommand, Platform},
+};
+
+use super::{
+    account::Account,
+    conversation::{Conversation, Pair},
+    tx::{Fault, Tx},
+};
+use crate::{
+    apps::{App, LaneBy},
+    clock::Timestamp,
+};
+
+/// What the app backend is owed, as it stands in the outbox.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwedEvent {
+    pub id: EventId,
+    pub app: SdkAppId,
+    pub lane: Lane,
+    /// Where it stands in its lane.
+    pub place: i64,
+    /// Its number in its lane, which never changes.
+    pub number: i64,
+    /// The number of the event that is delivered before it in its lane; 0 if there is none.
+    pub previous: i64,
+    pub command: CallbackCommand,
+    /// The bytes that every attempt sends unchanged (rule C3).
+    pub body: Bytes,
+    pub origin: Origin,
+    pub created: Timestamp,
+    pub tries: Tries,
+    /// Not to be tried before this moment.
+    pub due: Timestamp,
+}
+
+/// How often an event was tried, and how many of the attempts the receiver refused; the others found it unavailable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tries {
+    pub attempts: u32,
+    pub refusals: u32,
+}
+
+/// Names an event for ever; `webhook-id` of its attempts.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct EventId(pub String);
+
+impl EventId {
+    /// Sorts by time: 48 bits of milliseconds and 80 random ones, in Crockford's base 32.
+    pub fn new(now: Timestamp, random: (u64, u32)) -> Self {
+        const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let ms = u128::from(u64::try_from(now.0).unwrap_or(0)) & ((1 << 48) - 1);
+        let bits = (ms << 80) | (u128::from(random.0) << 16) | u128::from(random.1 & 0xffff);
+        let digits = (0..26).rev().map(|digit| DIGITS[usize::try_from((bits >> (5 * digit)) & 31).expect("below 32")]);
+        Self("evt_".chars().chain(digits.map(char::from)).collect())
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The order in which the events of one account, or of one conversation, are delivered (rule C5).
+///
+/// As text it is the account's name, or both names with a tab between them, which no name can hold.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Lane(pub String);
+
+impl Lane {
+    pub fn of_account(account: &UserId) -> Self {
+        Self(account.as_str().to_owned())
+    }
+
+    pub fn of_conversation(pair: &Pair) -> Self {
+        Self(format!("{}\t{}", pair.low, pair.high))
+    }
+
+    /// Stands behind every lane of an app.
+    pub fn after_all() -> Self {
+        Self("\u{7f}".to_owned())
+    }
+}
+
+/// Gives the events of a lane their places and numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LaneCounter {
+    /// The place that was given last.
+    pub place: i64,
+    /// The number of the event that the next one follows.
+    pub last: i64,
+}
+
+/// Where a command came from, as its callbacks report it (rule R7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    pub client_ip: IpAddr,
+    pub platform: Platform,
+}
+
+impl Origin {
+    /// A REST caller on this machine.
+    pub const LOCAL: Self = Self { client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST), platform: Platform::RestApi };
+}
+
+/// The rows whose counters a new event may draw from.
+#[derive(Debug)]
+pub(super) struct LaneRows<'a> {
+    pub(super) account_id: &'a UserId,
+    pub(super) account: &'a mut Account,
+    pub(super) pair: &'a Pair,
+    pub(super) conversation: &'a mut Conversation,
+}
+
+/// Puts an event into the outbox. The caller has found that the app's switch is on, and saves the rows.
+pub(super) fn owe(
+    tx: &mut dyn Tx,
+    app: &App,
+    rows: LaneRows<'_>,
+    command: CallbackCommand,
+    origin: Origin,
+    body: Vec<u8>,
+) -> Result<(), Fault> {
+    let (lane, counter) = match app.lane {
+        LaneBy::Account => (Lane::of_account(rows.account_id), &mut rows.account.lane),
+        LaneBy::Conversation => (Lane::of_conversation(rows.pair), &mut rows.conversation.lane),
+    };
+    counter.place += 1;
+    let number = counter.place;
+    let previous = std::mem::replace(&mut counter.last, number);
+    let now = tx.now();
+    let event = OwedEvent {
+        id: tx.event_id(),
+        app: app.sdkappid,
+        lane,
+        place: counter.place,
+        number,
+        previous,
+        command,
+        body: Bytes::from(body),
+        origin,
+        created: now,
+        tries: Tries::default(),
+        due: now,
+    };
+    tx.owe(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_ids_sort_by_time() {
+        let early = EventId::new(Timestamp(1_700_000_000_000), (u64::MAX, u32::MAX));
+        let late = EventId::new(Timestamp(1_700_000_000_001), (0, 0));
+        assert!(early < late);
+        assert_eq!(early.0.len(), 30);
+    }
+
+    #[test]
+    fn c5_lanes_of_different_pairs_never_share_a_name() {
+        let pair = |low: &str, high: &str| {
+            Pair::of(&UserId::new(low).expect("valid"), &UserId::new(high).expect("valid")).0
+        };
+        assert_ne!(Lane::of_conversation(&pair("a b", "c")), Lane::of_conversation(&pair("a", "b c")));
+    }
+}

@@ -1,0 +1,117 @@
+//! A message: its name, its place, what it says or that it was recalled; and the sync events that refer to it.
+
+use unsaid_protocol::{MsgKey, SdkAppId, UserId};
+
+use super::conversation::{Direction, Pair};
+
+/// What names a message: never the key alone (rule R2).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MessageName {
+    pub app: SdkAppId,
+    pub from: UserId,
+    pub to: UserId,
+    pub key: MsgKey,
+}
+
+/// A stored message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    pub direction: Direction,
+    pub key: MsgKey,
+    /// Its number in the commit order of its conversation.
+    pub position: i64,
+    pub flags: MessageFlags,
+    pub content: Content,
+}
+
+/// What a message says. A tombstone says nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Content {
+    /// `MsgBody` as compact JSON.
+    pub body: String,
+    pub custom_data: String,
+    /// The types of its elements; they stay in a tombstone.
+    pub types: String,
+    /// Tells a repeat of the send from another message with the same numbers.
+    pub hash: i64,
+}
+
+/// How a message is kept and counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MessageFlags(u8);
+
+impl MessageFlags {
+    /// It counts as unread until it is read.
+    pub const COUNTED: Self = Self(1);
+    /// It was recalled: it is a tombstone.
+    pub const RECALLED: Self = Self(2);
+    /// The sender's own history and devices do not have it (`SyncOtherMachine` 2).
+    pub const HIDDEN_FROM_SENDER: Self = Self(4);
+    /// It does not become the last message of its conversation (`NoLastMsg`).
+    pub const NOT_LAST: Self = Self(8);
+
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These and `other`.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+}
+
+impl Message {
+    /// Whether it adds to the unread count of a recipient with that read mark (rule R6).
+    pub fn is_unread(&self, read_position: i64) -> bool {
+        self.flags.contains(MessageFlags::COUNTED)
+            && !self.flags.contains(MessageFlags::RECALLED)
+            && self.position > read_position
+    }
+
+    /// Whether `operator`, one of the pair, has it in its history.
+    pub fn is_visible(&self, pair: &Pair, operator: &UserId) -> bool {
+        let (from, to) = pair.ends(self.direction);
+        to == operator || (from == operator && !self.flags.contains(MessageFlags::HIDDEN_FROM_SENDER))
+    }
+}
+
+/// What the devices of an account have to learn. It refers to a message and never holds text (rule R3).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SyncEvent {
+    pub kind: SyncKind,
+    /// The other account of the conversation.
+    pub peer: UserId,
+    /// The direction of the message, or of those that were read.
+    pub direction: Direction,
+    /// The message; of a read report, the time up to which was read.
+    pub key: MsgKey,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum SyncKind {
+    /// A message was stored.
+    Message,
+    /// A message was recalled.
+    Recall,
+    /// Messages up to a time were read.
+    Read,
+}
+
+impl SyncKind {
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Message => 1,
+            Self::Recall => 2,
+            Self::Read => 3,
+        }
+    }
+}

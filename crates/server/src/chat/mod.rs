@@ -1,0 +1,100 @@
+//! The domain: what may be sent, recalled and read, and what follows from it.
+//!
+//! A change of state is a [`Command`]: a value that a store applies inside one transaction, through [`Tx`]. The rules
+//! stand in the file of the command, each on one page. This folder knows neither HTTP nor WebSocket nor SQL.
+
+mod account;
+mod conversation;
+mod event;
+mod message;
+
+mod tx;
+
+mod command;
+mod import;
+mod read;
+mod recall;
+mod send;
+
+mod history;
+
+use std::sync::Arc;
+
+pub use account::Account;
+pub use command::{Applied, Command, Done, Refusal};
+pub use conversation::{Conversation, Direction, Pair, Side};
+pub use event::{EventId, Lane, LaneCounter, Origin, OwedEvent, Tries};
+pub use history::{HistoryQuery, Place};
+pub use import::Import;
+pub use message::{Content, Message, MessageFlags, MessageName, SyncEvent, SyncKind};
+pub use read::Read;
+pub use recall::{Door, Recall};
+pub use send::{Lifetime, Send, Sent};
+pub use tx::{Fault, ReadUpTo, Repeat, Tx};
+
+use crate::{
+    apps::{App, Apps},
+    store::Store,
+};
+
+/// The door to the domain for everything that comes in: commands go to the store, and their results come back when
+/// they are durable.
+#[derive(Clone)]
+pub struct Chat {
+    store: Arc<dyn Store>,
+    apps: Arc<Apps>,
+}
+
+/// Why a command had no effect.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChatError {
+    /// The rules refuse it; the caller is told the code.
+    #[error("{} ({})", .0.info, .0.code)]
+    Refused(Refusal),
+    /// The store could not carry it out; the log is told why.
+    #[error(transparent)]
+    Failed(#[from] Fault),
+}
+
+impl Chat {
+    pub fn new(store: Arc<dyn Store>, apps: Arc<Apps>) -> Self {
+        Self { store, apps }
+    }
+
+    /// What can be asked without changing anything.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Saves an app, and lets the edges see it. The caller has checked it.
+    pub async fn save_app(&self, app: App) -> Result<(), ChatError> {
+        let app = Arc::new(app);
+        self.commit(Command::SaveApp(Arc::clone(&app))).await?;
+        self.apps.put(&app);
+        Ok(())
+    }
+
+    pub async fn import(&self, import: Import) -> Result<(), ChatError> {
+        self.commit(Command::Import(import)).await.map(drop)
+    }
+
+    pub async fn send(&self, send: Send) -> Result<Sent, ChatError> {
+        match self.commit(Command::Send(Box::new(send))).await? {
+            Done::Sent(sent) => Ok(sent),
+            Done::Nothing => unreachable!("a send that was not refused says what was sent"),
+        }
+    }
+
+    /// Takes a message back (rules R1 to R7). Both doors come here.
+    pub async fn recall(&self, recall: Recall) -> Result<(), ChatError> {
+        self.commit(Command::Recall(recall)).await.map(drop)
+    }
+
+    pub async fn read(&self, read: Read) -> Result<(), ChatError> {
+        self.commit(Command::Read(read)).await.map(drop)
+    }
+
+    async fn commit(&self, command: Command) -> Result<Done, ChatError> {
+        self.store.commit(command).await?.map_err(ChatError::Refused)
+    }
+}

@@ -1,0 +1,177 @@
+//! Recalling a message: rules R1 to R7.
+
+use std::time::Duration;
+
+use unsaid_protocol::{
+    UserId,
+    callback::{AfterMsgWithDraw, CallbackCommand, WithDrawDetail},
+    error,
+};
+
+use super::{
+    account::Account,
+    command::{self, Applied, Done, Refusal},
+    conversation::{Conversation, Direction, Pair},
+    event::{LaneRows, Origin, owe},
+    message::{Message, MessageFlags, MessageName, SyncEvent, SyncKind},
+    tx::{Fault, Tx},
+};
+use crate::apps::{App, RecallBody};
+
+/// Takes a message back.
+#[derive(Clone, Debug)]
+pub struct Recall {
+    pub name: MessageName,
+    pub door: Door,
+    pub origin: Origin,
+}
+
+/// Who asks, and so what is allowed (rule R1).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Door {
+    /// A client: its own messages only, within the app's recall window.
+    Client { account: UserId },
+    /// An admin of the app: any stored message, at any age.
+    Admin { account: UserId },
+}
+
+impl Recall {
+    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
+        let app = match command::app(tx, self.name.app)? {
+            Ok(app) => app,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (pair, direction) = Pair::of(&self.name.from, &self.name.to);
+        let message = match self.find(tx, &app, &pair, direction)? {
+            Ok(message) => message,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.take_back(tx, &app, &pair, &message)?;
+        Ok(Ok(Done::Nothing))
+    }
+
+    /// The message, if it may be recalled: the checks of rule R2 in their order. Accounts are looked up only on a
+    /// miss, so the common case pays nothing for them.
+    fn find(
+        &self,
+        tx: &mut dyn Tx,
+        app: &App,
+        pair: &Pair,
+        direction: Direction,
+    ) -> Result<Applied<Message>, Fault> {
+        let found = tx.message(app.sdkappid, pair, self.name.key)?;
+        let Some(message) = found.filter(|message| message.direction == direction && self.may_see()) else {
+            return self.missing(tx).map(Err);
+        };
+        if message.flags.contains(MessageFlags::RECALLED) {
+            return Ok(Err(Refusal::new(error::ALREADY_RECALLED, "the message was already recalled")));
+        }
+        let age_s = tx.now().seconds().saturating_sub(message.key.time);
+        if matches!(self.door, Door::Client { .. }) && age_s > app.recall_window_s {
+            let window_s = app.recall_window_s;
+            let info = format!("the message is {age_s} s old; it can be recalled for {window_s} s");
+            return Ok(Err(Refusal::new(error::RECALL_TOO_LATE, info)));
+        }
+        Ok(Ok(message))
+    }
+
+    /// A client does not learn whether somebody else's message exists.
+    fn may_see(&self) -> bool {
+        match &self.door {
+            Door::Client { account } => *account == self.name.from,
+            Door::Admin { .. } => true,
+        }
+    }
+
+    fn missing(&self, tx: &mut dyn Tx) -> Result<Refusal, Fault> {
+        let MessageName { app, from, to, .. } = &self.name;
+        if tx.account(*app, from)?.is_none() {
+            return Ok(Refusal::new(error::FROM_ACCOUNT, format!("From_Account {from} was not imported")));
+        }
+        if tx.account(*app, to)?.is_none() {
+            return Ok(Refusal::new(error::TO_ACCOUNT, format!("To_Account {to} was not imported")));
+        }
+        Ok(Refusal::new(error::MESSAGE_NOT_FOUND, "there is no such message from From_Account to To_Account"))
+    }
+
+    /// Rule R3: tombstone, unread count, sync events and outbox, in one transaction.
+    fn take_back(&self, tx: &mut dyn Tx, app: &App, pair: &Pair, message: &Message) -> Result<(), Fault> {
+        let MessageName { app: sdkappid, from, to, key } = &self.name;
+        let stored = "the row of a message's account or conversation is written with the message";
+        let day = Duration::from_secs(24 * 3600);
+        let audit_until = (app.audit_days > 0).then(|| tx.now().plus(day * u32::from(app.audit_days)));
+        tx.entomb(&self.name, audit_until)?;
+
+        let heard = |peer: &UserId| SyncEvent {
+            kind: SyncKind::Recall,
+            peer: peer.clone(),
+            direction: message.direction,
+            key: *key,
+        };
+        let mut sender = tx.account(*sdkappid, from)?.expect(stored);
+        if from != to {
+            command::sync(tx, *sdkappid, from, &mut sender, &heard(to))?;
+            tx.save_account(*sdkappid, from, &sender)?;
+        }
+        let mut recipient = tx.account(*sdkappid, to)?.expect(stored);
+        command::sync(tx, *sdkappid, to, &mut recipient, &heard(from))?;
+
+        let mut conversation = tx.conversation(*sdkappid, pair)?.expect(stored);
+        let before = conversation;
+        let side = conversation.recipient(message.direction);
+        if message.is_unread(side.read_position) {
+            side.unread -= 1;
+            recipient.unread -= 1;
+            assert!(side.unread >= 0 && recipient.unread >= side.unread, "R6: a total is the sum of its parts");
+        }
+        if app.owes(CallbackCommand::AfterMsgWithDraw) {
+            self.owe(tx, app, pair, &sender, &mut recipient, &mut conversation)?;
+        }
+        tx.save_account(*sdkappid, to, &recipient)?;
+        if conversation != before {
+            tx.save_conversation(*sdkappid, pair, &conversation)?;
+        }
+        Ok(())
+    }
+
+    /// Rules R4 and R5: exactly one event, with the fields that the app asks for.
+    fn owe(
+        &self,
+        tx: &mut dyn Tx,
+        app: &App,
+        pair: &Pair,
+        sender: &Account,
+        recipient: &mut Account,
+        conversation: &mut Conversation,
+    ) -> Result<(), Fault> {
+        let MessageName { from, to, key, .. } = &self.name;
+        let command = CallbackCommand::AfterMsgWithDraw;
+        let fields = app.recall_body;
+        let id = sender.message_id(key.time, key.random);
+        let detail = WithDrawDetail {
+            operator: self.operator(),
+            seq: key.seq,
+            random: key.random,
+            time_s: key.time,
+            id: &id,
+        };
+        let body = serde_json::to_vec(&AfterMsgWithDraw {
+            command,
+            from,
+            to,
+            key: &key.to_string(),
+            unread: (fields != RecallBody::Time).then_some(recipient.unread),
+            event_time_ms: (fields != RecallBody::Unread).then_some(tx.now().0),
+            detail: (fields == RecallBody::Detail).then_some(detail),
+        })
+        .expect("strings and numbers serialize");
+        let rows = LaneRows { account_id: to, account: recipient, pair, conversation };
+        owe(tx, app, rows, command, self.origin, body)
+    }
+
+    fn operator(&self) -> &UserId {
+        match &self.door {
+            Door::Client { account } | Door::Admin { account } => account,
+        }
+    }
+}

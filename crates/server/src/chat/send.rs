@@ -1,0 +1,199 @@
+//! Sending a message (rest 4.1, callbacks 4.2).
+
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use unsaid_protocol::{
+    MsgKey, SdkAppId, UserId,
+    callback::{AfterSendMsg, CallbackCommand},
+    element::MsgBody,
+    error,
+};
+
+use super::{
+    account::Account,
+    command::{self, Applied, Done, Refusal},
+    conversation::{Conversation, Direction, Pair},
+    event::{LaneRows, Origin, owe},
+    message::{Content, Message, MessageFlags, SyncEvent, SyncKind},
+    tx::{Fault, Tx},
+};
+use crate::{apps::App, limits};
+
+/// One message from one account to another.
+#[derive(Clone, Debug)]
+pub struct Send {
+    pub app: SdkAppId,
+    pub from: UserId,
+    pub to: UserId,
+    pub seq: u32,
+    pub random: u32,
+    pub body: MsgBody,
+    pub custom_data: String,
+    pub lifetime: Lifetime,
+    pub flags: MessageFlags,
+    /// The callbacks that this message does without (`ForbidCallbackControl`).
+    pub forbidden_callbacks: Vec<CallbackCommand>,
+    pub origin: Origin,
+}
+
+/// Whether a message stays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lifetime {
+    Stored,
+    /// Only who is online now gets it; it is never stored, so it cannot be recalled.
+    OnlineOnly,
+}
+
+/// What the sender learns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sent {
+    pub key: MsgKey,
+    pub id: String,
+}
+
+impl Send {
+    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
+        let app = match command::app(tx, self.app)? {
+            Ok(app) => app,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let Some(sender) = tx.account(self.app, &self.from)? else {
+            return Ok(Err(Refusal::new(error::FROM_ACCOUNT, format!("From_Account {} was not imported", self.from))));
+        };
+        if tx.account(self.app, &self.to)?.is_none() {
+            let info = format!("To_Account {} was not imported", self.to);
+            return Ok(Err(Refusal::new(error::TO_ACCOUNT_NOT_FOUND, info)));
+        }
+        let (pair, direction) = Pair::of(&self.from, &self.to);
+        let hash = self.content_hash();
+        let time_s = match self.place(tx, &pair, direction, hash)? {
+            Placed::New(time_s) => time_s,
+            Placed::Repeat(time_s) => return Ok(Ok(self.sent(&sender, time_s))),
+        };
+        let message = Message {
+            direction,
+            key: MsgKey { seq: self.seq, random: self.random, time: time_s },
+            position: 0,
+            flags: self.flags,
+            content: Content {
+                body: self.body.json.clone(),
+                custom_data: self.custom_data.clone(),
+                types: self.body.types.clone(),
+                hash,
+            },
+        };
+        self.store(tx, &app, &pair, message)?;
+        Ok(Ok(self.sent(&sender, time_s)))
+    }
+
+    /// The second that the message belongs to: now, or the next one in which its key is free. A repeat of a send that
+    /// was stored belongs where the first one is, even if that was recalled since.
+    fn place(&self, tx: &mut dyn Tx, pair: &Pair, direction: Direction, hash: i64) -> Result<Placed, Fault> {
+        let mut time_s = tx.now().seconds();
+        if self.lifetime == Lifetime::OnlineOnly {
+            return Ok(Placed::New(time_s));
+        }
+        let since_s = time_s.saturating_sub(limits::REPEAT_WINDOW_S);
+        let repeats = tx.repeats(self.app, pair, self.seq, self.random, since_s)?;
+        if let Some(first) = repeats.iter().find(|first| first.direction == direction && first.content_hash == hash) {
+            return Ok(Placed::Repeat(first.time_s));
+        }
+        while repeats.iter().any(|other| other.time_s == time_s) {
+            time_s += 1;
+        }
+        Ok(Placed::New(time_s))
+    }
+
+    /// Message, unread count, sync events and outbox, in one transaction.
+    fn store(&self, tx: &mut dyn Tx, app: &App, pair: &Pair, mut message: Message) -> Result<(), Fault> {
+        let (from, to) = pair.ends(message.direction);
+        let before = tx.conversation(self.app, pair)?.unwrap_or_default();
+        let mut conversation = before;
+        if self.lifetime == Lifetime::Stored {
+            conversation.position += 1;
+            message.position = conversation.position;
+            tx.insert_message(self.app, pair, &message)?;
+            let heard =
+                |peer: &UserId| SyncEvent { kind: SyncKind::Message, peer: peer.clone(), direction: message.direction, key: message.key };
+            if from != to && !self.flags.contains(MessageFlags::HIDDEN_FROM_SENDER) {
+                let mut sender = existing(tx, self.app, from)?;
+                command::sync(tx, self.app, from, &mut sender, &heard(to))?;
+                tx.save_account(self.app, from, &sender)?;
+            }
+            let mut recipient = existing(tx, self.app, to)?;
+            command::sync(tx, self.app, to, &mut recipient, &heard(from))?;
+            if self.flags.contains(MessageFlags::COUNTED) {
+                recipient.unread += 1;
+                conversation.recipient(message.direction).unread += 1;
+            }
+            tx.save_account(self.app, to, &recipient)?;
+        }
+        self.owe(tx, app, pair, &message, &mut conversation)?;
+        if conversation != before {
+            tx.save_conversation(self.app, pair, &conversation)?;
+        }
+        Ok(())
+    }
+
+    fn owe(
+        &self,
+        tx: &mut dyn Tx,
+        app: &App,
+        pair: &Pair,
+        message: &Message,
+        conversation: &mut Conversation,
+    ) -> Result<(), Fault> {
+        let command = CallbackCommand::AfterSendMsg;
+        if !app.owes(command) || self.forbidden_callbacks.contains(&command) {
+            return Ok(());
+        }
+        let sender = existing(tx, self.app, &self.from)?;
+        let mut recipient = existing(tx, self.app, &self.to)?;
+        let body: &RawValue = serde_json::from_str(&message.content.body).expect("what was checked is valid JSON");
+        let body = serde_json::to_vec(&AfterSendMsg {
+            command,
+            from: &self.from,
+            to: &self.to,
+            seq: message.key.seq,
+            random: message.key.random,
+            time_s: message.key.time,
+            key: &message.key.to_string(),
+            id: &sender.message_id(message.key.time, message.key.random),
+            online_only: u8::from(self.lifetime == Lifetime::OnlineOnly),
+            result: 0,
+            error_info: "send msg succeed",
+            unread: recipient.unread,
+            body,
+            custom_data: &message.content.custom_data,
+            event_time_ms: tx.now().0,
+        })
+        .expect("strings and numbers serialize");
+        let rows = LaneRows { account_id: &self.to, account: &mut recipient, pair, conversation };
+        owe(tx, app, rows, command, self.origin, body)?;
+        tx.save_account(self.app, &self.to, &recipient)
+    }
+
+    fn sent(&self, sender: &Account, time_s: u32) -> Done {
+        let key = MsgKey { seq: self.seq, random: self.random, time: time_s };
+        Done::Sent(Sent { key, id: sender.message_id(time_s, self.random) })
+    }
+
+    fn content_hash(&self) -> i64 {
+        let mut hash = Sha256::new();
+        hash.update(self.body.json.as_bytes());
+        hash.update([0]);
+        hash.update(self.custom_data.as_bytes());
+        let digest = hash.finalize();
+        i64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
+    }
+}
+
+enum Placed {
+    New(u32),
+    Repeat(u32),
+}
+
+/// An account that an earlier check of the same command has found.
+fn existing(tx: &mut dyn Tx, app: SdkAppId, user: &UserId) -> Result<Account, Fault> {
+    Ok(tx.account(app, user)?.expect("the command has found it before"))
+}

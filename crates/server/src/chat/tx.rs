@@ -1,0 +1,101 @@
+//! What a command may ask and change inside one transaction.
+
+use std::sync::Arc;
+
+use unsaid_protocol::{MsgKey, SdkAppId, UserId};
+
+use super::{
+    account::Account,
+    conversation::{Conversation, Direction, Pair},
+    event::{EventId, OwedEvent},
+    message::{Message, MessageName, SyncEvent},
+};
+use crate::{apps::App, clock::Timestamp};
+
+/// One transaction, as the rules see it. Each method is about one row or one small range under (app, account) or
+/// (app, conversation); what a command reads it finds as the commands before it in the same batch have left it.
+///
+/// A command asks everything first and changes afterwards, so that one that is refused has changed nothing.
+pub trait Tx {
+    /// The moment of this transaction.
+    fn now(&self) -> Timestamp;
+
+    /// A new name for an event.
+    fn event_id(&mut self) -> EventId;
+
+    fn app(&mut self, app: SdkAppId) -> Result<Option<Arc<App>>, Fault>;
+    fn save_app(&mut self, app: &Arc<App>) -> Result<(), Fault>;
+
+    fn account(&mut self, app: SdkAppId, user: &UserId) -> Result<Option<Account>, Fault>;
+    fn save_account(&mut self, app: SdkAppId, user: &UserId, account: &Account) -> Result<(), Fault>;
+    /// Makes an account with the next serial.
+    fn new_account(&mut self, app: SdkAppId, user: &UserId) -> Result<(), Fault>;
+    /// Sets the fields that are given.
+    fn save_profile(
+        &mut self,
+        app: SdkAppId,
+        user: &UserId,
+        nick: Option<&str>,
+        face_url: Option<&str>,
+    ) -> Result<(), Fault>;
+
+    fn conversation(&mut self, app: SdkAppId, pair: &Pair) -> Result<Option<Conversation>, Fault>;
+    fn save_conversation(&mut self, app: SdkAppId, pair: &Pair, conversation: &Conversation) -> Result<(), Fault>;
+
+    /// The message of that key in the conversation, whatever its direction. Its content may be left empty.
+    fn message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Option<Message>, Fault>;
+    /// Messages with that `MsgSeq` and `MsgRandom`, of `since_s` or later.
+    fn repeats(
+        &mut self,
+        app: SdkAppId,
+        pair: &Pair,
+        seq: u32,
+        random: u32,
+        since_s: u32,
+    ) -> Result<Vec<Repeat>, Fault>;
+    fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault>;
+    /// Makes a message a tombstone. With `audit_until` a copy of what it said is kept until then (rule R3).
+    fn entomb(&mut self, name: &MessageName, audit_until: Option<Timestamp>) -> Result<(), Fault>;
+    /// What a read report of `time_s` means for messages of that direction that are behind `mark`.
+    fn read_up_to(
+        &mut self,
+        app: SdkAppId,
+        pair: &Pair,
+        direction: Direction,
+        mark: i64,
+        time_s: u32,
+    ) -> Result<ReadUpTo, Fault>;
+
+    fn add_sync_event(&mut self, app: SdkAppId, user: &UserId, number: i64, event: &SyncEvent) -> Result<(), Fault>;
+
+    /// Puts an event into the outbox.
+    fn owe(&mut self, event: OwedEvent) -> Result<(), Fault>;
+}
+
+/// A message that may be what a repeated send has already stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Repeat {
+    pub time_s: u32,
+    pub direction: Direction,
+    pub content_hash: i64,
+}
+
+/// What a read report covers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadUpTo {
+    /// The position of the latest message in commit order that the report's time covers; at least the old mark.
+    pub position: i64,
+    /// The messages behind that position that are still unread.
+    pub unread_after: i64,
+}
+
+/// The store could not do what it was asked. Nothing of the transaction holds.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("the disk is full: nothing of this command was stored; make room and try again")]
+    Full,
+    #[error("the server is stopping: nothing of this command was stored; try again when it is back")]
+    Stopping,
+    #[error("the store failed: {0}")]
+    Failed(Arc<str>),
+}

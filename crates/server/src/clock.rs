@@ -1,0 +1,134 @@
+//! The only place that knows the time and draws random numbers.
+//!
+//! Both are values that are handed in, so that a test can move the time and a whole server can be run from one seed.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use rand::{Rng, SeedableRng, TryRng, rngs::StdRng};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// A moment, in milliseconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The whole seconds, as messages carry them.
+    pub fn seconds(self) -> u32 {
+        u32::try_from(self.0 / 1000).unwrap_or(if self.0 < 0 { 0 } else { u32::MAX })
+    }
+
+    /// This moment and `duration` more.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long it is from `now` until this moment; nothing if it has passed.
+    pub fn after(self, now: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(now.0)).unwrap_or(0))
+    }
+}
+
+/// Tells the time. Clones tell the same time.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    /// How far a test has moved the wall clock, in milliseconds.
+    offset_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The clock of this machine.
+    pub fn system() -> Self {
+        Self { offset_ms: Arc::default() }
+    }
+
+    /// The wall clock, which may jump.
+    pub fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(ms.saturating_add(self.offset_ms.load(Ordering::Relaxed)))
+    }
+
+    /// The monotonic clock, for pauses and measurements.
+    pub fn instant(&self) -> Instant {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
+        Instant::now()
+    }
+
+    /// Moves the wall clock, for tests of what depends on age.
+    pub fn shift(&self, by_ms: i64) {
+        self.offset_ms.fetch_add(by_ms, Ordering::Relaxed);
+    }
+}
+
+/// Draws random numbers. Clones draw from the same source.
+#[derive(Clone)]
+pub struct Entropy {
+    rng: Arc<Mutex<StdRng>>,
+}
+
+impl Entropy {
+    /// Seeded by the operating system.
+    pub fn system() -> Result<Self, rand::rngs::SysError> {
+        let mut seed = [0; 32];
+        rand::rngs::SysRng.try_fill_bytes(&mut seed)?;
+        Ok(Self::seeded(seed))
+    }
+
+    /// The same numbers for the same seed.
+    pub fn seeded(seed: [u8; 32]) -> Self {
+        Self { rng: Arc::new(Mutex::new(StdRng::from_seed(seed))) }
+    }
+
+    pub fn next_u32(&self) -> u32 {
+        self.rng().next_u32()
+    }
+
+    pub fn next_u64(&self) -> u64 {
+        self.rng().next_u64()
+    }
+
+    /// A number from 0 to just below 1.
+    pub fn fraction(&self) -> f64 {
+        f64::from(self.next_u32()) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    fn rng(&self) -> std::sync::MutexGuard<'_, StdRng> {
+        self.rng.lock().expect("nothing panics while it draws")
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entropy")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_before_and_beyond_the_range_of_seconds_are_clamped() {
+        assert_eq!(Timestamp(-1).seconds(), 0);
+        assert_eq!(Timestamp(1_700_000_000_999).seconds(), 1_700_000_000);
+        assert_eq!(Timestamp(i64::MAX).seconds(), u32::MAX);
+        assert_eq!(Timestamp(5).after(Timestamp(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_numbers() {
+        let (one, two) = (Entropy::seeded([7; 32]), Entropy::seeded([7; 32]));
+        assert_eq!(one.next_u64(), two.next_u64());
+    }
+}

@@ -1,0 +1,81 @@
+//! Bounds that are not settings, with their units, and the relations between them.
+
+use std::time::Duration;
+
+/// One attempt at a callback, from resolving the name to the last byte of the answer (callbacks 1.5).
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How much of a receiver's answer is read.
+pub const ATTEMPT_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// A message: `MsgBody` as compact JSON and `CloudCustomData` together (rest 1.4).
+pub const MESSAGE_BYTES_MAX: usize = 8192;
+
+/// The messages of a history page as JSON (rest 4.4).
+pub const HISTORY_PAGE_BYTES_MAX: usize = 13 * 1024;
+
+/// How many messages a history page may have, whatever was asked for.
+pub const HISTORY_PAGE_MESSAGES_MAX: u32 = 500;
+
+/// How long a repeat of a send is recognised, in seconds (rest 4.1).
+pub const REPEAT_WINDOW_S: u32 = 120;
+
+/// How long a client may recall unless the app says otherwise (rule R1).
+pub const RECALL_WINDOW_DEFAULT_S: u32 = 120;
+pub const RECALL_WINDOW_MAX_S: u32 = 30 * 24 * 3600;
+
+/// `Nick` and `FaceUrl` each (rest 3.0).
+pub const PROFILE_BYTES_MAX: usize = 500;
+
+/// Peers of one call for unread counts (rest 5.1).
+pub const UNREAD_PEERS_MAX: usize = 10;
+
+/// A key shorter than this is a mistake.
+pub const SECRET_KEY_BYTES_MIN: usize = 16;
+
+pub const URL_BYTES_MAX: usize = 2048;
+
+/// Commands that wait for the writer; more callers than this wait for a place.
+pub const STORE_QUEUE_COMMANDS_MAX: usize = 4096;
+
+/// Commands that share one transaction and one fsync.
+pub const STORE_BATCH_COMMANDS_MAX: usize = 512;
+
+/// Reads that wait for a reader.
+pub const STORE_QUEUE_READS_MAX: usize = 1024;
+
+/// Batches of hints on their way to the dispatcher; what finds no place is found in the outbox a little later.
+pub const HINT_BATCHES_MAX: usize = 1024;
+
+/// Events of one lane that are held in memory; the others wait in the outbox.
+pub const LANE_EVENTS_MAX: usize = 16;
+
+/// Lanes of one app that are held in memory; the others wait in the outbox.
+pub const APP_LANES_MAX: usize = 16_384;
+
+/// Bytes of event bodies of one app that are held in memory; the other events wait in the outbox.
+pub const APP_EVENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Attempts of one app that are under way at once, and so its connections.
+pub const APP_ATTEMPTS_MAX: usize = 256;
+
+/// How long an idle connection to an endpoint is kept.
+pub const ENDPOINT_IDLE: Duration = Duration::from_secs(30);
+
+/// How late the outbox may learn that an event was delivered (losing it costs a repeat).
+pub const SETTLE_DELAY: Duration = Duration::from_millis(20);
+pub const SETTLE_BATCH_MAX: usize = 512;
+
+/// How often the outbox is searched for events that no hint told of.
+pub const OUTBOX_SCAN_PAUSE: Duration = Duration::from_secs(1);
+pub const OUTBOX_SCAN_LANES: u32 = 1024;
+
+/// Verified UserSigs that are remembered.
+pub const VERIFIED_USERSIGS_MAX: usize = 20_000;
+
+const _: () = {
+    assert!(STORE_BATCH_COMMANDS_MAX <= STORE_QUEUE_COMMANDS_MAX);
+    assert!(MESSAGE_BYTES_MAX < HISTORY_PAGE_BYTES_MAX);
+    assert!(LANE_EVENTS_MAX > 0 && APP_ATTEMPTS_MAX <= APP_LANES_MAX);
+    assert!(SETTLE_DELAY.as_millis() < ATTEMPT_TIMEOUT.as_millis());
+};

@@ -1,0 +1,472 @@
+//! One transaction: the rows that its commands share, and [`Tx`] over them.
+//!
+//! The rows of accounts and conversations are read once and written once for a batch, however many of its commands
+//! touch them.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use unsaid_protocol::{MsgKey, SdkAppId, UserId};
+
+use super::{
+    fault, outbox,
+    row::Sql,
+};
+use crate::{
+    apps::App,
+    chat::{
+        Account, Content, Conversation, Direction, EventId, Fault, LaneCounter, Message, MessageFlags, MessageName,
+        OwedEvent, Pair, ReadUpTo, Repeat, Side, SyncEvent, Tx,
+    },
+    clock::{Entropy, Timestamp},
+};
+
+/// What the writer knows of the store between two batches.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) apps: HashMap<SdkAppId, Arc<App>>,
+    /// The serial of the newest account.
+    pub(super) serial: i64,
+}
+
+/// A transaction that has begun.
+pub(super) struct Batch<'a> {
+    connection: &'a Connection,
+    known: &'a Known,
+    now: Timestamp,
+    entropy: &'a Entropy,
+    accounts: HashMap<(SdkAppId, UserId), Row<Account>>,
+    conversations: HashMap<(SdkAppId, Pair), Row<Conversation>>,
+    apps: Vec<Arc<App>>,
+    serial: i64,
+    owed: Vec<OwedEvent>,
+}
+
+struct Row<T> {
+    value: Option<T>,
+    changed: bool,
+}
+
+/// What holds once the transaction is durable.
+pub(super) struct Committed {
+    apps: Vec<Arc<App>>,
+    serial: i64,
+    /// The events that it put into the outbox, in their order.
+    pub(super) owed: Vec<OwedEvent>,
+}
+
+impl Committed {
+    pub(super) fn apply_to(&mut self, known: &mut Known) {
+        known.serial = self.serial;
+        known.apps.extend(self.apps.drain(..).map(|app| (app.sdkappid, app)));
+    }
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn begin(
+        connection: &'a Connection,
+        known: &'a Known,
+        now: Timestamp,
+        entropy: &'a Entropy,
+    ) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self {
+            connection,
+            known,
+            now,
+            entropy,
+            accounts: HashMap::new(),
+            conversations: HashMap::new(),
+            apps: Vec::new(),
+            serial: known.serial,
+            owed: Vec::new(),
+        })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        self.connection
+    }
+
+    /// Writes what is still held, and makes everything durable.
+    pub(super) fn commit(self) -> rusqlite::Result<Committed> {
+        for ((app, user), row) in &self.accounts {
+            if let (Some(account), true) = (&row.value, row.changed) {
+                self.write_account(*app, user, account)?;
+            }
+        }
+        for ((app, pair), row) in &self.conversations {
+            if let (Some(conversation), true) = (&row.value, row.changed) {
+                self.write_conversation(*app, pair, conversation)?;
+            }
+        }
+        if self.serial != self.known.serial {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO meta (name, value) VALUES ('account_serial', ?1)
+                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                )?
+                .execute([self.serial.to_string()])?;
+        }
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(Committed { apps: self.apps, serial: self.serial, owed: self.owed })
+    }
+
+    fn write_account(&self, app: SdkAppId, user: &UserId, account: &Account) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE account SET unread = ?3, lane_place = ?4, lane_last = ?5, sync_number = ?6
+                 WHERE app = ?1 AND user = ?2",
+            )?
+            .execute(params![
+                Sql(app),
+                Sql(user),
+                account.unread,
+                account.lane.place,
+                account.lane.last,
+                account.sync_number
+            ])
+            .map(drop)
+    }
+
+    fn write_conversation(&self, app: SdkAppId, pair: &Pair, conversation: &Conversation) -> rusqlite::Result<()> {
+        let Conversation { position, low, high, lane } = conversation;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO conversation (app, low, high, position, low_unread, low_read_position,
+                                           high_unread, high_read_position, lane_place, lane_last)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                 ON CONFLICT (app, low, high) DO UPDATE SET
+                     position = excluded.position,
+                     low_unread = excluded.low_unread, low_read_position = excluded.low_read_position,
+                     high_unread = excluded.high_unread, high_read_position = excluded.high_read_position,
+                     lane_place = excluded.lane_place, lane_last = excluded.lane_last",
+            )?
+            .execute(params![
+                Sql(app),
+                Sql(&pair.low),
+                Sql(&pair.high),
+                position,
+                low.unread,
+                low.read_position,
+                high.unread,
+                high.read_position,
+                lane.place,
+                lane.last
+            ])
+            .map(drop)
+    }
+
+    fn read_account(&self, app: SdkAppId, user: &UserId) -> rusqlite::Result<Option<Account>> {
+        self.connection
+            .prepare_cached(
+                "SELECT serial, unread, lane_place, lane_last, sync_number FROM account WHERE app = ?1 AND user = ?2",
+            )?
+            .query_row(params![Sql(app), Sql(user)], |row| {
+                Ok(Account {
+                    serial: row.get(0)?,
+                    unread: row.get(1)?,
+                    lane: LaneCounter { place: row.get(2)?, last: row.get(3)? },
+                    sync_number: row.get(4)?,
+                })
+            })
+            .optional()
+    }
+
+    fn read_conversation(&self, app: SdkAppId, pair: &Pair) -> rusqlite::Result<Option<Conversation>> {
+        self.connection
+            .prepare_cached(
+                "SELECT position, low_unread, low_read_position, high_unread, high_read_position, lane_place, lane_last
+                 FROM conversation WHERE app = ?1 AND low = ?2 AND high = ?3",
+            )?
+            .query_row(params![Sql(app), Sql(&pair.low), Sql(&pair.high)], |row| {
+                Ok(Conversation {
+                    position: row.get(0)?,
+                    low: Side { unread: row.get(1)?, read_position: row.get(2)? },
+                    high: Side { unread: row.get(3)?, read_position: row.get(4)? },
+                    lane: LaneCounter { place: row.get(5)?, last: row.get(6)? },
+                })
+            })
+            .optional()
+    }
+}
+
+impl Tx for Batch<'_> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn event_id(&mut self) -> EventId {
+        EventId::new(self.now, (self.entropy.next_u64(), self.entropy.next_u32()))
+    }
+
+    fn app(&mut self, app: SdkAppId) -> Result<Option<Arc<App>>, Fault> {
+        let changed = self.apps.iter().rev().find(|changed| changed.sdkappid == app);
+        Ok(changed.or_else(|| self.known.apps.get(&app)).cloned())
+    }
+
+    fn save_app(&mut self, app: &Arc<App>) -> Result<(), Fault> {
+        let settings = serde_json::to_string(&**app).map_err(|error| Fault::Failed(error.to_string().into()))?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO app (app, settings) VALUES (?1, ?2)
+                 ON CONFLICT (app) DO UPDATE SET settings = excluded.settings",
+            )
+            .and_then(|mut statement| statement.execute(params![Sql(app.sdkappid), settings]))
+            .map_err(fault)?;
+        self.apps.push(Arc::clone(app));
+        Ok(())
+    }
+
+    fn account(&mut self, app: SdkAppId, user: &UserId) -> Result<Option<Account>, Fault> {
+        let key = (app, user.clone());
+        if let Some(row) = self.accounts.get(&key) {
+            return Ok(row.value);
+        }
+        let value = self.read_account(app, user).map_err(fault)?;
+        self.accounts.insert(key, Row { value, changed: false });
+        Ok(value)
+    }
+
+    fn save_account(&mut self, app: SdkAppId, user: &UserId, account: &Account) -> Result<(), Fault> {
+        self.accounts.insert((app, user.clone()), Row { value: Some(*account), changed: true });
+        Ok(())
+    }
+
+    fn new_account(&mut self, app: SdkAppId, user: &UserId) -> Result<(), Fault> {
+        self.serial += 1;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO account (app, user, serial, unread, lane_place, lane_last, sync_number)
+                 VALUES (?1, ?2, ?3, 0, 0, 0, 0)",
+            )
+            .and_then(|mut statement| statement.execute(params![Sql(app), Sql(user), self.serial]))
+            .map_err(fault)?;
+        let account = Account { serial: self.serial, ..Account::default() };
+        self.accounts.insert((app, user.clone()), Row { value: Some(account), changed: false });
+        Ok(())
+    }
+
+    fn save_profile(
+        &mut self,
+        app: SdkAppId,
+        user: &UserId,
+        nick: Option<&str>,
+        face_url: Option<&str>,
+    ) -> Result<(), Fault> {
+        self.connection
+            .prepare_cached(
+                "UPDATE account SET nick = coalesce(?3, nick), face_url = coalesce(?4, face_url)
+                 WHERE app = ?1 AND user = ?2",
+            )
+            .and_then(|mut statement| statement.execute(params![Sql(app), Sql(user), nick, face_url]))
+            .map_err(fault)?;
+        Ok(())
+    }
+
+    fn conversation(&mut self, app: SdkAppId, pair: &Pair) -> Result<Option<Conversation>, Fault> {
+        let key = (app, pair.clone());
+        if let Some(row) = self.conversations.get(&key) {
+            return Ok(row.value);
+        }
+        let value = self.read_conversation(app, pair).map_err(fault)?;
+        self.conversations.insert(key, Row { value, changed: false });
+        Ok(value)
+    }
+
+    fn save_conversation(&mut self, app: SdkAppId, pair: &Pair, conversation: &Conversation) -> Result<(), Fault> {
+        self.conversations.insert((app, pair.clone()), Row { value: Some(*conversation), changed: true });
+        Ok(())
+    }
+
+    fn message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Option<Message>, Fault> {
+        let content =
+            || Content { body: String::new(), custom_data: String::new(), types: String::new(), hash: 0 };
+        self.connection
+            .prepare_cached(
+                "SELECT direction, position, flags FROM message
+                 WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
+            )
+            .and_then(|mut statement| {
+                let name = params![Sql(app), Sql(&pair.low), Sql(&pair.high), key.seq, key.random, key.time];
+                statement
+                    .query_row(name, |row| {
+                        Ok(Message {
+                            direction: row.get::<_, Sql<Direction>>(0)?.0,
+                            key,
+                            position: row.get(1)?,
+                            flags: row.get::<_, Sql<MessageFlags>>(2)?.0,
+                            content: content(),
+                        })
+                    })
+                    .optional()
+            })
+            .map_err(fault)
+    }
+
+    fn repeats(
+        &mut self,
+        app: SdkAppId,
+        pair: &Pair,
+        seq: u32,
+        random: u32,
+        since_s: u32,
+    ) -> Result<Vec<Repeat>, Fault> {
+        let query = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT time, direction, content_hash FROM message
+                 WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time >= ?6 ORDER BY time",
+            )?;
+            let name = params![Sql(app), Sql(&pair.low), Sql(&pair.high), seq, random, since_s];
+            let repeats = statement.query_map(name, |row| {
+                let direction = row.get::<_, Sql<Direction>>(1)?.0;
+                Ok(Repeat { time_s: row.get(0)?, direction, content_hash: row.get(2)? })
+            })?;
+            repeats.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        query().map_err(fault)
+    }
+
+    fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault> {
+        let Message { direction, key, position, flags, content } = message;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO message (app, low, high, seq, random, time, direction, position, flags, content_hash,
+                                      types, custom_data, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    Sql(app),
+                    Sql(&pair.low),
+                    Sql(&pair.high),
+                    key.seq,
+                    key.random,
+                    key.time,
+                    Sql(*direction),
+                    position,
+                    flags.bits(),
+                    content.hash,
+                    content.types,
+                    content.custom_data,
+                    content.body
+                ])
+            })
+            .map_err(fault)?;
+        Ok(())
+    }
+
+    fn entomb(&mut self, name: &MessageName, audit_until: Option<Timestamp>) -> Result<(), Fault> {
+        let (pair, _) = Pair::of(&name.from, &name.to);
+        let MsgKey { seq, random, time } = name.key;
+        let of_message = params![Sql(name.app), Sql(&pair.low), Sql(&pair.high), seq, random, time];
+        if let Some(until) = audit_until {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO audit_copy (erase_ms, app, low, high, seq, random, time, custom_data, body)
+                     SELECT ?7, app, low, high, seq, random, time, custom_data, body FROM message
+                     WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
+                )
+                .and_then(|mut statement| {
+                    statement.execute(params![Sql(name.app), Sql(&pair.low), Sql(&pair.high), seq, random, time, until.0])
+                })
+                .map_err(fault)?;
+        }
+        let recalled = MessageFlags::RECALLED.bits();
+        self.connection
+            .prepare_cached(&format!(
+                "UPDATE message SET flags = flags | {recalled}, custom_data = '', body = ''
+                 WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
+            ))
+            .and_then(|mut statement| statement.execute(of_message))
+            .map_err(fault)?;
+        Ok(())
+    }
+
+    /// Walks `message_by_position` back from the newest message to the first one that the time covers, so it costs
+    /// as much as there is left unread.
+    fn read_up_to(
+        &mut self,
+        app: SdkAppId,
+        pair: &Pair,
+        direction: Direction,
+        mark: i64,
+        time_s: u32,
+    ) -> Result<ReadUpTo, Fault> {
+        let walk = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT position, time, flags FROM message
+                 WHERE app = ?1 AND low = ?2 AND high = ?3 AND position > ?4 AND direction = ?5
+                 ORDER BY position DESC",
+            )?;
+            let mut rows = statement.query(params![Sql(app), Sql(&pair.low), Sql(&pair.high), mark, Sql(direction)])?;
+            let mut unread_after = 0;
+            while let Some(row) = rows.next()? {
+                if row.get::<_, u32>(1)? <= time_s {
+                    return Ok(ReadUpTo { position: row.get(0)?, unread_after });
+                }
+                let flags = row.get::<_, Sql<MessageFlags>>(2)?.0;
+                let counts = flags.contains(MessageFlags::COUNTED) && !flags.contains(MessageFlags::RECALLED);
+                unread_after += i64::from(counts);
+            }
+            Ok(ReadUpTo { position: mark, unread_after })
+        };
+        walk().map_err(fault)
+    }
+
+    fn add_sync_event(&mut self, app: SdkAppId, user: &UserId, number: i64, event: &SyncEvent) -> Result<(), Fault> {
+        let MsgKey { seq, random, time } = event.key;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO sync_event (app, user, number, kind, peer, direction, seq, random, time)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    Sql(app),
+                    Sql(user),
+                    number,
+                    event.kind.number(),
+                    Sql(&event.peer),
+                    Sql(event.direction),
+                    seq,
+                    random,
+                    time
+                ])
+            })
+            .map_err(fault)?;
+        Ok(())
+    }
+
+    fn owe(&mut self, event: OwedEvent) -> Result<(), Fault> {
+        outbox::insert(self.connection, &event).map_err(fault)?;
+        self.owed.push(event);
+        Ok(())
+    }
+}
+
+impl Batch<'_> {
+    /// The counter of a lane follows another event now, since the one it followed was parked.
+    pub(super) fn lane_follows(&mut self, app: SdkAppId, lane: &str, last: i64) -> Result<(), Fault> {
+        let name = |text: &str| UserId::new(text).map_err(|error| Fault::Failed(error.to_string().into()));
+        if let Some((low, high)) = lane.split_once('\t') {
+            let pair = Pair { low: name(low)?, high: name(high)? };
+            self.conversation(app, &pair)?;
+            if let Entry::Occupied(mut entry) = self.conversations.entry((app, pair))
+                && let Some(conversation) = &mut entry.get_mut().value
+            {
+                conversation.lane.last = last;
+                entry.get_mut().changed = true;
+            }
+        } else {
+            let user = name(lane)?;
+            if let Some(mut account) = self.account(app, &user)? {
+                account.lane.last = last;
+                self.save_account(app, &user, &account)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! Checkpoints: what the log holds is copied into the database on a thread of its own.
+//!
+//! Under steady load there is no idle moment, and a log that is written to while it is copied never becomes empty. So
+//! the thread copies most of it beside the writer, and where the log has grown large it asks the writer for the small
+//! rest between two batches, after which the log begins anew.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{OpenError, connect};
+
+/// A log of that many pages is worth a checkpoint.
+const LOG_PAGES: u64 = 4096;
+
+/// When nothing is written any more, the log is still copied after this time.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// The writer's end of the checkpoints. The thread ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    grown: SyncSender<()>,
+    finish: Arc<AtomicBool>,
+    pages: u64,
+}
+
+impl Checkpoints {
+    pub(super) fn start(path: &Path) -> Result<Self, OpenError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let (grown, wake) = sync_channel(1);
+        let finish = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&finish);
+        thread::Builder::new()
+            .name("store-checkpoint".to_owned())
+            .spawn(move || run(&connection, &wake, &asked))
+            .map_err(OpenError::Thread)?;
+        Ok(Self { grown, finish, pages: 0 })
+    }
+
+    /// Called by the writer after each commit, with about how many pages it wrote.
+    pub(super) fn committed(&mut self, connection: &Connection, pages: u64) {
+        self.pages += pages;
+        if self.finish.swap(false, Ordering::AcqRel) {
+            checkpoint(connection);
+        }
+        if self.pages >= LOG_PAGES {
+            self.pages = 0;
+            // A full channel means that the thread is about to look anyway.
+            let _ = self.grown.try_send(());
+        }
+    }
+}
+
+fn run(connection: &Connection, wake: &Receiver<()>, finish: &AtomicBool) {
+    let mut copied = 0;
+    loop {
+        match wake.recv_timeout(IDLE) {
+            Ok(()) => {
+                checkpoint(connection);
+                finish.store(true, Ordering::Release);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let version = data_version(connection);
+                if version != copied {
+                    checkpoint(connection);
+                    copied = version;
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Changes whenever another connection has committed.
+fn data_version(connection: &Connection) -> i64 {
+    connection.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap_or(0)
+}
+
+/// A failure leaves the log as it is, and it is tried again; what was committed is in it.
+fn checkpoint(connection: &Connection) {
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "a checkpoint failed; the log grows until one succeeds");
+    }
+}

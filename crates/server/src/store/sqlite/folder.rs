@@ -1,0 +1,51 @@
+//! The data folder: for this server alone.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use super::OpenError;
+
+/// How long a server waits for one that was just killed to let go of the folder.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// A folder that no other server uses while this value lives.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder where it is missing, keeps others out of it, and locks it. The lock is the kernel's, so it is
+    /// gone with the process, however that ends.
+    pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
+        let lock = prepare(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
+        for _ in 0..LOCK_TRIES {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(source)) => {
+                    return Err(OpenError::Folder { path: path.to_owned(), source });
+                }
+            }
+        }
+        Err(OpenError::Locked(path.to_owned()))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn prepare(path: &Path) -> io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"))
+}

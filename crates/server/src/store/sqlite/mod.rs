@@ -1,0 +1,177 @@
+//! The embedded store: SQLite, one writer thread with group commit, readers beside it.
+//!
+//! Commands come in through a bounded queue (`writer.rs`), are applied in batches (`batch.rs`) and answered after one
+//! fsync for all. Reads have threads and connections of their own (`reader.rs`, `query.rs`). The outbox of a batch is
+//! in `outbox.rs`. The data folder is locked: one server owns it, so nothing in it is claimed or leased.
+
+mod batch;
+mod checkpoint;
+mod folder;
+mod outbox;
+mod query;
+mod reader;
+mod row;
+mod schema;
+mod writer;
+
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+use unsaid_protocol::{SdkAppId, UserId};
+
+use self::{folder::Folder, reader::Readers, writer::{Job, Writer}};
+use super::{Backlog, HintSender, Later, Settled, Store};
+use crate::{
+    apps::App,
+    chat::{Applied, Command, Fault, HistoryQuery, Lane, Message, OwedEvent},
+    clock::{Clock, Entropy, Timestamp},
+};
+
+/// How the store is opened.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    pub folder: PathBuf,
+    /// How large the database may grow, in pages; for tests of a full disk.
+    pub pages_max: Option<u32>,
+}
+
+/// Why the store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("data_dir {path}: {source}")]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("data_dir {0} is used by another server: stop that one, or give this one a folder of its own")]
+    Locked(PathBuf),
+    #[error("data_dir holds a store of version {found}, which only servers from version {oldest} on can read; this one knows version {known}: use a newer server")]
+    TooNew { found: i64, oldest: i64, known: i64 },
+    #[error("the store in data_dir cannot be opened: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("a thread of the store cannot be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// The embedded store.
+#[derive(Debug)]
+pub struct Sqlite {
+    writer: Writer,
+    readers: Readers,
+    epoch: String,
+    /// Held until the store is dropped.
+    _folder: Folder,
+}
+
+impl Sqlite {
+    /// Opens the store in its folder; makes both where they are missing.
+    pub fn open(options: &SqliteOptions, clock: Clock, entropy: Entropy, hints: HintSender) -> Result<Self, OpenError> {
+        let folder = Folder::lock(&options.folder)?;
+        let path = folder.path().join("unsaid.db");
+        let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        prepare_writer(&connection, options.pages_max)?;
+        schema::migrate(&mut connection)?;
+        let epoch = schema::epoch(&connection, &entropy)?;
+        let readers = Readers::start(&path)?;
+        let writer = Writer::start(connection, &path, clock, entropy, hints)?;
+        Ok(Self { writer, readers, epoch, _folder: folder })
+    }
+
+    fn ask<T: Send + 'static>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Fault>>) -> Job) -> Later<'_, T> {
+        let (sender, receiver) = oneshot::channel();
+        let job = job(sender);
+        Box::pin(async move {
+            self.writer.enqueue(job).await?;
+            receiver.await.unwrap_or(Err(Fault::Stopping))
+        })
+    }
+}
+
+impl Store for Sqlite {
+    fn commit(&self, command: Command) -> Later<'_, Applied> {
+        self.ask(|answer| Job::Commit { command, answer })
+    }
+
+    fn settle(&self, settled: Vec<Settled>) -> Later<'_, ()> {
+        self.ask(|answer| Job::Settle { settled, answer })
+    }
+
+    fn apps(&self) -> Later<'_, Vec<App>> {
+        self.readers.read(query::apps)
+    }
+
+    fn unread(&self, app: SdkAppId, user: UserId) -> Later<'_, Option<i64>> {
+        self.readers.read(move |connection| query::unread(connection, app, &user))
+    }
+
+    fn unread_from(&self, app: SdkAppId, user: UserId, peers: Vec<UserId>) -> Later<'_, Vec<Option<i64>>> {
+        self.readers.read(move |connection| query::unread_from(connection, app, &user, &peers))
+    }
+
+    fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>> {
+        self.readers.read(move |connection| query::history(connection, &query))
+    }
+
+    fn lanes(&self, after: Option<(SdkAppId, Lane)>, lanes_max: u32) -> Later<'_, Vec<(SdkAppId, Lane)>> {
+        self.readers.read(move |connection| query::lanes(connection, after, lanes_max))
+    }
+
+    fn lane(&self, app: SdkAppId, lane: Lane, after: i64, events_max: u32) -> Later<'_, Vec<OwedEvent>> {
+        self.readers.read(move |connection| query::lane(connection, app, &lane, after, events_max))
+    }
+
+    fn backlog(&self) -> Later<'_, Backlog> {
+        self.readers.read(query::backlog)
+    }
+
+    fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64> {
+        self.ask(|answer| Job::EraseAuditCopies { now, answer })
+    }
+
+    fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    fn broken(&self) -> Pin<Box<dyn Future<Output = Fault> + Send + '_>> {
+        Box::pin(self.writer.broken())
+    }
+
+    fn close(&self) -> Later<'_, ()> {
+        self.ask(|answer| Job::Close { answer })
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// A commit that was answered survives a power cut: `synchronous=FULL`. Checkpoints are `checkpoint.rs`'s.
+fn prepare_writer(connection: &Connection, pages_max: Option<u32>) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", "FAST")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    if let Some(pages) = pages_max {
+        connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// What a failure of SQLite means to a caller.
+#[expect(clippy::needless_pass_by_value, reason = "it is used as a function from one error to another")]
+fn fault(error: rusqlite::Error) -> Fault {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => Fault::Full,
+        _ => Fault::Failed(Arc::from(error.to_string())),
+    }
+}

@@ -1,0 +1,114 @@
+//! The outbox: events go in with what caused them, and leave when they are delivered or parked.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{batch::Batch, fault, row::Sql};
+use crate::{
+    chat::{Fault, OwedEvent, Tries},
+    clock::Timestamp,
+    store::{Settled, Settlement},
+};
+
+pub(super) fn insert(connection: &Connection, event: &OwedEvent) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox (app, lane, place, number, previous, id, command, client_ip, platform, created_ms,
+                                 attempts, refusals, due_ms, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?
+        .execute(params![
+            Sql(event.app),
+            event.lane.0,
+            event.place,
+            event.number,
+            event.previous,
+            event.id.0,
+            event.command.as_str(),
+            event.origin.client_ip.to_string(),
+            event.origin.platform.as_str(),
+            event.created.0,
+            event.tries.attempts,
+            event.tries.refusals,
+            event.due.0,
+            &*event.body
+        ])
+        .map(drop)
+}
+
+/// Notes what became of an attempt. What is no longer there was settled before.
+pub(super) fn settle(batch: &mut Batch<'_>, settled: &Settled) -> Result<(), Fault> {
+    match &settled.to {
+        Settlement::Delivered => remove(batch.connection(), settled).map_err(fault),
+        Settlement::DueAgain { tries, due } => postpone(batch.connection(), settled, *tries, *due).map_err(fault),
+        Settlement::Parked { tries, at, reason } => park(batch, settled, *tries, *at, reason),
+    }
+}
+
+fn remove(connection: &Connection, settled: &Settled) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3")?
+        .execute(params![Sql(settled.app), settled.lane.0, settled.place])
+        .map(drop)
+}
+
+fn postpone(connection: &Connection, settled: &Settled, tries: Tries, due: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET attempts = ?4, refusals = ?5, due_ms = ?6 WHERE app = ?1 AND lane = ?2 AND place = ?3",
+        )?
+        .execute(params![
+            Sql(settled.app),
+            settled.lane.0,
+            settled.place,
+            tries.attempts,
+            tries.refusals,
+            due.0
+        ])
+        .map(drop)
+}
+
+/// The event behind a parked one follows what the parked one followed, so that a receiver sees no gap that is none.
+fn park(batch: &mut Batch<'_>, settled: &Settled, tries: Tries, at: Timestamp, reason: &str) -> Result<(), Fault> {
+    let Some(previous) = move_to_parked(batch.connection(), settled, tries, at, reason).map_err(fault)? else {
+        return Ok(());
+    };
+    let followed = batch
+        .connection()
+        .prepare_cached(
+            "UPDATE outbox SET previous = ?4 WHERE app = ?1 AND lane = ?2
+             AND place = (SELECT min(place) FROM outbox WHERE app = ?1 AND lane = ?2 AND place > ?3)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![Sql(settled.app), settled.lane.0, settled.place, previous])
+        })
+        .map_err(fault)?;
+    if followed == 0 { batch.lane_follows(settled.app, &settled.lane.0, previous) } else { Ok(()) }
+}
+
+/// Answers the number that the event followed; none if it is not in the outbox.
+fn move_to_parked(
+    connection: &Connection,
+    settled: &Settled,
+    tries: Tries,
+    at: Timestamp,
+    reason: &str,
+) -> rusqlite::Result<Option<i64>> {
+    let name = params![Sql(settled.app), settled.lane.0, settled.place];
+    let previous = connection
+        .prepare_cached("SELECT previous FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3")?
+        .query_row(name, |row| row.get(0))
+        .optional()?;
+    if previous.is_some() {
+        connection
+            .prepare_cached(
+                "INSERT INTO parked (app, lane, place, number, previous, id, command, client_ip, platform, created_ms,
+                                     attempts, parked_ms, reason, body)
+                 SELECT app, lane, place, number, previous, id, command, client_ip, platform, created_ms, ?4, ?5, ?6,
+                        body
+                 FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3",
+            )?
+            .execute(params![Sql(settled.app), settled.lane.0, settled.place, tries.attempts, at.0, reason])?;
+        remove(connection, settled)?;
+    }
+    Ok(previous)
+}

@@ -1,0 +1,218 @@
+//! The writer: one thread that owns the only connection that writes, and commits in groups.
+//!
+//! What waits when a commit is over is the next batch, so the batches grow with the load by themselves, and a command
+//! that comes alone waits for nothing but its own fsync. Only after the commit are callers answered and events
+//! hinted at, in commit order (invariant 1).
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    thread,
+};
+
+use rusqlite::{Connection, ffi, params};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    OpenError,
+    batch::{Batch, Known},
+    checkpoint::Checkpoints,
+    fault, outbox, query,
+};
+use crate::{
+    chat::{Applied, Command, Fault},
+    clock::{Clock, Entropy, Timestamp},
+    limits,
+    store::{HintSender, Settled},
+};
+
+/// Something to do in a transaction, and who waits for it.
+pub(super) enum Job {
+    Commit { command: Command, answer: oneshot::Sender<Result<Applied, Fault>> },
+    Settle { settled: Vec<Settled>, answer: oneshot::Sender<Result<(), Fault>> },
+    EraseAuditCopies { now: Timestamp, answer: oneshot::Sender<Result<u64, Fault>> },
+    Close { answer: oneshot::Sender<Result<(), Fault>> },
+}
+
+/// The way to the writer thread. It ends when this is dropped, after what is in the queue.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    broken: watch::Receiver<Option<Fault>>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        connection: Connection,
+        path: &Path,
+        clock: Clock,
+        entropy: Entropy,
+        hints: HintSender,
+    ) -> Result<Self, OpenError> {
+        let known = Known {
+            apps: query::apps(&connection)?.into_iter().map(|app| (app.sdkappid, app.into())).collect(),
+            serial: serial(&connection)?,
+        };
+        let checkpoints = Checkpoints::start(path)?;
+        let (jobs, receiver) = mpsc::channel(limits::STORE_QUEUE_COMMANDS_MAX);
+        let (broken_sender, broken) = watch::channel(None);
+        let thread = Thread { connection, known, clock, entropy, hints, checkpoints, broken: broken_sender };
+        thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || thread.run(receiver))
+            .map_err(OpenError::Thread)?;
+        Ok(Self { jobs, broken })
+    }
+
+    /// Waits for a place in the queue.
+    pub(super) async fn enqueue(&self, job: Job) -> Result<(), Fault> {
+        self.jobs.send(job).await.map_err(|_| Fault::Stopping)
+    }
+
+    /// Comes when the store no longer knows what is durable.
+    pub(super) async fn broken(&self) -> Fault {
+        let mut broken = self.broken.clone();
+        let fault = match broken.wait_for(Option::is_some).await {
+            Ok(fault) => fault.clone(),
+            Err(_) => None,
+        };
+        match fault {
+            Some(fault) => fault,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn serial(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'account_serial'";
+    connection.query_row(sql, params![], |row| row.get(0))
+}
+
+struct Thread {
+    connection: Connection,
+    known: Known,
+    clock: Clock,
+    entropy: Entropy,
+    hints: HintSender,
+    checkpoints: Checkpoints,
+    broken: watch::Sender<Option<Fault>>,
+}
+
+impl Thread {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < limits::STORE_BATCH_COMMANDS_MAX
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(job);
+            }
+            let closing = batch.iter().any(|job| matches!(job, Job::Close { .. }));
+            if closing {
+                jobs.close();
+            }
+            self.carry_out(batch);
+        }
+    }
+
+    /// One transaction for all. Where that fails, each job gets a transaction of its own, so that a bad one spoils no
+    /// other.
+    fn carry_out(&mut self, batch: Vec<Job>) {
+        if let Some(fault) = self.broken.borrow().clone() {
+            batch.into_iter().for_each(|job| job.fail(&fault));
+            return;
+        }
+        match self.transact(&batch) {
+            Ok(done) => batch.into_iter().zip(done).for_each(|(job, done)| job.answer(done)),
+            Err(_) if batch.len() > 1 => {
+                for job in batch {
+                    self.carry_out(vec![job]);
+                }
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "a command was not stored");
+                batch.into_iter().for_each(|job| job.fail(&fault));
+            }
+        }
+    }
+
+    fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Done>, Fault> {
+        let now = self.clock.now();
+        let mut batch = Batch::begin(&self.connection, &self.known, now, &self.entropy).map_err(fault)?;
+        let applied: Result<Vec<Done>, Fault> = jobs.iter().map(|job| apply(job, &mut batch)).collect();
+        let committed = match applied {
+            Ok(done) => batch.commit().map(|committed| (committed, done)).map_err(|error| self.commit_failed(error)),
+            Err(fault) => Err(fault),
+        };
+        let (mut committed, done) = committed.inspect_err(|_| self.roll_back())?;
+        committed.apply_to(&mut self.known);
+        self.hints.committed(std::mem::take(&mut committed.owed));
+        self.checkpoints.committed(&self.connection, 8 * jobs.len() as u64);
+        Ok(done)
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    /// After an fsync that failed nobody knows what is durable: the server has to stop and recover from the log.
+    fn commit_failed(&self, error: rusqlite::Error) -> Fault {
+        let fsync_failed = error.sqlite_error().is_some_and(|error| {
+            [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC].contains(&error.extended_code)
+        });
+        let fault = fault(error);
+        if fsync_failed {
+            self.broken.send_replace(Some(fault.clone()));
+        }
+        fault
+    }
+}
+
+/// What a job has to say once it is durable.
+enum Done {
+    Applied(Applied),
+    Nothing,
+    Erased(u64),
+}
+
+/// A rule that panics is a bug; it fails its own command and no other.
+fn apply(job: &Job, batch: &mut Batch<'_>) -> Result<Done, Fault> {
+    catch_unwind(AssertUnwindSafe(|| match job {
+        Job::Commit { command, .. } => command.apply(batch).map(Done::Applied),
+        Job::Settle { settled, .. } => {
+            settled.iter().try_for_each(|settled| outbox::settle(batch, settled)).map(|()| Done::Nothing)
+        }
+        Job::EraseAuditCopies { now, .. } => batch
+            .connection()
+            .execute("DELETE FROM audit_copy WHERE erase_ms <= ?1", params![now.0])
+            .map(|erased| Done::Erased(erased as u64))
+            .map_err(fault),
+        Job::Close { .. } => Ok(Done::Nothing),
+    }))
+    .unwrap_or_else(|_| Err(Fault::Failed("a rule was broken inside the server; see the log".into())))
+}
+
+impl Job {
+    /// Who no longer waits does not hear; what was done stays done.
+    fn answer(self, done: Done) {
+        match (self, done) {
+            (Self::Commit { answer, .. }, Done::Applied(applied)) => drop(answer.send(Ok(applied))),
+            (Self::EraseAuditCopies { answer, .. }, Done::Erased(count)) => drop(answer.send(Ok(count))),
+            (Self::Settle { answer, .. } | Self::Close { answer }, Done::Nothing) => drop(answer.send(Ok(()))),
+            _ => unreachable!("a job is answered with what it has done"),
+        }
+    }
+
+    fn fail(self, fault: &Fault) {
+        let fault = fault.clone();
+        match self {
+            Self::Commit { answer, .. } => drop(answer.send(Err(fault))),
+            Self::EraseAuditCopies { answer, .. } => drop(answer.send(Err(fault))),
+            Self::Settle { answer, .. } | Self::Close { answer } => drop(answer.send(Err(fault))),
+        }
+    }
+}
