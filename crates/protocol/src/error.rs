@@ -53,6 +53,8 @@ codes! {
         "check From_Account, To_Account and MsgKey: all three name the message, in the direction in which it was sent";
     ALREADY_RECALLED = 20023, "the message was recalled before",
         "nothing to do: its callback was or will be sent once";
+    PROFILE_TOO_LONG = 40601, "Nick or FaceUrl is too long",
+        "each may have 500 bytes";
     HTTP_PARSE = 60002, "the request line or its query cannot be read",
         "send POST /v4/{service}/{command}?sdkappid=..&identifier=..&usersig=..&random=..&contenttype=json";
     NOT_JSON = 60003, "the body is not a JSON object",

@@ -3,12 +3,22 @@
 //! The modules are listed in the way of the data: what comes in through `rest` becomes a command of `chat`, is made
 //! durable by `store`, and what is owed leaves through `callback`. `ARCHITECTURE.md` has the map.
 
-pub mod clock;
+pub mod cli;
+pub mod serve;
+pub mod server;
+
+pub mod config;
 pub mod limits;
 
-pub mod apps;
+pub mod clock;
+pub mod telemetry;
 
+pub mod listener;
+pub mod rest;
+
+pub mod apps;
 pub mod chat;
+
 pub mod store;
 
 pub mod callback;

@@ -92,9 +92,7 @@ fn is_never(address: IpAddr) -> bool {
                 || v4.is_broadcast()
                 || METADATA_V4.contains(&v4)
         }
-        IpAddr::V6(v6) => {
-            v6.is_unspecified() || v6.is_unicast_link_local() || v6.is_multicast() || v6 == METADATA_V6
-        }
+        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_unicast_link_local() || v6.is_multicast() || v6 == METADATA_V6,
     }
 }
 

@@ -28,7 +28,9 @@ impl OwnAuthority {
     pub(super) fn new(given: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         for certificate in &given {
-            roots.add(certificate.clone()).map_err(|error| format!("holds a certificate that cannot be used: {error}"))?;
+            roots
+                .add(certificate.clone())
+                .map_err(|error| format!("holds a certificate that cannot be used: {error}"))?;
         }
         let strict = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()

@@ -184,9 +184,12 @@ async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Unavailable> {
 
 async fn dial_one(address: SocketAddr) -> Result<TcpStream, Unavailable> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that dials, and the address was checked")]
-    let stream = TcpStream::connect(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => Unavailable::ConnectionRefused,
-        _ => Unavailable::ConnectionFailed(error.to_string()),
+    let stream = TcpStream::connect(address).await.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::ConnectionRefused {
+            Unavailable::ConnectionRefused
+        } else {
+            Unavailable::ConnectionFailed(error.to_string())
+        }
     })?;
     stream.set_nodelay(true).map_err(|error| Unavailable::ConnectionFailed(error.to_string()))?;
     Ok(stream)
@@ -208,6 +211,7 @@ where
 }
 
 /// What a person can do about a failed handshake.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library has many errors, and may get more")]
 fn tls_problem(error: &std::io::Error) -> String {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return format!("the connection ended during the handshake ({error}); check that the port speaks TLS");
@@ -224,9 +228,9 @@ fn tls_problem(error: &std::io::Error) -> String {
         rustls::Error::InvalidCertificate(Certificate::NotValidYet | Certificate::NotValidYetContext { .. }) => {
             "the certificate is not valid yet: check the clocks of both machines"
         }
-        rustls::Error::InvalidCertificate(Certificate::NotValidForName | Certificate::NotValidForNameContext { .. }) => {
-            "the certificate is for another name than the host of callback.url"
-        }
+        rustls::Error::InvalidCertificate(
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+        ) => "the certificate is for another name than the host of callback.url",
         rustls::Error::AlertReceived(rustls::AlertDescription::ProtocolVersion)
         | rustls::Error::PeerIncompatible(_) => "the receiver speaks no TLS 1.2 or 1.3 with a modern cipher: update it",
         rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS: check the port",

@@ -3,11 +3,7 @@
 //! It learns of events by hints, which may be lost, and by searching the outbox, which holds them all. It never waits
 //! for the network or the store itself: attempts, loads and settlements are tasks that report back to it.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -132,10 +128,11 @@ impl Dispatcher {
             self.settle();
             tokio::select! {
                 biased;
-                Some(news) = self.news.recv() => match news {
-                    News::Searched(_) => {}
-                    news => self.hear(news),
-                },
+                Some(news) = self.news.recv() => {
+                    if !matches!(news, News::Searched(_)) {
+                        self.hear(news);
+                    }
+                }
                 () = self.tasks.wait() => {}
             }
         }
@@ -278,7 +275,7 @@ impl Dispatcher {
         let mut last = None;
         for (app, lane) in found {
             let lanes = self.lanes.entry(app).or_default();
-            lanes.found(lane.clone());
+            lanes.found(&lane);
             last = Some((app, lane));
             if !lanes.has_room() {
                 // Its other lanes need not be looked at now.

@@ -94,7 +94,6 @@ impl State {
 }
 
 impl Lanes {
-
     pub(super) fn is_complete(&self) -> bool {
         self.complete
     }
@@ -140,8 +139,8 @@ impl Lanes {
     }
 
     /// A lane that the search of the outbox has found.
-    pub(super) fn found(&mut self, lane: Lane) {
-        if self.lanes.contains_key(&lane) {
+    pub(super) fn found(&mut self, lane: &Lane) {
+        if self.lanes.contains_key(lane) {
             return;
         }
         if !self.has_room() {
@@ -150,7 +149,7 @@ impl Lanes {
         let mut state = State::new(0);
         state.more = true;
         self.lanes.insert(lane.clone(), state);
-        self.want(&lane);
+        self.want(lane);
     }
 
     /// The search of the outbox begins at its first lane.

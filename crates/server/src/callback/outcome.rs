@@ -35,7 +35,10 @@ pub enum Unavailable {
     TlsFailed(String),
     ConnectionLost(String),
     TimedOut(Phase),
-    Status { status: u16, retry_after: Option<Duration> },
+    Status {
+        status: u16,
+        retry_after: Option<Duration>,
+    },
     AnswerTooLarge,
     NotJson,
     NoErrorCode,

@@ -38,10 +38,10 @@ pub(super) fn next(outcome: &Outcome, tries: Tries, jitter: f64) -> Next {
         }
         Outcome::Unavailable(unavailable) => {
             let pause = pause(tries.attempts.saturating_sub(tries.refusals), jitter);
-            let asked = match unavailable {
-                Unavailable::Status { retry_after, .. } => retry_after.unwrap_or_default().min(RETRY_AFTER_MAX),
-                _ => Duration::ZERO,
-            };
+            let mut asked = Duration::ZERO;
+            if let Unavailable::Status { retry_after: Some(after), .. } = unavailable {
+                asked = RETRY_AFTER_MAX.min(*after);
+            }
             Next::Again(pause.max(asked))
         }
     }

@@ -131,9 +131,10 @@ pub(super) fn owe(
     origin: Origin,
     body: Vec<u8>,
 ) -> Result<(), Fault> {
+    let LaneRows { account_id, account, pair, conversation } = rows;
     let (lane, counter) = match app.lane {
-        LaneBy::Account => (Lane::of_account(rows.account_id), &mut rows.account.lane),
-        LaneBy::Conversation => (Lane::of_conversation(rows.pair), &mut rows.conversation.lane),
+        LaneBy::Account => (Lane::of_account(account_id), &mut account.lane),
+        LaneBy::Conversation => (Lane::of_conversation(pair), &mut conversation.lane),
     };
     counter.place += 1;
     let number = counter.place;
@@ -170,9 +171,8 @@ mod tests {
 
     #[test]
     fn c5_lanes_of_different_pairs_never_share_a_name() {
-        let pair = |low: &str, high: &str| {
-            Pair::of(&UserId::new(low).expect("valid"), &UserId::new(high).expect("valid")).0
-        };
+        let pair =
+            |low: &str, high: &str| Pair::of(&UserId::new(low).expect("valid"), &UserId::new(high).expect("valid")).0;
         assert_ne!(Lane::of_conversation(&pair("a b", "c")), Lane::of_conversation(&pair("a", "b c")));
     }
 }

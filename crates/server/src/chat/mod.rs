@@ -18,7 +18,7 @@ mod send;
 
 mod history;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 pub use account::Account;
 pub use command::{Applied, Command, Done, Refusal};
@@ -54,6 +54,12 @@ pub enum ChatError {
     /// The store could not carry it out; the log is told why.
     #[error(transparent)]
     Failed(#[from] Fault),
+}
+
+impl fmt::Debug for Chat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chat")
+    }
 }
 
 impl Chat {

@@ -52,13 +52,7 @@ impl Recall {
 
     /// The message, if it may be recalled: the checks of rule R2 in their order. Accounts are looked up only on a
     /// miss, so the common case pays nothing for them.
-    fn find(
-        &self,
-        tx: &mut dyn Tx,
-        app: &App,
-        pair: &Pair,
-        direction: Direction,
-    ) -> Result<Applied<Message>, Fault> {
+    fn find(&self, tx: &mut dyn Tx, app: &App, pair: &Pair, direction: Direction) -> Result<Applied<Message>, Fault> {
         let found = tx.message(app.sdkappid, pair, self.name.key)?;
         let Some(message) = found.filter(|message| message.direction == direction && self.may_see()) else {
             return self.missing(tx).map(Err);
@@ -148,13 +142,8 @@ impl Recall {
         let command = CallbackCommand::AfterMsgWithDraw;
         let fields = app.recall_body;
         let id = sender.message_id(key.time, key.random);
-        let detail = WithDrawDetail {
-            operator: self.operator(),
-            seq: key.seq,
-            random: key.random,
-            time_s: key.time,
-            id: &id,
-        };
+        let detail =
+            WithDrawDetail { operator: self.operator(), seq: key.seq, random: key.random, time_s: key.time, id: &id };
         let body = serde_json::to_vec(&AfterMsgWithDraw {
             command,
             from,

@@ -113,8 +113,12 @@ impl Send {
             conversation.position += 1;
             message.position = conversation.position;
             tx.insert_message(self.app, pair, &message)?;
-            let heard =
-                |peer: &UserId| SyncEvent { kind: SyncKind::Message, peer: peer.clone(), direction: message.direction, key: message.key };
+            let heard = |peer: &UserId| SyncEvent {
+                kind: SyncKind::Message,
+                peer: peer.clone(),
+                direction: message.direction,
+                key: message.key,
+            };
             if from != to && !self.flags.contains(MessageFlags::HIDDEN_FROM_SENDER) {
                 let mut sender = existing(tx, self.app, from)?;
                 command::sync(tx, self.app, from, &mut sender, &heard(to))?;

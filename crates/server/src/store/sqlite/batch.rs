@@ -11,10 +11,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
-use super::{
-    fault, outbox,
-    row::Sql,
-};
+use super::{fault, outbox, row::Sql};
 use crate::{
     apps::App,
     chat::{
@@ -282,8 +279,7 @@ impl Tx for Batch<'_> {
     }
 
     fn message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Option<Message>, Fault> {
-        let content =
-            || Content { body: String::new(), custom_data: String::new(), types: String::new(), hash: 0 };
+        let content = || Content { body: String::new(), custom_data: String::new(), types: String::new(), hash: 0 };
         self.connection
             .prepare_cached(
                 "SELECT direction, position, flags FROM message
@@ -370,7 +366,15 @@ impl Tx for Batch<'_> {
                      WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
                 )
                 .and_then(|mut statement| {
-                    statement.execute(params![Sql(name.app), Sql(&pair.low), Sql(&pair.high), seq, random, time, until.0])
+                    statement.execute(params![
+                        Sql(name.app),
+                        Sql(&pair.low),
+                        Sql(&pair.high),
+                        seq,
+                        random,
+                        time,
+                        until.0
+                    ])
                 })
                 .map_err(fault)?;
         }

@@ -26,7 +26,11 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 use unsaid_protocol::{SdkAppId, UserId};
 
-use self::{folder::Folder, reader::Readers, writer::{Job, Writer}};
+use self::{
+    folder::Folder,
+    reader::Readers,
+    writer::{Job, Writer},
+};
 use super::{Backlog, HintSender, Later, Settled, Store};
 use crate::{
     apps::App,
@@ -49,7 +53,9 @@ pub enum OpenError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error("data_dir {0} is used by another server: stop that one, or give this one a folder of its own")]
     Locked(PathBuf),
-    #[error("data_dir holds a store of version {found}, which only servers from version {oldest} on can read; this one knows version {known}: use a newer server")]
+    #[error(
+        "data_dir holds a store of version {found}, which only servers from version {oldest} on can read; this one knows version {known}: use a newer server"
+    )]
     TooNew { found: i64, oldest: i64, known: i64 },
     #[error("the store in data_dir cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),

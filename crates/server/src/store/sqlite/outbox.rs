@@ -56,14 +56,7 @@ fn postpone(connection: &Connection, settled: &Settled, tries: Tries, due: Times
         .prepare_cached(
             "UPDATE outbox SET attempts = ?4, refusals = ?5, due_ms = ?6 WHERE app = ?1 AND lane = ?2 AND place = ?3",
         )?
-        .execute(params![
-            Sql(settled.app),
-            settled.lane.0,
-            settled.place,
-            tries.attempts,
-            tries.refusals,
-            due.0
-        ])
+        .execute(params![Sql(settled.app), settled.lane.0, settled.place, tries.attempts, tries.refusals, due.0])
         .map(drop)
 }
 
@@ -78,9 +71,7 @@ fn park(batch: &mut Batch<'_>, settled: &Settled, tries: Tries, at: Timestamp, r
             "UPDATE outbox SET previous = ?4 WHERE app = ?1 AND lane = ?2
              AND place = (SELECT min(place) FROM outbox WHERE app = ?1 AND lane = ?2 AND place > ?3)",
         )
-        .and_then(|mut statement| {
-            statement.execute(params![Sql(settled.app), settled.lane.0, settled.place, previous])
-        })
+        .and_then(|mut statement| statement.execute(params![Sql(settled.app), settled.lane.0, settled.place, previous]))
         .map_err(fault)?;
     if followed == 0 { batch.lane_follows(settled.app, &settled.lane.0, previous) } else { Ok(()) }
 }

@@ -14,9 +14,8 @@ pub(super) fn apps(connection: &Connection) -> rusqlite::Result<Vec<App>> {
     let mut statement = connection.prepare_cached("SELECT settings FROM app ORDER BY app")?;
     let apps = statement.query_map([], |row| {
         let settings: String = row.get(0)?;
-        serde_json::from_str(&settings).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
-        })
+        serde_json::from_str(&settings)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
     })?;
     apps.collect()
 }
@@ -94,9 +93,7 @@ fn place(connection: &Connection, app: SdkAppId, pair: &Pair, key: MsgKey) -> ru
             "SELECT position FROM message
              WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
         )?
-        .query_row(params![Sql(app), Sql(&pair.low), Sql(&pair.high), key.seq, key.random, key.time], |row| {
-            row.get(0)
-        })
+        .query_row(params![Sql(app), Sql(&pair.low), Sql(&pair.high), key.seq, key.random, key.time], |row| row.get(0))
         .optional()?;
     let before = Place::before_key(key);
     Ok(position.map_or(before, |position| Place { position, ..before }))
@@ -126,9 +123,7 @@ pub(super) fn lanes(
     let mut last = after.unwrap_or_else(|| (SdkAppId(0), Lane(String::new())));
     while lanes.len() < lanes_max as usize {
         let next = statement
-            .query_row(params![Sql(last.0), last.1.0], |row| {
-                Ok((row.get::<_, Sql<SdkAppId>>(0)?.0, Lane(row.get(1)?)))
-            })
+            .query_row(params![Sql(last.0), last.1.0], |row| Ok((row.get::<_, Sql<SdkAppId>>(0)?.0, Lane(row.get(1)?))))
             .optional()?;
         let Some(next) = next else {
             break;

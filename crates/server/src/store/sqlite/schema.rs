@@ -6,7 +6,10 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::OpenError;
-use crate::{chat::EventId, clock::{Entropy, Timestamp}};
+use crate::{
+    chat::EventId,
+    clock::{Entropy, Timestamp},
+};
 
 struct Migration {
     version: i64,

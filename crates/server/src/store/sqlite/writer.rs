@@ -161,9 +161,9 @@ impl Thread {
 
     /// After an fsync that failed nobody knows what is durable: the server has to stop and recover from the log.
     fn commit_failed(&self, error: rusqlite::Error) -> Fault {
-        let fsync_failed = error.sqlite_error().is_some_and(|error| {
-            [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC].contains(&error.extended_code)
-        });
+        let fsync_failed = error
+            .sqlite_error()
+            .is_some_and(|error| [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC].contains(&error.extended_code));
         let fault = fault(error);
         if fsync_failed {
             self.broken.send_replace(Some(fault.clone()));

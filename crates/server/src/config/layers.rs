@@ -1,0 +1,249 @@
+//! The layers of a configuration, and where each value comes from.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use toml::{Table, Value};
+
+/// What a configuration is read from, besides the default file.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    pub file: Option<PathBuf>,
+    /// The environment variables whose names begin with `UNSAID_`.
+    pub environment: BTreeMap<String, String>,
+    /// `key=value`, as flags give them.
+    pub set: Vec<String>,
+}
+
+/// What stops the start: where it stands, which key it is, and what was expected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    pub place: String,
+    pub key: String,
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, key, problem } = self;
+        if key.is_empty() { write!(f, "{place}: {problem}") } else { write!(f, "{place}: {key} {problem}") }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The values that hold, and where each was set.
+pub(super) struct Layers {
+    values: BTreeMap<String, Value>,
+    places: BTreeMap<String, Place>,
+    /// The tables of `[[apps]]`, as they stand in the file.
+    pub(super) apps: Vec<Value>,
+    pub(super) apps_place: Place,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    Default,
+    File(PathBuf),
+    Environment(String),
+    Flag,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("the default configuration"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Environment(name) => write!(f, "the environment variable {name}"),
+            Self::Flag => f.write_str("--set"),
+        }
+    }
+}
+
+impl Layers {
+    pub(super) fn read(default: &str, sources: &Sources) -> Result<Self, ConfigError> {
+        let default: Table = default.parse().expect("the default file is valid");
+        let mut values = BTreeMap::new();
+        flatten("", default, &mut values);
+        let mut layers = Self { values, places: BTreeMap::new(), apps: Vec::new(), apps_place: Place::Default };
+        if let Some(path) = &sources.file {
+            layers.lay_file(path)?;
+        }
+        for (name, value) in &sources.environment {
+            layers.lay_variable(name, value)?;
+        }
+        for set in &sources.set {
+            let (key, value) = set.split_once('=').ok_or_else(|| ConfigError {
+                place: Place::Flag.to_string(),
+                key: set.clone(),
+                problem: "must be of the form key=value".to_owned(),
+            })?;
+            layers.lay_text(key.trim(), value.trim(), &Place::Flag)?;
+        }
+        Ok(layers)
+    }
+
+    fn lay_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let place = Place::File(path.to_owned());
+        let problem = |problem| ConfigError { place: place.to_string(), key: String::new(), problem };
+        let text = std::fs::read_to_string(path).map_err(|error| problem(format!("cannot be read: {error}")))?;
+        let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            problem(format!("line {line}: {}", error.message()))
+        })?;
+        match table.remove("apps") {
+            None => {}
+            Some(Value::Array(apps)) => {
+                self.apps = apps;
+                self.apps_place = place.clone();
+            }
+            Some(_) => return Err(problem("apps must be written as [[apps]]".to_owned())),
+        }
+        let mut values = BTreeMap::new();
+        flatten("", table, &mut values);
+        values.into_iter().try_for_each(|(key, value)| self.lay(&key, value, &place))
+    }
+
+    /// A variable that names no key is left alone: whoever runs a server may have others of that name.
+    fn lay_variable(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        let key = name.trim_start_matches("UNSAID_").to_lowercase().replace("__", ".");
+        if self.values.contains_key(&key) {
+            return self.lay_text(&key, value, &Place::Environment(name.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// A value as text: it is read as the type that the default has; a list is separated by commas.
+    fn lay_text(&mut self, key: &str, text: &str, place: &Place) -> Result<(), ConfigError> {
+        let value = match self.values.get(key) {
+            Some(Value::Integer(_)) => text.parse().map(Value::Integer).ok(),
+            Some(Value::Boolean(_)) => text.parse().map(Value::Boolean).ok(),
+            Some(Value::Array(_)) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+            }
+            _ => None,
+        };
+        self.lay(key, value.unwrap_or_else(|| Value::String(text.to_owned())), place)
+    }
+
+    fn lay(&mut self, key: &str, value: Value, place: &Place) -> Result<(), ConfigError> {
+        let error = |problem| ConfigError { place: place.to_string(), key: key.to_owned(), problem };
+        let Some(default) = self.values.get_mut(key) else {
+            let problem = match nearest(key, self.values.keys()) {
+                Some(nearest) => format!("is an unknown key; is {nearest} meant?"),
+                None => "is an unknown key; the default configuration names all of them".to_owned(),
+            };
+            return Err(error(problem));
+        };
+        if default.type_str() != value.type_str() {
+            return Err(error(format!("must be {}, not {}", article(default), article(&value))));
+        }
+        *default = value;
+        self.places.insert(key.to_owned(), place.clone());
+        Ok(())
+    }
+
+    /// An error about the value that `key` has, which names where it was set.
+    pub(super) fn error(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+        let place = self.places.get(key).unwrap_or(&Place::Default);
+        ConfigError { place: place.to_string(), key: key.to_owned(), problem: problem.into() }
+    }
+
+    /// The folder of the file where `key` was set.
+    pub(super) fn folder(&self, key: &str) -> Option<&Path> {
+        match self.places.get(key) {
+            Some(Place::File(path)) => path.parent(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self, key: &str) -> &str {
+        self.values[key].as_str().expect("it has the type of the default")
+    }
+
+    pub(super) fn boolean(&self, key: &str) -> bool {
+        self.values[key].as_bool().expect("it has the type of the default")
+    }
+
+    pub(super) fn parsed<T: FromStr>(&self, key: &str, expected: &str) -> Result<T, ConfigError> {
+        self.text(key).parse().map_err(|_| self.error(key, format!("must be {expected}")))
+    }
+
+    pub(super) fn integer(&self, key: &str, least: u64, most: u64) -> Result<u64, ConfigError> {
+        let number = self.values[key].as_integer().expect("it has the type of the default");
+        let number = u64::try_from(number).ok().filter(|number| (least..=most).contains(number));
+        number.ok_or_else(|| self.error(key, format!("must be from {least} to {most}")))
+    }
+
+    pub(super) fn texts(&self, key: &str) -> Result<Vec<&str>, ConfigError> {
+        let items = self.values[key].as_array().expect("it has the type of the default");
+        let text = |item: &'_ Value| item.as_str().map(str::len).is_some();
+        if !items.iter().all(text) {
+            return Err(self.error(key, "must be a list of strings"));
+        }
+        Ok(items.iter().filter_map(Value::as_str).collect())
+    }
+}
+
+/// Every value of a table by its dotted key.
+fn flatten(prefix: &str, table: Table, into: &mut BTreeMap<String, Value>) {
+    for (key, value) in table {
+        let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        if let Value::Table(table) = value {
+            flatten(&key, table, into);
+        } else {
+            into.insert(key, value);
+        }
+    }
+}
+
+fn article(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a string",
+        Value::Integer(_) => "an integer",
+        Value::Float(_) => "a float",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}
+
+/// The known key that is most likely meant, if one is close.
+fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a str> {
+    let close = |known: &&'a String| distance(key, known) <= 1 + known.len() / 4;
+    known.filter(close).min_by_key(|known| distance(key, known)).map(String::as_str)
+}
+
+/// How many letters have to be put in, left out or changed.
+fn distance(one: &str, two: &str) -> usize {
+    let mut row: Vec<usize> = (0..=two.len()).collect();
+    for (at, left) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = at + 1;
+        for (column, right) in two.bytes().enumerate() {
+            let changed = diagonal + usize::from(left != right);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[two.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_count_letters() {
+        assert_eq!(distance("listen", "listen"), 0);
+        assert_eq!(distance("lisen", "listen"), 1);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

@@ -1,0 +1,232 @@
+//! The configuration: the default file that is built in, a file over it, the environment over that, flags on top.
+//!
+//! The default file is the schema: a key that does not stand in it is unknown, and a value has the type that it has
+//! there. What is wrong stops the start, naming where it stands, which key it is and what was expected.
+
+mod apps;
+mod layers;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use ipnet::IpNet;
+
+use self::layers::Layers;
+pub use self::layers::{ConfigError, Sources};
+use crate::{apps::App, callback::EndpointRules, limits, listener::ListenerLimits, rest::RestSettings};
+
+/// The default file.
+pub const DEFAULT_TOML: &str = include_str!("../../../../unsaid.default.toml");
+
+/// Everything that a server is set up with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub listen_plain: Option<SocketAddr>,
+    pub data_dir: PathBuf,
+    pub log: String,
+    pub log_format: LogFormat,
+    pub tls: Option<TlsFiles>,
+    pub listener: ListenerLimits,
+    pub rest: RestSettings,
+    pub callback: EndpointRules,
+    /// The apps that are declared.
+    pub apps: Vec<App>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+impl Config {
+    /// Reads all layers and checks what must hold between their values.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let layers = Layers::read(DEFAULT_TOML, sources)?;
+        let config = Self {
+            listen: layers.parsed("listen", "an address and port, like 127.0.0.1:8080")?,
+            listen_plain: optional(&layers, "listen_plain", "an address and port, like 127.0.0.1:8080")?,
+            data_dir: path(&layers, "data_dir")?.ok_or_else(|| layers.error("data_dir", "must name a folder"))?,
+            log: layers.text("log").to_owned(),
+            log_format: log_format(&layers)?,
+            tls: tls(&layers)?,
+            listener: ListenerLimits {
+                connections_max: layers.integer("limits.connections_max", 1, 1_000_000)? as usize,
+                header_timeout: seconds(&layers, "limits.header_timeout_s")?,
+                tls_timeout: seconds(&layers, "limits.tls_timeout_s")?,
+                stop_grace: seconds(&layers, "limits.stop_grace_s")?,
+            },
+            rest: RestSettings {
+                request_bytes_max: layers.integer("limits.request_bytes_max", 1024, 16 * 1024 * 1024)? as usize,
+                body_timeout: seconds(&layers, "limits.body_timeout_s")?,
+                trusted_proxies: networks(&layers, "proxy.trusted")?,
+            },
+            callback: EndpointRules {
+                allow_http: layers.boolean("callback.allow_http"),
+                allow_networks: networks(&layers, "callback.allow_networks")?,
+            },
+            apps: apps::declared(&layers, sources)?,
+        };
+        config.check(&layers)?;
+        Ok(config)
+    }
+
+    fn check(&self, layers: &Layers) -> Result<(), ConfigError> {
+        // JSON may escape every byte of a message with six.
+        let least = 2 * limits::MESSAGE_BYTES_MAX;
+        if self.rest.request_bytes_max < least {
+            let expected =
+                format!("must be at least {least}, so that a message of {} bytes fits", limits::MESSAGE_BYTES_MAX);
+            return Err(layers.error("limits.request_bytes_max", expected));
+        }
+        let Some(plain) = self.listen_plain else {
+            return Ok(());
+        };
+        if self.tls.is_none() {
+            return Err(layers.error("listen_plain", "needs [tls]: without it, listen is plain already"));
+        }
+        if !plain.ip().is_loopback() {
+            return Err(layers.error("listen_plain", "must be a loopback address: what goes there is not encrypted"));
+        }
+        Ok(())
+    }
+}
+
+fn log_format(layers: &Layers) -> Result<LogFormat, ConfigError> {
+    match layers.text("log_format") {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(layers.error("log_format", "must be \"text\" or \"json\"")),
+    }
+}
+
+fn tls(layers: &Layers) -> Result<Option<TlsFiles>, ConfigError> {
+    match (path(layers, "tls.cert_file")?, path(layers, "tls.key_file")?) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (Some(_), None) => Err(layers.error("tls.key_file", "must be set where tls.cert_file is")),
+        (None, Some(_)) => Err(layers.error("tls.cert_file", "must be set where tls.key_file is")),
+    }
+}
+
+/// A path; relative to the folder of the file where it stands.
+fn path(layers: &Layers, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+    let text = layers.text(key);
+    Ok((!text.is_empty()).then(|| layers.folder(key).unwrap_or(Path::new("")).join(text)))
+}
+
+fn optional<T: FromStr>(layers: &Layers, key: &str, expected: &str) -> Result<Option<T>, ConfigError> {
+    if layers.text(key).is_empty() { Ok(None) } else { layers.parsed(key, expected).map(Some) }
+}
+
+fn seconds(layers: &Layers, key: &str) -> Result<Duration, ConfigError> {
+    layers.integer(key, 1, 3600).map(Duration::from_secs)
+}
+
+fn networks(layers: &Layers, key: &str) -> Result<Vec<IpNet>, ConfigError> {
+    let parse = |text: &str| {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| layers.error(key, format!("{text:?} is no network: write it like 10.0.0.0/8")))
+    };
+    layers.texts(key)?.into_iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)], set: &[&str]) -> Result<Config, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("unsaid.toml");
+        std::fs::write(&path, file).expect("writable");
+        let sources = Sources {
+            file: Some(path),
+            environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            set: set.iter().map(|&set| set.to_owned()).collect(),
+        };
+        Config::load(&sources).map_err(|error| error.to_string())
+    }
+
+    const APP: &str = "[[apps]]\nsdkappid = 1\nsecret_key = \"0123456789abcdef\"\n";
+
+    #[test]
+    fn the_default_file_alone_is_a_configuration() {
+        let config = Config::load(&Sources::default()).expect("valid");
+        assert_eq!(config.listen, "127.0.0.1:8080".parse().expect("valid"));
+        assert!(config.apps.is_empty() && !config.callback.allow_http);
+    }
+
+    #[test]
+    fn layers_lie_over_each_other() {
+        let file =
+            "listen = \"127.0.0.1:1\"\n[limits]\nbody_timeout_s = 3\n[callback]\nallow_networks = [\"127.0.0.0/8\"]";
+        let config = load(file, &[("UNSAID_LISTEN", "127.0.0.1:2")], &["listen=127.0.0.1:3"]).expect("valid");
+        assert_eq!(config.listen.port(), 3);
+        assert_eq!(config.rest.body_timeout, Duration::from_secs(3));
+        assert_eq!(config.callback.allow_networks.len(), 1);
+        let config = load(file, &[("UNSAID_LISTEN", "127.0.0.1:2"), ("UNSAID_CALLBACK__ALLOW_HTTP", "true")], &[]);
+        let config = config.expect("valid");
+        assert_eq!(config.listen.port(), 2);
+        assert!(config.callback.allow_http);
+    }
+
+    #[test]
+    fn what_is_wrong_names_file_key_and_what_was_expected() {
+        let app = |more: &str| format!("{APP}{more}");
+        for (file, expected) in [
+            ("lisen = \"127.0.0.1:1\"", vec!["unsaid.toml", "lisen", "unknown key", "listen"]),
+            ("[callback]\nallow_htp = true", vec!["callback.allow_htp", "callback.allow_http"]),
+            ("[nothing]\nx = 1", vec!["nothing", "unknown key"]),
+            ("listen = 8080", vec!["unsaid.toml", "listen", "a string"]),
+            ("listen = \"nowhere\"", vec!["unsaid.toml", "listen", "127.0.0.1:8080"]),
+            ("[tls]\ncert_file = \"a.pem\"", vec!["tls.key_file", "tls.cert_file"]),
+            ("[limits]\nconnections_max = 0", vec!["limits.connections_max", "from 1 to"]),
+            ("[limits]\nrequest_bytes_max = 2000", vec!["limits.request_bytes_max", "at least 16384"]),
+            ("listen_plain = \"127.0.0.1:1\"", vec!["listen_plain", "[tls]"]),
+            ("[callback]\nallow_networks = [\"all\"]", vec!["callback.allow_networks", "10.0.0.0/8"]),
+            ("listen = ", vec!["unsaid.toml", "line 1"]),
+            ("[[apps]]\nsdkappid = 1", vec!["unsaid.toml", "apps[0].secret_key", "UNSAID_APP_1_SECRET_KEY"]),
+            (&app("key = 1"), vec!["apps[0]", "key", "unknown field"]),
+            (&app("admins = [\"\"]"), vec!["apps[0]", "admins"]),
+            (&app("[apps.callback]\ncommands = [\"C2C.Nothing\"]"), vec!["apps[0]", "C2C.Nothing"]),
+            (
+                &app("[apps.callback]\ncommands = [\"C2C.CallbackAfterMsgWithDraw\"]"),
+                vec!["apps[0].callback.commands", "url"],
+            ),
+            (&app("[apps.callback]\nurl = \"https://x\"\nca_file = \"none.pem\""), vec!["ca_file", "none.pem"]),
+            (&app(APP), vec!["apps[1].sdkappid", "twice"]),
+        ] {
+            let error = load(file, &[], &[]).expect_err(file);
+            for part in expected {
+                assert!(error.contains(part), "{part:?} is not in: {error}");
+            }
+        }
+        let error = load("", &[], &["nothing=1"]).expect_err("unknown");
+        assert!(error.contains("--set") && error.contains("nothing"), "{error}");
+        let error = load("", &[("UNSAID_LIMITS__BODY_TIMEOUT_S", "soon")], &[]).expect_err("no number");
+        assert!(error.contains("UNSAID_LIMITS__BODY_TIMEOUT_S"), "{error}");
+    }
+
+    #[test]
+    fn secrets_come_from_a_file_or_the_environment() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "a secret of a file\n").expect("writable");
+        let file = format!("[[apps]]\nsdkappid = 1\nsecret_key_file = {secret:?}\n");
+        let key = |config: Config| config.apps[0].keys[0].secret.expose().to_owned();
+        assert_eq!(key(load(&file, &[], &[]).expect("valid")), "a secret of a file");
+        let environment = [("UNSAID_APP_1_SECRET_KEY", "a secret of the environment")];
+        assert_eq!(key(load(&file, &environment, &[]).expect("valid")), "a secret of the environment");
+    }
+}

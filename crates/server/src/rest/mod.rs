@@ -1,0 +1,59 @@
+//! The REST API: the edge through which app backends come in.
+//!
+//! A request passes the gate (`gate.rs`: who calls), is read (`request.rs`), becomes a command or a question of the
+//! domain in the file of its own name, and is answered in the envelope (`envelope.rs`). Every route is in `router.rs`.
+
+mod router;
+
+mod gate;
+mod identity;
+mod request;
+
+mod account_import;
+mod admin_getroammsg;
+mod admin_msgwithdraw;
+mod admin_set_msg_read;
+mod get_c2c_unread_msg_num;
+mod sendmsg;
+
+mod envelope;
+mod fields;
+
+use std::{sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+
+use self::identity::Identities;
+use crate::{
+    apps::Apps,
+    chat::Chat,
+    clock::{Clock, Entropy},
+};
+
+/// What the REST API works with.
+#[derive(Debug)]
+pub struct Rest {
+    apps: Arc<Apps>,
+    chat: Chat,
+    clock: Clock,
+    entropy: Entropy,
+    identities: Identities,
+    settings: RestSettings,
+}
+
+#[derive(Clone, Debug)]
+pub struct RestSettings {
+    /// A request's body; what is longer is refused and its connection closed.
+    pub request_bytes_max: usize,
+    pub body_timeout: Duration,
+    /// Networks whose `X-Forwarded-For` is believed (rule R7).
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Rest {
+    pub fn new(apps: Arc<Apps>, chat: Chat, clock: Clock, entropy: Entropy, settings: RestSettings) -> Arc<Self> {
+        Arc::new(Self { apps, chat, clock, entropy, identities: Identities::new(), settings })
+    }
+}
+
+pub use router::router;

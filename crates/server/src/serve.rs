@@ -1,0 +1,28 @@
+//! `unsaid serve`: a server that runs until it is told to stop.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    config::{Config, Sources},
+    server::{Server, World},
+    telemetry,
+};
+
+/// Runs until SIGTERM or SIGINT, then finishes what was accepted.
+pub async fn run(sources: &Sources) -> anyhow::Result<()> {
+    let config = Config::load(sources)?;
+    telemetry::start(&config)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = Server::start(&config, World::system()?).await?;
+    let apps = config.apps.len();
+    tracing::info!(address = %server.address(), data_dir = %config.data_dir.display(), apps, "Unsaid is ready");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        broken = server.broken() => return Err(broken.context("the server has to stop; start it again to recover")),
+    }
+    tracing::info!("stopping: what was accepted is finished");
+    server.stop().await;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! A whole server: everything is built here once, in the order of the data, and stopped in that order too.
+//!
+//! Nothing is global, so two servers can live in one process.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    apps::{App, Apps, Origin},
+    callback::{self, Connector, Dispatcher, DispatcherParts, EndpointRules},
+    chat::Chat,
+    clock::{Clock, Entropy},
+    config::{Config, TlsFiles},
+    listener::Listener,
+    rest::{self, Rest},
+    store::{
+        self, Store,
+        sqlite::{Sqlite, SqliteOptions},
+    },
+};
+
+/// How often audit copies whose day has come are looked for.
+const AUDIT_PAUSE: Duration = Duration::from_secs(3600);
+
+/// A server that runs.
+pub struct Server {
+    /// The domain, through which an internal caller acts like the edges do.
+    chat: Chat,
+    store: Arc<dyn Store>,
+    apps: Arc<Apps>,
+    connector: Arc<Connector>,
+    rules: EndpointRules,
+    addresses: Vec<SocketAddr>,
+    /// Ends the listeners, then the dispatcher.
+    stop_listening: CancellationToken,
+    stop_delivering: CancellationToken,
+    listeners: TaskTracker,
+    workers: TaskTracker,
+}
+
+/// What is outside of a server: the time and the dice.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub clock: Clock,
+    pub entropy: Entropy,
+}
+
+impl World {
+    /// This machine's clock, and the operating system's randomness.
+    pub fn system() -> anyhow::Result<Self> {
+        Ok(Self { clock: Clock::system(), entropy: Entropy::system().context("no randomness")? })
+    }
+}
+
+impl Server {
+    /// Opens the store, saves the declared apps, and begins to listen and to deliver.
+    pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
+        let (hint_sender, hints) = store::hints();
+        let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None };
+        let store = Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hint_sender)?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let apps = Arc::new(Apps::default());
+        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps));
+        let connector = Arc::new(Connector::new(config.callback.allow_networks.clone(), world.clock.clone()));
+        let mut server = Self {
+            chat: chat.clone(),
+            store: Arc::clone(&store),
+            apps: Arc::clone(&apps),
+            connector: Arc::clone(&connector),
+            rules: config.callback.clone(),
+            addresses: Vec::new(),
+            stop_listening: CancellationToken::new(),
+            stop_delivering: CancellationToken::new(),
+            listeners: TaskTracker::new(),
+            workers: TaskTracker::new(),
+        };
+        server.take_over_apps(&config.apps).await?;
+
+        let parts = DispatcherParts {
+            apps: Arc::clone(&apps),
+            connector,
+            hints,
+            clock: world.clock.clone(),
+            entropy: world.entropy.clone(),
+        };
+        let dispatcher = Dispatcher::new(Arc::clone(&store), parts);
+        server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
+        server.workers.spawn(erase_audit_copies(store, world.clock.clone(), server.stop_delivering.clone()));
+
+        let rest = Rest::new(apps, chat, world.clock, world.entropy, config.rest.clone());
+        server.listen(config, rest).await?;
+        Ok(server)
+    }
+
+    /// The apps of the store, with those of the file over them. One that is no longer declared is disabled.
+    async fn take_over_apps(&self, declared: &[App]) -> anyhow::Result<()> {
+        let stored = self.store.apps().await?;
+        for app in &stored {
+            self.apps.put(&Arc::new(app.clone()));
+        }
+        let is_declared = |app: &App| declared.iter().any(|declared| declared.sdkappid == app.sdkappid);
+        for app in stored.iter().filter(|app| app.origin == Origin::File && !app.disabled && !is_declared(app)) {
+            tracing::warn!(app = %app.sdkappid, "the app is no longer declared; it is disabled, and nothing of it deleted");
+            self.chat.save_app(App { disabled: true, ..app.clone() }).await?;
+        }
+        for app in declared {
+            if stored.contains(app) {
+                continue;
+            }
+            self.save_app(app.clone()).await.with_context(|| format!("app {}", app.sdkappid))?;
+        }
+        Ok(())
+    }
+
+    async fn listen(&mut self, config: &Config, rest: Arc<Rest>) -> anyhow::Result<()> {
+        let tls = config.tls.as_ref().map(acceptor).transpose()?;
+        let router = rest::router(rest);
+        let plain = config.listen_plain.map(|address| (address, None));
+        for (address, tls) in [(config.listen, tls)].into_iter().chain(plain) {
+            let listener = Listener::bind(address, tls, config.listener).await;
+            let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+            self.addresses.push(listener.address()?);
+            self.listeners.spawn(listener.serve(router.clone(), self.stop_listening.clone()));
+        }
+        Ok(())
+    }
+
+    /// Where it listens; the first is `listen`.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    pub fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Makes an app or changes its settings. What cannot work is refused, with the reason.
+    pub async fn save_app(&self, app: App) -> anyhow::Result<()> {
+        callback::check(&app, &self.rules, &self.connector)?;
+        Ok(self.chat.save_app(app).await?)
+    }
+
+    /// Comes when the store can no longer tell what is durable.
+    pub async fn broken(&self) -> anyhow::Error {
+        self.store.broken().await.into()
+    }
+
+    /// Finishes what was accepted: requests first, then attempts, then what the store has to keep.
+    pub async fn stop(self) {
+        self.stop_listening.cancel();
+        self.listeners.close();
+        self.listeners.wait().await;
+        self.stop_delivering.cancel();
+        self.workers.close();
+        self.workers.wait().await;
+        if let Err(fault) = self.store.close().await {
+            tracing::warn!(%fault, "the store was not closed in order; it recovers at the next start");
+        }
+    }
+}
+
+/// Rule R3: an audit copy is erased when its day has come.
+async fn erase_audit_copies(store: Arc<dyn Store>, clock: Clock, stop: CancellationToken) {
+    loop {
+        match store.erase_audit_copies(clock.now()).await {
+            Ok(0) => {}
+            Ok(erased) => tracing::info!(erased, "audit copies were erased"),
+            Err(fault) => tracing::warn!(%fault, "audit copies could not be erased; it is tried again"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(AUDIT_PAUSE) => {}
+        }
+    }
+}
+
+fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let cert = &files.cert;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert)
+        .with_context(|| format!("tls.cert_file {} cannot be read", cert.display()))?
+        .collect();
+    let chain = chain.with_context(|| format!("tls.cert_file {} is not PEM", cert.display()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .with_context(|| format!("tls.key_file {} holds no private key in PEM", files.key.display()))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .context("tls.cert_file and tls.key_file do not fit together")?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
