@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn elements_are_checked_and_carried() {
-        let body = parse(r#"[ {"MsgType": "TIMTextElem", "MsgContent": {"Text": "a \" b \\"}, "New": 1} ]"#).expect("right");
+        let body =
+            parse(r#"[ {"MsgType": "TIMTextElem", "MsgContent": {"Text": "a \" b \\"}, "New": 1} ]"#).expect("right");
         assert_eq!(body.json, r#"[{"MsgType":"TIMTextElem","MsgContent":{"Text":"a \" b \\"},"New":1}]"#);
         assert_eq!(body.types, "TIMTextElem");
     }

@@ -236,7 +236,8 @@ mod tests {
     fn a_bomb_ends_early() {
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
         zlib.write_all(&vec![b' '; 4 * 1024 * 1024]).expect("memory");
-        let text = STANDARD.encode(zlib.finish().expect("memory")).replace('+', "*").replace('/', "-").replace('=', "_");
+        let text =
+            STANDARD.encode(zlib.finish().expect("memory")).replace('+', "*").replace('/', "-").replace('=', "_");
         assert!(text.len() < USERSIG_BYTES_MAX);
         assert_eq!(decode(&text), Err(DecodeError::Compressed));
     }

@@ -1,11 +1,12 @@
 //! The command line.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{DEFAULT_TOML, Sources},
+    demo::{self, Then},
     serve,
 };
 
@@ -19,10 +20,22 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Tell the main job as a story: send, recall, and the callback as it arrives. Then stay up for trying by hand.
+    Demo(DemoFlags),
     /// Run the server until SIGTERM or SIGINT.
     Serve(ServeFlags),
     /// Print the default configuration, with what each key means.
     Config,
+}
+
+#[derive(Debug, Args)]
+struct DemoFlags {
+    /// End with the story. The exit code is 0 only if everything that was owed arrived and was right.
+    #[arg(long)]
+    once: bool,
+    /// Where the server of the demo listens; port 0 is a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
 }
 
 /// Where the configuration comes from.
@@ -60,6 +73,9 @@ impl Cli {
     /// Carries the command out.
     pub async fn run(self) -> ExitCode {
         let done = match self.command {
+            Command::Demo(DemoFlags { once, listen }) => {
+                demo::run(listen, if once { Then::End } else { Then::StayUp }).await
+            }
             Command::Serve(flags) => serve::run(&flags.sources()).await,
             Command::Config => {
                 print!("{DEFAULT_TOML}");

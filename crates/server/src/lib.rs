@@ -4,6 +4,7 @@
 //! durable by `store`, and what is owed leaves through `callback`. `ARCHITECTURE.md` has the map.
 
 pub mod cli;
+pub mod demo;
 pub mod serve;
 pub mod server;
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use unsaid_receiver::{Check, Request, Verifier};
 
 /// A request, read to its end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Arrival {
     /// When its last byte was there.
     pub at: Instant,

@@ -1,0 +1,223 @@
+//! `unsaid demo`: the main job from end to end, told as a short story.
+//!
+//! A server, an app backend behind HTTPS with a certificate made on the spot, and requests as an app backend makes
+//! them. Everything is real but the people.
+
+mod backend;
+mod by_hand;
+mod story;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::Instant,
+};
+use unsaid_protocol::{
+    SdkAppId, UserId,
+    callback::CallbackCommand,
+    usersig::{self, Order},
+};
+use unsaid_testkit::Arrival;
+
+use self::{backend::Backend, story::Story};
+use crate::{
+    apps::{App, CallbackSettings, EndpointSettings, Origin, Secret},
+    config::{Config, Sources},
+    server::{Server, World},
+};
+
+/// The app of the demo.
+const SDKAPPID: SdkAppId = SdkAppId(1_400_000_001);
+const SECRET_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const TOKEN: &str = "s3cret-Token_01";
+const ADMIN: &str = "administrator";
+const USERSIG_EXPIRE_S: u64 = 7 * 24 * 3600;
+
+/// Whether the demo ends with its story.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Then {
+    End,
+    StayUp,
+}
+
+/// Tells the story. An error is what did not go as it was promised.
+pub async fn run(listen: SocketAddr, then: Then) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("a fresh folder cannot be made")?;
+    let world = World::system()?;
+    let mut story = Story::begin();
+
+    story.chapter("A server, on a store in a fresh folder");
+    let server = Server::start(&config(listen, folder.path().to_owned())?, world.clone()).await?;
+    let base = format!("http://{}", server.address());
+    story.fact("REST API", &base);
+    story.fact("data", folder.path().display());
+
+    story.chapter("An app backend behind HTTPS, with a certificate made a moment ago");
+    let backend = Backend::start().await?;
+    let url = backend.url();
+    story.fact("callback URL", &url);
+
+    story.chapter("An app, made at run time");
+    server.save_app(app(&url, backend.ca_pem())).await?;
+    story.fact("SDKAppID", SDKAPPID);
+    story.fact("switches on", CallbackCommand::ALL.map(CallbackCommand::as_str).join(", "));
+
+    let now_s = u64::from(world.clock.now().seconds());
+    let usersig = usersig::make(
+        SECRET_KEY,
+        Order { sdkappid: SDKAPPID, identifier: ADMIN, time_s: now_s, expire_s: USERSIG_EXPIRE_S, userbuf: None },
+    );
+    let teller = Teller { client: backend::client(&base, &usersig)?, backend, world };
+    teller.tell(&mut story, &server).await?;
+    story.end();
+
+    if then == Then::StayUp {
+        by_hand::invite(&base, &usersig);
+        teller.report_until_stopped(&story).await?;
+    }
+    server.stop().await;
+    Ok(())
+}
+
+fn config(listen: SocketAddr, data_dir: std::path::PathBuf) -> anyhow::Result<Config> {
+    let set = [format!("listen={listen}"), "callback.allow_networks=127.0.0.0/8".to_owned()];
+    let config = Config::load(&Sources { set: set.to_vec(), ..Sources::default() })?;
+    Ok(Config { data_dir, ..config })
+}
+
+fn app(url: &str, ca_pem: &str) -> App {
+    let endpoint =
+        EndpointSettings { url: url.to_owned(), token: Some(Secret::new(TOKEN)), ca_pem: Some(ca_pem.to_owned()) };
+    App {
+        name: "Demo".to_owned(),
+        admins: vec![UserId::new(ADMIN).expect("a valid UserID")],
+        callback: CallbackSettings {
+            endpoint: Some(endpoint),
+            commands: CallbackCommand::ALL.into(),
+            ..CallbackSettings::default()
+        },
+        ..App::new(SDKAPPID, Secret::new(SECRET_KEY), Origin::Runtime)
+    }
+}
+
+/// Makes the requests of the story and holds what comes back against what was promised.
+struct Teller {
+    client: unsaid_client::RestClient,
+    backend: Backend,
+    world: World,
+}
+
+impl Teller {
+    async fn tell(&self, story: &mut Story, server: &Server) -> anyhow::Result<()> {
+        story.chapter("Two accounts: jared and Jonh");
+        for user in ["jared", "Jonh"] {
+            self.call(story, "im_open_login_svc", "account_import", format!(r#"{{"UserID":"{user}"}}"#)).await?;
+        }
+
+        story.chapter("jared sends three messages; each is told to the app backend");
+        let mut keys = Vec::new();
+        for (unread, text) in (1..).zip(["lunch at noon?", "I never liked your mother's soup", "see you"]) {
+            let answer = self.call(story, "openim", "sendmsg", message(unread, text)).await?;
+            let key = answer["MsgKey"].as_str().context("sendmsg answered no MsgKey")?.to_owned();
+            let callback = self.callback("C2C.CallbackAfterSendMsg", unread).await?;
+            story.callback_in_short(&callback);
+            ensure!(callback.json()["MsgKey"] == key.as_str(), "the callback is of another message");
+            ensure!(callback.json()["UnreadMsgNum"] == unread, "Jonh should have {unread} unread messages");
+            keys.push(key);
+        }
+
+        story.chapter("The second one should not have been said. The app's admin takes it back");
+        let recall = format!(r#"{{"From_Account":"jared","To_Account":"Jonh","MsgKey":"{}"}}"#, keys[1]);
+        self.call(story, "openim", "admin_msgwithdraw", recall.clone()).await?;
+        let answered = self.world.clock.instant();
+        let callback = self.callback("C2C.CallbackAfterMsgWithDraw", 4).await?;
+        story.callback(&callback);
+        ensure!(callback.json()["MsgKey"] == keys[1].as_str(), "the callback is of another message");
+        ensure!(callback.json()["UnreadMsgNum"] == 2, "a recalled message is no longer unread");
+        story.latency(Instant::from_std(callback.at), answered);
+
+        story.chapter("Taking it back twice is refused, and nobody is called for it");
+        self.refused(story, "admin_msgwithdraw", recall, 20023).await?;
+
+        story.chapter("Jonh reads; history has a tombstone where the message was");
+        let report = r#"{"Report_Account":"Jonh","Peer_Account":"jared"}"#.to_owned();
+        self.call(story, "openim", "admin_set_msg_read", report).await?;
+        let callback = self.callback("C2C.CallbackAfterMsgReport", 5).await?;
+        story.callback_in_short(&callback);
+        ensure!(callback.json()["UnreadMsgNum"] == 0, "everything was read");
+        let range =
+            r#"{"Operator_Account":"Jonh","Peer_Account":"jared","MaxCnt":10,"MinTime":0,"MaxTime":4294967295}"#;
+        let history = self.call(story, "openim", "admin_getroammsg", range.to_owned()).await?;
+        let messages = history["MsgList"].as_array().context("admin_getroammsg answered no MsgList")?;
+        let tombstone = messages.iter().find(|message| message["MsgKey"] == keys[1].as_str());
+        let tombstone = tombstone.context("the recalled message is not in the history")?;
+        ensure!(tombstone["MsgFlagBits"] == 8 && tombstone["MsgBody"] == json!([]), "it is no tombstone: {tombstone}");
+
+        story.chapter("Nothing is owed any more");
+        self.all_delivered(server).await?;
+        story.fact("callbacks", format!("{} owed, {} arrived, each once and in order", 5, self.backend.arrivals()));
+        ensure!(self.backend.arrivals() == 5, "five callbacks were owed");
+        Ok(())
+    }
+
+    /// A call that has to succeed.
+    async fn call(&self, story: &Story, service: &str, command: &str, body: String) -> anyhow::Result<Value> {
+        story.request(service, command, &body);
+        let answer = self.client.post(service, command, body).await?;
+        story.answer(&answer.body);
+        Ok(answer.envelope()?.accepted(command)?)
+    }
+
+    /// A call that has to be refused with that code.
+    async fn refused(&self, story: &Story, command: &str, body: String, code: i32) -> anyhow::Result<()> {
+        story.request("openim", command, &body);
+        let answer = self.client.post("openim", command, body).await?;
+        story.answer(&answer.body);
+        ensure!(answer.code()?.0 == code, "it should have been refused with {code}");
+        Ok(())
+    }
+
+    /// The next callback, which has to be that one and pass every check.
+    async fn callback(&self, command: &str, number: i64) -> anyhow::Result<Arc<Arrival>> {
+        let arrival = self.backend.next().await?;
+        ensure!(arrival.command().as_deref() == Some(command), "the callback should have been {command}");
+        ensure!(arrival.passed(), "a check of the callback failed");
+        let expected = number.to_string();
+        ensure!(arrival.header("unsaid-number") == Some(expected.as_str()), "it is not number {number} of its lane");
+        Ok(arrival)
+    }
+
+    /// Waits until the outbox knows that all was delivered, which it learns a little late.
+    async fn all_delivered(&self, server: &Server) -> anyhow::Result<()> {
+        let began = self.world.clock.instant();
+        while server.store().backlog().await? != crate::store::Backlog::default() {
+            ensure!(began.elapsed().as_secs() < 10, "something is still owed");
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Shows each further callback until SIGINT or SIGTERM.
+    async fn report_until_stopped(&self, story: &Story) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        loop {
+            tokio::select! {
+                arrival = self.backend.next_whenever() => story.callback(&arrival),
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+            }
+        }
+    }
+}
+
+fn message(seq: i64, text: &str) -> String {
+    let text = Value::from(text);
+    format!(
+        r#"{{"From_Account":"jared","To_Account":"Jonh","MsgSeq":{seq},"MsgRandom":{},"MsgBody":[{{"MsgType":"TIMTextElem","MsgContent":{{"Text":{text}}}}}]}}"#,
+        1000 + seq
+    )
+}
