@@ -1,0 +1,123 @@
+//! The edge itself: slow and broken callers, TLS, and a stop that finishes what was accepted.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use unsaid::config::TlsFiles;
+use unsaid_client::{RestClient, RestConfig};
+use unsaid_testkit::{Answer, Authority, Script};
+
+use crate::test_app::{ADMIN, SDKAPPID, SECRET_KEY, TestApp, usersig};
+
+/// What comes back over a connection that sends `bytes` and then nothing more.
+async fn exchange(app: &TestApp, bytes: &[u8]) -> String {
+    #[expect(clippy::disallowed_methods, reason = "it is the caller's side of the server's own socket")]
+    let mut stream = TcpStream::connect(app.server().address()).await.expect("it listens");
+    stream.write_all(bytes).await.expect("it reads");
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    tokio::time::timeout(Duration::from_secs(10), read).await.expect("it closes in time").expect("it is readable");
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_that_does_not_come_is_not_waited_for() {
+    let (app, ..) = TestApp::start_with(|config, _| config.listener.header_timeout = Duration::from_millis(200)).await;
+    assert_eq!(exchange(&app, b"POST /v4/openim/sendmsg HTTP/1.1\r\nHost: x\r\n").await, "");
+    assert_eq!(exchange(&app, b"").await, "", "a connection that stands idle is closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let (app, ..) = TestApp::start_with(|config, _| config.rest.body_timeout = Duration::from_millis(200)).await;
+    let path = app.admin().path_and_query("openim", "sendmsg");
+    let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{");
+    let answer = exchange(&app, request.as_bytes()).await;
+    assert!(answer.contains("\"ErrorCode\":60008"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_requests_are_answered_or_closed() {
+    let (app, ..) = TestApp::start().await;
+    for bytes in ["GARBAGE\r\n\r\n", "POST / HTTP/9.9\r\n\r\n", "\0\0\0\0\r\n\r\n"] {
+        let answer = exchange(&app, bytes.as_bytes()).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(100_000));
+    let answer = exchange(&app, long.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_1_0_and_chunked_bodies_are_understood() {
+    let (app, ..) = TestApp::start().await;
+    let path = app.admin().path_and_query("openim", "get_c2c_unread_msg_num");
+    let body = r#"{"To_Account":"Jonh"}"#;
+    let old = format!("POST {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    assert!(exchange(&app, old.as_bytes()).await.ends_with("\"AllC2CUnreadMsgNum\":0}"));
+    let chunked = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    assert!(exchange(&app, chunked.as_bytes()).await.contains("\"AllC2CUnreadMsgNum\":0}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_too_many_waits_for_its_turn() {
+    let (app, ..) = TestApp::start_with(|config, _| config.listener.connections_max = 1).await;
+    // The actors' connections are idle and closed by now or hold the only place; a new one waits until it is free.
+    let (one, two) = (app.admin(), app.admin());
+    let path = one.path_and_query("openim", "get_c2c_unread_msg_num");
+    let body = r#"{"To_Account":"Jonh"}"#;
+    let request =
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    drop((one, two));
+    let (first, second) = tokio::join!(exchange(&app, request.as_bytes()), exchange(&app, request.as_bytes()));
+    assert!(first.contains("AllC2CUnreadMsgNum") && second.contains("AllC2CUnreadMsgNum"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_spoken_where_a_certificate_is_given() {
+    let authority = Authority::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let identity = authority.issue(&["localhost"], &[std::net::Ipv4Addr::LOCALHOST.into()]);
+    let files = TlsFiles { cert: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+    std::fs::write(&files.cert, &identity.cert_pem).expect("writable");
+    std::fs::write(&files.key, &identity.key_pem).expect("writable");
+    let (mut app, ..) = TestApp::start().await;
+    app.restart_with(|config| config.tls = Some(files)).await;
+    let now_s = u64::from(app.world.clock.now().seconds());
+    let client = RestClient::new(&RestConfig {
+        base: format!("https://localhost:{}", app.server().address().port()),
+        ca_pem: Some(authority.ca_pem().into_bytes()),
+        sdkappid: SDKAPPID,
+        identifier: ADMIN.to_owned(),
+        usersig: usersig(SECRET_KEY, SDKAPPID, ADMIN, now_s, 60),
+        connections_max: 1,
+        timeout: Duration::from_secs(10),
+    })
+    .expect("the address is right");
+    assert_eq!(client.get_c2c_unread_msg_num("Jonh").await.expect("an answer"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_finishes_requests_and_attempts() {
+    let (mut app, jared, jonh, receiver) = TestApp::start().await;
+    receiver.play(Script::always(Answer::Delay(Duration::from_millis(400), Box::new(Answer::Ok))));
+    let key = jared.send(&jonh, "one").await;
+    receiver.wait_until(|arrivals| arrivals.len() == 1).await;
+    let recalling = {
+        let (jared, jonh) = (jared.clone(), jonh.clone());
+        tokio::spawn(async move { jared.recall(&jonh, key).await })
+    };
+    assert_eq!(recalling.await.expect("it does not panic"), Ok(()));
+    app.stop().await;
+    app.start_again().await;
+    app.all_settled().await;
+    let numbers: Vec<_> =
+        receiver.arrivals().iter().map(|arrival| arrival.header("unsaid-number").expect("one").to_owned()).collect();
+    assert_eq!(numbers, ["1", "2"], "the attempt that was under way was finished, so nothing is repeated");
+}

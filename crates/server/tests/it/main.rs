@@ -1,0 +1,19 @@
+//! The server as its users meet it: real sockets, a real HTTPS receiver, and, for crashes, the real program.
+//!
+//! Every test begins with a [`test_app::TestApp`] and names its actors; dropping it holds the invariants: nothing is
+//! owed any more, every callback passed its checks, and every lane kept its order.
+
+mod test_app;
+
+mod rest_commands;
+mod rest_identity;
+
+mod recall;
+
+mod callbacks;
+mod retries;
+
+mod listener;
+mod programs;
+
+mod crash;

@@ -1,0 +1,209 @@
+//! The program: its command line, its configuration file, its signals, and the demo.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use unsaid_protocol::SdkAppId;
+use unsaid_testkit::{Authority, Receiver};
+
+use crate::test_app::{SDKAPPID, SECRET_KEY, TOKEN, client, endpoint_url, receiver, usersig};
+
+/// A real server process, killed when it is dropped.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Program {
+    /// `unsaid serve --config FILE`; returns when it says that it is ready.
+    pub(crate) fn serve(config: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_unsaid"))
+            .args(["serve", "--set", "log_format=json", "--config"])
+            .arg(config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut said = String::new();
+        let address = loop {
+            let mut line = String::new();
+            assert_ne!(log.read_line(&mut line).expect("readable"), 0, "it ended before it was ready: {said}");
+            if let Ok(event) = serde_json::from_str::<serde_json::Value>(&line)
+                && event["message"] == "Unsaid is ready"
+            {
+                break event["address"].as_str().expect("text").parse().expect("an address");
+            }
+            said += &line;
+        };
+        // Whoever writes a log must have a reader.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { child, address }
+    }
+
+    /// SIGKILL, and wait until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it was killed");
+    }
+
+    /// SIGTERM, and wait until it is gone.
+    fn terminate(mut self) -> ExitStatus {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(killed.expect("kill is there").success());
+        self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A configuration file as the documentation shows it, with its own authority's file beside it.
+pub(crate) fn config_file(
+    folder: &Path,
+    listen: SocketAddr,
+    receiver: &Receiver,
+    authority: &Authority,
+) -> std::path::PathBuf {
+    std::fs::write(folder.join("receiver-ca.pem"), authority.ca_pem()).expect("writable");
+    let path = folder.join("unsaid.toml");
+    let text = format!(
+        r#"
+listen = "{listen}"
+data_dir = "data"
+
+[callback]
+allow_http = true
+allow_networks = ["127.0.0.0/8"]
+
+[[apps]]
+sdkappid = {SDKAPPID}
+secret_key = "{SECRET_KEY}"
+admins = ["administrator"]
+
+[apps.callback]
+url = "{}"
+token = "{TOKEN}"
+ca_file = "receiver-ca.pem"
+commands = ["C2C.CallbackAfterSendMsg", "C2C.CallbackAfterMsgReport", "C2C.CallbackAfterMsgWithDraw"]
+"#,
+        endpoint_url(receiver.address())
+    );
+    std::fs::write(&path, text).expect("writable");
+    path
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it has one")
+}
+
+pub(crate) fn admin_client(address: SocketAddr) -> unsaid_client::RestClient {
+    let now_s = u64::from(unsaid::clock::Clock::system().now().seconds());
+    client(
+        &format!("http://{address}"),
+        "administrator",
+        &usersig(SECRET_KEY, SDKAPPID, "administrator", now_s, 86_400),
+    )
+}
+
+fn run(args: &[&str]) -> (ExitStatus, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_unsaid")).args(args).output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status, text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_set_up_by_its_file_alone() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().expect("a folder"));
+    let receiver = receiver(&authority).await;
+    let config = config_file(folder.path(), "127.0.0.1:0".parse().expect("valid"), &receiver, &authority);
+    let program = Program::serve(&config);
+    let admin = admin_client(program.address);
+    for user in ["jared", "Jonh"] {
+        admin.account_import(user).await.expect("valid");
+    }
+    let key = admin.sendmsg("jared", "Jonh", "one").await.expect("sent");
+    admin.admin_msgwithdraw("jared", "Jonh", key).await.expect("recalled");
+    let arrivals = receiver.wait_until(|arrivals| arrivals.len() == 2).await;
+    assert!(arrivals.iter().all(|arrival| arrival.passed() && arrival.checks.len() == 6));
+    assert!(program.terminate().success(), "SIGTERM is an orderly stop");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_no_longer_declared_is_disabled() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().expect("a folder"));
+    let receiver = receiver(&authority).await;
+    let config = config_file(folder.path(), "127.0.0.1:0".parse().expect("valid"), &receiver, &authority);
+    Program::serve(&config).kill();
+    let text = std::fs::read_to_string(&config).expect("readable").replace("sdkappid = 1400000001", "sdkappid = 7");
+    std::fs::write(&config, text).expect("writable");
+    let program = Program::serve(&config);
+    let error = admin_client(program.address).account_import("x").await.expect_err("disabled");
+    assert_eq!(error.code().map(|code| code.0), Some(60016));
+    let text = std::fs::read_to_string(&config).expect("readable").replace("sdkappid = 7", "sdkappid = 1400000001");
+    std::fs::write(&config, text).expect("writable");
+    drop(program);
+    let program = Program::serve(&config);
+    admin_client(program.address).account_import("x").await.expect("enabled again");
+    assert_ne!(SDKAPPID, SdkAppId(7));
+}
+
+#[test]
+fn a_configuration_that_cannot_work_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("unsaid.toml");
+    std::fs::write(&path, "lisen = \"x\"").expect("writable");
+    let (status, _, said) = run(&["serve", "--config", path.to_str().expect("text")]);
+    assert!(!status.success());
+    assert!(said.contains("unsaid.toml") && said.contains("lisen") && said.contains("is listen meant?"), "{said}");
+    let (status, _, said) = run(&["serve", "--listen", "nowhere"]);
+    assert!(!status.success() && said.contains("listen must be an address and port"), "{said}");
+}
+
+#[test]
+fn the_default_configuration_can_be_printed() {
+    let (status, said, _) = run(&["config"]);
+    assert!(status.success() && said.contains("listen = "), "{said}");
+}
+
+#[test]
+fn the_demo_ends_well() {
+    let (status, said, error) = run(&["demo", "--once"]);
+    assert!(status.success(), "{said}\n{error}");
+    assert!(said.contains("C2C.CallbackAfterMsgWithDraw") && said.ends_with("and was right.\n"), "{said}");
+}
+
+#[test]
+fn the_demo_stays_up_with_lines_that_work() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_unsaid"))
+        .arg("demo")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map(|line| line.expect("text"));
+    let query = lines.find(|line| line.trim().starts_with("QUERY=")).expect("it prints the query");
+    let send = lines.find(|line| line.contains("openim/sendmsg")).expect("it prints a line for sending");
+    let import = send.replace("openim/sendmsg", "im_open_login_svc/account_import");
+    let import = format!("{} -d '{{\"UserID\":\"mira\"}}'", import.split(" -d ").next().expect("it has a body"));
+    let output = Command::new("sh").args(["-c", &format!("{query}\n{import}\n{send}")]).output().expect("sh is there");
+    let said = String::from_utf8(output.stdout).expect("text");
+    if output.status.code() == Some(127) {
+        eprintln!("skipped: curl is not installed");
+    } else {
+        assert_eq!(said.matches("\"ErrorCode\":0").count(), 2, "{said}");
+    }
+    child.kill().expect("it runs");
+    let mut rest = String::new();
+    drop(lines);
+    let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut rest));
+    child.wait().expect("it was killed");
+}

@@ -1,0 +1,321 @@
+//! A whole server with its surroundings: an app, two accounts, and the app's backend behind HTTPS.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use unsaid::{
+    apps::{App, CallbackSettings, EndpointSettings, Origin, Secret},
+    chat::{self, ChatError, Door, MessageName, Recall},
+    clock::{Clock, Entropy},
+    config::{Config, Sources},
+    server::{Server, World},
+    store::Backlog,
+};
+use unsaid_client::{RestClient, RestConfig};
+use unsaid_protocol::{
+    MsgKey, SdkAppId, UserId,
+    callback::{CallbackCommand, Platform},
+    usersig::{self, Order},
+};
+use unsaid_receiver::Verifier;
+use unsaid_testkit::{Arrival, Authority, Receiver, ReceiverConfig};
+
+pub(crate) const SDKAPPID: SdkAppId = SdkAppId(1_400_000_001);
+pub(crate) const SECRET_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(crate) const TOKEN: &str = "s3cret-Token_01";
+pub(crate) const ADMIN: &str = "administrator";
+
+/// The address that clients' sessions come from, as long as the tests are those sessions.
+pub(crate) const CLIENT_IP: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
+
+/// A server that runs, and may be stopped and started again on the same folder.
+pub(crate) struct TestApp {
+    pub(crate) world: World,
+    pub(crate) authority: Authority,
+    pub(crate) receiver: Arc<Receiver>,
+    config: Config,
+    server: Option<Server>,
+    checks: Checks,
+    _folder: TempDir,
+}
+
+/// What is held against the invariants when the test is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Checks {
+    All,
+    /// The test leaves events undelivered on purpose.
+    NotTheBacklog,
+}
+
+/// An account, with what it can do.
+#[derive(Clone)]
+pub(crate) struct Actor {
+    pub(crate) name: String,
+    client: Arc<RestClient>,
+}
+
+impl TestApp {
+    /// An app whose switches are all on, jared and Jonh, and the receiver.
+    pub(crate) async fn start() -> (Self, Actor, Actor, Arc<Receiver>) {
+        Self::start_with(|_, _| ()).await
+    }
+
+    /// The same with other settings of the server or the app.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config, &mut App)) -> (Self, Actor, Actor, Arc<Receiver>) {
+        let authority = Authority::new();
+        let receiver = Arc::new(receiver(&authority).await);
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut config = config(&folder);
+        let mut settings = settings(&receiver, &authority);
+        change(&mut config, &mut settings);
+        let entropy = Entropy::system().expect("the system has randomness");
+        let world = World { clock: Clock::system(), entropy };
+        let mut app = Self {
+            world,
+            authority,
+            receiver: Arc::clone(&receiver),
+            config,
+            server: None,
+            checks: Checks::All,
+            _folder: folder,
+        };
+        app.start_again().await;
+        app.server().save_app(settings).await.expect("the settings of the test are right");
+        let (jared, jonh) = (app.account("jared").await, app.account("Jonh").await);
+        (app, jared, jonh, receiver)
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        self.server.as_ref().expect("the server runs")
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}", self.server().address())
+    }
+
+    /// Finishes what was accepted and stops.
+    pub(crate) async fn stop(&mut self) {
+        self.server.take().expect("the server runs").stop().await;
+    }
+
+    /// On the same folder; on a new port, so actors are made anew.
+    pub(crate) async fn start_again(&mut self) {
+        let server = Server::start(&self.config, self.world.clone()).await;
+        self.server = Some(server.expect("the server starts"));
+    }
+
+    /// The test leaves events undelivered on purpose.
+    pub(crate) fn leave_backlog(&mut self) {
+        self.checks = Checks::NotTheBacklog;
+    }
+
+    /// On the same folder, with other settings of the server.
+    pub(crate) async fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
+        self.stop().await;
+        change(&mut self.config);
+        self.start_again().await;
+    }
+
+    /// The app's settings, changed.
+    pub(crate) async fn change_app(&self, change: impl FnOnce(&mut App)) {
+        let apps = self.server().store().apps().await.expect("readable");
+        let mut app = apps.into_iter().find(|app| app.sdkappid == SDKAPPID).expect("it was saved");
+        change(&mut app);
+        self.server().save_app(app).await.expect("the settings of the test are right");
+    }
+
+    /// An account that exists from now on.
+    pub(crate) async fn account(&self, name: &str) -> Actor {
+        let actor = self.actor(name);
+        actor.client.account_import(name).await.expect("the name is valid");
+        actor
+    }
+
+    /// An account that exists already.
+    pub(crate) fn actor(&self, name: &str) -> Actor {
+        Actor { name: name.to_owned(), client: Arc::new(self.admin()) }
+    }
+
+    /// A client that calls as the app's admin.
+    pub(crate) fn admin(&self) -> RestClient {
+        let now_s = u64::from(self.world.clock.now().seconds());
+        client(&self.base(), ADMIN, &usersig(SECRET_KEY, SDKAPPID, ADMIN, now_s, 86_400))
+    }
+
+    /// The client's door: the same command that a session will give.
+    pub(crate) async fn recall_as_client(&self, client: &Actor, from: &str, to: &str, key: MsgKey) -> Result<(), i32> {
+        let user = |name: &str| UserId::new(name).expect("valid");
+        let name = MessageName { app: SDKAPPID, from: user(from), to: user(to), key };
+        let origin = chat::Origin { client_ip: CLIENT_IP.into(), platform: Platform::Android };
+        let recall = Recall { name, door: Door::Client { account: user(&client.name) }, origin };
+        match self.server().chat().recall(recall).await {
+            Ok(()) => Ok(()),
+            Err(ChatError::Refused(refusal)) => Err(refusal.code.0),
+            Err(ChatError::Failed(fault)) => panic!("the store failed: {fault}"),
+        }
+    }
+
+    pub(crate) async fn backlog(&self) -> Backlog {
+        self.server().store().backlog().await.expect("readable")
+    }
+
+    /// Waits until the outbox is empty; it learns a little late that something was delivered.
+    pub(crate) async fn all_settled(&self) -> Backlog {
+        let began = self.world.clock.instant();
+        loop {
+            let backlog = self.backlog().await;
+            if backlog.waiting == 0 {
+                return backlog;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "still owed: {backlog:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Holds the invariants.
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let Some(server) = self.server.take() else {
+            return;
+        };
+        if std::thread::panicking() {
+            return;
+        }
+        let checks = self.checks;
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                self.server = Some(server);
+                if checks == Checks::All {
+                    self.all_settled().await;
+                }
+                self.server.take().expect("it was just put there").stop().await;
+            });
+        });
+        let arrivals = self.receiver.arrivals();
+        for arrival in &arrivals {
+            assert!(arrival.passed(), "a check failed: {:?}", arrival.checks);
+        }
+        lanes_keep_their_order(&arrivals);
+    }
+}
+
+/// Rule C5, judged by first arrivals: a repeat may come at any time.
+pub(crate) fn lanes_keep_their_order(arrivals: &[Arc<Arrival>]) {
+    let mut seen: HashMap<&str, i64> = HashMap::new();
+    let mut ids = std::collections::HashSet::new();
+    for arrival in arrivals {
+        if !ids.insert(arrival.header("webhook-id").expect("every callback has its id")) {
+            continue;
+        }
+        let number: i64 = arrival.header("unsaid-number").expect("it has a number").parse().expect("digits");
+        let last = seen.entry(arrival.header("unsaid-lane").expect("it has a lane")).or_default();
+        assert!(number > *last, "number {number} came after number {last} of its lane");
+        *last = number;
+    }
+}
+
+impl Actor {
+    pub(crate) async fn send(&self, to: &Self, text: &str) -> MsgKey {
+        self.client.sendmsg(&self.name, &to.name, text).await.expect("the message is right")
+    }
+
+    /// By the admin, on this account's behalf.
+    pub(crate) async fn recall(&self, to: &Self, key: MsgKey) -> Result<(), i32> {
+        let recalled = self.client.admin_msgwithdraw(&self.name, &to.name, key).await;
+        recalled.map_err(|error| error.code().unwrap_or_else(|| panic!("no answer: {error}")).0)
+    }
+
+    pub(crate) async fn read(&self, peer: &Self, time_s: Option<i64>) {
+        self.client.admin_set_msg_read(&self.name, &peer.name, time_s).await.expect("the report is right");
+    }
+
+    pub(crate) async fn unread(&self) -> i64 {
+        self.client.get_c2c_unread_msg_num(&self.name).await.expect("it exists")
+    }
+
+    /// All messages that it sees of the conversation, oldest first.
+    pub(crate) async fn history(&self, peer: &Self) -> Vec<Value> {
+        let range = json!({"Operator_Account": self.name, "Peer_Account": peer.name, "MaxCnt": 100, "MinTime": 0,
+                           "MaxTime": u32::MAX});
+        let answer = self.client.call("openim", "admin_getroammsg", &range).await.expect("the range is right");
+        answer["MsgList"].as_array().expect("an array").clone()
+    }
+}
+
+pub(crate) fn usersig(key: &str, sdkappid: SdkAppId, identifier: &str, time_s: u64, expire_s: u64) -> String {
+    usersig::make(key, Order { sdkappid, identifier, time_s, expire_s, userbuf: None })
+}
+
+pub(crate) fn client(base: &str, identifier: &str, usersig: &str) -> RestClient {
+    RestClient::new(&RestConfig {
+        base: base.to_owned(),
+        ca_pem: None,
+        sdkappid: SDKAPPID,
+        identifier: identifier.to_owned(),
+        usersig: usersig.to_owned(),
+        connections_max: 16,
+        timeout: Duration::from_secs(10),
+    })
+    .expect("the address is right")
+}
+
+/// A receiver with a certificate of `authority` that checks what arrives.
+pub(crate) async fn receiver(authority: &Authority) -> Receiver {
+    let config = ReceiverConfig {
+        identity: Some(authority.issue(&["localhost"], &[Ipv4Addr::LOCALHOST.into()])),
+        verifier: Some(Verifier::with_tokens(SDKAPPID, [TOKEN]).expect("the token is not empty")),
+        ..ReceiverConfig::default()
+    };
+    Receiver::start(config).await.expect("a free port")
+}
+
+fn config(folder: &TempDir) -> Config {
+    let set = ["listen=127.0.0.1:0", "callback.allow_http=true", "callback.allow_networks=127.0.0.0/8"];
+    let set = set.map(str::to_owned).to_vec();
+    let config = Config::load(&Sources { set, ..Sources::default() }).expect("valid");
+    Config { data_dir: folder.path().join("data"), ..config }
+}
+
+pub(crate) fn endpoint_url(address: SocketAddr) -> String {
+    format!("https://localhost:{}/im?tenant=7", address.port())
+}
+
+fn settings(receiver: &Receiver, authority: &Authority) -> App {
+    let endpoint = EndpointSettings {
+        url: endpoint_url(receiver.address()),
+        token: Some(Secret::new(TOKEN)),
+        ca_pem: Some(authority.ca_pem()),
+    };
+    App {
+        callback: CallbackSettings {
+            endpoint: Some(endpoint),
+            commands: CallbackCommand::ALL.into(),
+            ..CallbackSettings::default()
+        },
+        ..App::new(SDKAPPID, Secret::new(SECRET_KEY), Origin::Runtime)
+    }
+}
+
+/// Only the callbacks of that command.
+pub(crate) fn of_command(arrivals: &[Arc<Arrival>], command: CallbackCommand) -> Vec<Arc<Arrival>> {
+    arrivals.iter().filter(|arrival| arrival.command().as_deref() == Some(command.as_str())).cloned().collect()
+}
+
+/// The results of futures that run side by side.
+pub(crate) async fn join_all<T: Send + 'static>(
+    futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await.expect("it does not panic"));
+    }
+    done
+}
