@@ -10,7 +10,7 @@ use std::{
 };
 
 use unsaid_protocol::{MsgKey, callback::CallbackCommand};
-use unsaid_testkit::{Authority, Receiver};
+use unsaid_testkit::{Arrival, Authority, Receiver};
 
 use crate::{
     programs::{Program, admin_client, config_file, free_address},
@@ -23,11 +23,11 @@ const WORKERS: usize = 16;
 /// What became of the recalls that the workers asked for.
 #[derive(Default)]
 struct Book {
-    acknowledged: BTreeSet<(String, String, MsgKey)>,
+    acknowledged: Names,
     /// Asked for, and no answer came: it may have happened or not.
-    in_doubt: BTreeSet<(String, String, MsgKey)>,
+    in_doubt: Names,
     /// Sends that were acknowledged.
-    sent: BTreeSet<(String, String, MsgKey)>,
+    sent: Names,
 }
 
 fn rounds() -> usize {
@@ -92,46 +92,45 @@ async fn work(address: std::net::SocketAddr, number: usize, book: Arc<Mutex<Book
     }
 }
 
+type Names = BTreeSet<(String, String, MsgKey)>;
+
 async fn check(receiver: &Receiver, book: &Mutex<Book>, address: std::net::SocketAddr) {
     let book = std::mem::take(&mut *book.lock().expect("no panic"));
-    let recalls = |arrivals: &[Arc<unsaid_testkit::Arrival>]| -> BTreeSet<(String, String, MsgKey)> {
-        let name = |callback: &Arc<unsaid_testkit::Arrival>| {
-            let body = callback.json();
-            let text = |field: &str| body[field].as_str().expect("text").to_owned();
-            (text("From_Account"), text("To_Account"), text("MsgKey").parse().expect("a key"))
-        };
-        of_command(arrivals, CallbackCommand::AfterMsgWithDraw).iter().map(name).collect()
-    };
-    let arrivals = receiver.wait_until(|arrivals| recalls(arrivals).is_superset(&book.acknowledged)).await;
-    let told = recalls(&arrivals);
-    for name in &told {
+    let tombstones = history_and_totals(&book, address).await;
+    assert!(tombstones.is_superset(&book.acknowledged), "an acknowledged recall is lost");
+    for name in &tombstones {
         assert!(book.acknowledged.contains(name) || book.in_doubt.contains(name), "nobody asked to recall {name:?}");
     }
+    let arrivals = receiver.wait_until(|arrivals| recalls(arrivals).is_superset(&tombstones)).await;
+    assert_eq!(recalls(&arrivals), tombstones, "every recall is told, and nothing else");
     assert!(arrivals.iter().all(|arrival| arrival.passed()));
     lanes_keep_their_order(&arrivals);
-    history_and_totals(&book, &told, address).await;
-    eprintln!(
-        "{} recalls acknowledged, {} in doubt, {} told, {} callbacks",
-        book.acknowledged.len(),
-        book.in_doubt.len(),
-        told.len(),
-        arrivals.len()
-    );
 }
 
-/// Every acknowledged send is there, tombstones are those that were told, and totals are the sum of their parts.
-async fn history_and_totals(book: &Book, told: &BTreeSet<(String, String, MsgKey)>, address: std::net::SocketAddr) {
+/// The recalls that were told.
+fn recalls(arrivals: &[Arc<Arrival>]) -> Names {
+    let name = |callback: &Arc<Arrival>| {
+        let body = callback.json();
+        let text = |field: &str| body[field].as_str().expect("text").to_owned();
+        (text("From_Account"), text("To_Account"), text("MsgKey").parse().expect("a key"))
+    };
+    of_command(arrivals, CallbackCommand::AfterMsgWithDraw).iter().map(name).collect()
+}
+
+/// Every acknowledged send is there, and totals are the sum of their parts. Answers the tombstones.
+async fn history_and_totals(book: &Book, address: std::net::SocketAddr) -> Names {
     let admin = admin_client(address);
     let mut unread: BTreeMap<String, i64> = BTreeMap::new();
-    let mut found = BTreeSet::new();
+    let (mut found, mut tombstones) = (Names::new(), Names::new());
     for (low, high) in (0..ACCOUNTS).flat_map(|low| (low + 1..ACCOUNTS).map(move |high| (low, high))) {
         for message in history(&admin, &format!("user-{low}"), &format!("user-{high}")).await {
             let text = |field: &str| message[field].as_str().expect("text").to_owned();
             let name = (text("From_Account"), text("To_Account"), text("MsgKey").parse().expect("a key"));
             let recalled = message["MsgFlagBits"] == 8;
-            assert!(!book.acknowledged.contains(&name) || recalled, "{name:?} was recalled");
-            assert!(!recalled || told.contains(&name), "{name:?} was recalled, and nobody was told");
             *unread.entry(name.1.clone()).or_default() += i64::from(!recalled);
+            if recalled {
+                tombstones.insert(name.clone());
+            }
             found.insert(name);
         }
     }
@@ -139,6 +138,7 @@ async fn history_and_totals(book: &Book, told: &BTreeSet<(String, String, MsgKey
     for (user, unread) in unread {
         assert_eq!(admin.get_c2c_unread_msg_num(&user).await.expect("it exists"), unread, "{user}");
     }
+    tombstones
 }
 
 async fn history(admin: &unsaid_client::RestClient, operator: &str, peer: &str) -> Vec<serde_json::Value> {

@@ -67,14 +67,12 @@ async fn http_1_0_and_chunked_bodies_are_understood() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_connection_too_many_waits_for_its_turn() {
-    let (app, ..) = TestApp::start_with(|config, _| config.listener.connections_max = 1).await;
-    // The actors' connections are idle and closed by now or hold the only place; a new one waits until it is free.
-    let (one, two) = (app.admin(), app.admin());
-    let path = one.path_and_query("openim", "get_c2c_unread_msg_num");
+    let (mut app, ..) = TestApp::start().await;
+    app.restart_with(|config| config.listener.connections_max = 1).await;
+    let path = app.admin().path_and_query("openim", "get_c2c_unread_msg_num");
     let body = r#"{"To_Account":"Jonh"}"#;
     let request =
         format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    drop((one, two));
     let (first, second) = tokio::join!(exchange(&app, request.as_bytes()), exchange(&app, request.as_bytes()));
     assert!(first.contains("AllC2CUnreadMsgNum") && second.contains("AllC2CUnreadMsgNum"));
 }

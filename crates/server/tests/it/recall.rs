@@ -65,6 +65,8 @@ async fn r1_r7_a_client_recalls_its_own_message_within_the_window() {
 async fn r1_after_the_window_only_the_admin_recalls() {
     let (app, jared, jonh, _) = TestApp::start().await;
     let key = jared.send(&jonh, "one").await;
+    // Callbacks are signed by the server's clock, and the receiver has its own.
+    app.all_settled().await;
     let past = (i64::from(key.time) + 121) * 1000 - app.world.clock.now().0;
     app.world.clock.shift(past);
     assert_eq!(app.recall_as_client(&jared, "jared", "Jonh", key).await, Err(20016));
