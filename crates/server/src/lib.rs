@@ -15,6 +15,7 @@ pub mod clock;
 pub mod telemetry;
 
 pub mod listener;
+pub mod operator;
 pub mod rest;
 
 pub mod apps;

@@ -5,16 +5,18 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use axum::Router;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     apps::{App, Apps, Origin},
-    callback::{self, Connector, Dispatcher, DispatcherParts, EndpointRules},
+    callback::{self, Connector, Dispatcher, DispatcherParts, EndpointError, EndpointRules},
     chat::Chat,
     clock::{Clock, Entropy},
     config::{Config, TlsFiles},
     listener::Listener,
+    operator::{self, Operator},
     rest::{self, Rest},
     store::{
         self, Store,
@@ -31,14 +33,27 @@ pub struct Server {
     chat: Chat,
     store: Arc<dyn Store>,
     apps: Arc<Apps>,
-    connector: Arc<Connector>,
-    rules: EndpointRules,
+    deliveries: Deliveries,
     addresses: Vec<SocketAddr>,
     /// Ends the listeners, then the dispatcher.
     stop_listening: CancellationToken,
     stop_delivering: CancellationToken,
     listeners: TaskTracker,
     workers: TaskTracker,
+}
+
+/// What knows whether an endpoint can be used.
+#[derive(Clone, Debug)]
+pub struct Deliveries {
+    connector: Arc<Connector>,
+    rules: EndpointRules,
+}
+
+impl Deliveries {
+    /// Refuses an app whose settings cannot work, with the reason.
+    pub fn check(&self, app: &App) -> Result<(), EndpointError> {
+        callback::check(app, &self.rules, &self.connector)
+    }
 }
 
 /// What is outside of a server: the time and the dice.
@@ -69,8 +84,7 @@ impl Server {
             chat: chat.clone(),
             store: Arc::clone(&store),
             apps: Arc::clone(&apps),
-            connector: Arc::clone(&connector),
-            rules: config.callback.clone(),
+            deliveries: Deliveries { connector: Arc::clone(&connector), rules: config.callback.clone() },
             addresses: Vec::new(),
             stop_listening: CancellationToken::new(),
             stop_delivering: CancellationToken::new(),
@@ -90,8 +104,15 @@ impl Server {
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
         server.workers.spawn(erase_audit_copies(store, world.clock.clone(), server.stop_delivering.clone()));
 
+        let operator = Operator::new(
+            Arc::clone(&apps),
+            chat.clone(),
+            server.deliveries.clone(),
+            world.entropy.clone(),
+            config.operator.token.as_ref(),
+        );
         let rest = Rest::new(apps, chat, world.clock, world.entropy, config.rest.clone());
-        server.listen(config, rest).await?;
+        server.listen(config, rest::router(rest), operator::router(operator)).await?;
         Ok(server)
     }
 
@@ -115,15 +136,21 @@ impl Server {
         Ok(())
     }
 
-    async fn listen(&mut self, config: &Config, rest: Arc<Rest>) -> anyhow::Result<()> {
+    /// The operator's routes have an address of their own, or share `listen` where that is loopback.
+    async fn listen(&mut self, config: &Config, rest: Router, operator: Router) -> anyhow::Result<()> {
         let tls = config.tls.as_ref().map(acceptor).transpose()?;
-        let router = rest::router(rest);
-        let plain = config.listen_plain.map(|address| (address, None));
-        for (address, tls) in [(config.listen, tls)].into_iter().chain(plain) {
+        let shared = config.operator.listen.is_none() && config.listen.ip().is_loopback();
+        let health = operator::health(Arc::clone(&self.store));
+        let rest = if shared { rest.merge(operator.clone()) } else { rest };
+        let (rest, operator) = (rest.merge(health.clone()), operator.merge(health));
+        let mut addresses = vec![(config.listen, tls.clone(), rest.clone())];
+        addresses.extend(config.listen_plain.map(|address| (address, None, rest)));
+        addresses.extend(config.operator.listen.map(|address| (address, tls, operator)));
+        for (address, tls, router) in addresses {
             let listener = Listener::bind(address, tls, config.listener).await;
             let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
             self.addresses.push(listener.address()?);
-            self.listeners.spawn(listener.serve(router.clone(), self.stop_listening.clone()));
+            self.listeners.spawn(listener.serve(router, self.stop_listening.clone()));
         }
         Ok(())
     }
@@ -143,7 +170,7 @@ impl Server {
 
     /// Makes an app or changes its settings. What cannot work is refused, with the reason.
     pub async fn save_app(&self, app: App) -> anyhow::Result<()> {
-        callback::check(&app, &self.rules, &self.connector)?;
+        self.deliveries.check(&app)?;
         Ok(self.chat.save_app(app).await?)
     }
 

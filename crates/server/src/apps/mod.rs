@@ -3,12 +3,14 @@
 //! The store holds them; [`Apps`] is the copy that the edges read without asking the store. Whoever saves an app does
 //! it through [`crate::chat::Chat::save_app`], which writes both.
 
+mod declared;
 mod secret;
 mod settings;
 
 use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
+pub use declared::{DeclaredApp, Surroundings};
 pub use secret::Secret;
 pub use settings::{
     AnswerRule, App, AppError, CallbackSettings, EndpointSettings, LaneBy, Origin, RecallBody, SecretKey,

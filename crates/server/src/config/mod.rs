@@ -17,7 +17,13 @@ use ipnet::IpNet;
 
 use self::layers::Layers;
 pub use self::layers::{ConfigError, Sources};
-use crate::{apps::App, callback::EndpointRules, limits, listener::ListenerLimits, rest::RestSettings};
+use crate::{
+    apps::{App, Secret},
+    callback::EndpointRules,
+    limits,
+    listener::ListenerLimits,
+    rest::RestSettings,
+};
 
 /// The default file.
 pub const DEFAULT_TOML: &str = include_str!("../../../../unsaid.default.toml");
@@ -34,6 +40,7 @@ pub struct Config {
     pub listener: ListenerLimits,
     pub rest: RestSettings,
     pub callback: EndpointRules,
+    pub operator: OperatorSettings,
     /// The apps that are declared.
     pub apps: Vec<App>,
 }
@@ -42,6 +49,15 @@ pub struct Config {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// The operator API.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OperatorSettings {
+    /// An address of its own; without one it shares `listen`, if that is loopback.
+    pub listen: Option<SocketAddr>,
+    /// Without a token there is no operator API.
+    pub token: Option<Secret>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +92,7 @@ impl Config {
                 allow_http: layers.boolean("callback.allow_http"),
                 allow_networks: networks(&layers, "callback.allow_networks")?,
             },
+            operator: operator(&layers)?,
             apps: apps::declared(&layers, sources)?,
         };
         config.check(&layers)?;
@@ -109,6 +126,22 @@ fn log_format(layers: &Layers) -> Result<LogFormat, ConfigError> {
         "json" => Ok(LogFormat::Json),
         _ => Err(layers.error("log_format", "must be \"text\" or \"json\"")),
     }
+}
+
+fn operator(layers: &Layers) -> Result<OperatorSettings, ConfigError> {
+    let listen = optional(layers, "operator.listen", "an address and port, like 127.0.0.1:8081")?;
+    let mut token = layers.text("operator.token").to_owned();
+    if let Some(file) = path(layers, "operator.token_file")? {
+        let read = std::fs::read_to_string(&file);
+        let problem =
+            |error| layers.error("operator.token_file", format!("{} cannot be read: {error}", file.display()));
+        token = read.map_err(problem)?.trim().to_owned();
+    }
+    if !token.is_empty() && token.len() < limits::SECRET_KEY_BYTES_MIN {
+        let least = limits::SECRET_KEY_BYTES_MIN;
+        return Err(layers.error("operator.token", format!("is too short to be secret: at least {least} characters")));
+    }
+    Ok(OperatorSettings { listen, token: (!token.is_empty()).then(|| Secret::new(token)) })
 }
 
 fn tls(layers: &Layers) -> Result<Option<TlsFiles>, ConfigError> {
@@ -194,6 +227,7 @@ mod tests {
             ("[limits]\nconnections_max = 0", vec!["limits.connections_max", "from 1 to"]),
             ("[limits]\nrequest_bytes_max = 2000", vec!["limits.request_bytes_max", "at least 16384"]),
             ("listen_plain = \"127.0.0.1:1\"", vec!["listen_plain", "[tls]"]),
+            ("[operator]\ntoken = \"short\"", vec!["operator.token", "too short"]),
             ("[callback]\nallow_networks = [\"all\"]", vec!["callback.allow_networks", "10.0.0.0/8"]),
             ("listen = ", vec!["unsaid.toml", "line 1"]),
             ("[[apps]]\nsdkappid = 1", vec!["unsaid.toml", "apps[0].secret_key", "UNSAID_APP_1_SECRET_KEY"]),

@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::Response,
-    routing::{any, get},
+    routing::any,
 };
 use unsaid_protocol::error;
 
@@ -26,7 +26,6 @@ pub fn router(rest: Arc<Rest>) -> Router {
         .route("/v4", any(answer))
         .route("/v4/", any(answer))
         .with_state(rest)
-        .route("/healthz", get(async || "ok\n"))
 }
 
 /// The commands, by service and name (rest 3 to 5).

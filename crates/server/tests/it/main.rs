@@ -8,6 +8,8 @@ mod test_app;
 mod rest_commands;
 mod rest_identity;
 
+mod operator;
+
 mod recall;
 
 mod callbacks;

@@ -1,0 +1,104 @@
+//! The operator's edge: `/api/v1`, for whoever runs this server, and what tells that it lives.
+//!
+//! A request has to carry the operator's token as `Authorization: Bearer`. Without a token in the configuration there
+//! is no operator API.
+
+mod apps;
+mod health;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, Response, StatusCode, header},
+    middleware::{self, Next},
+    routing::get,
+};
+pub use health::health;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    apps::{Apps, Secret},
+    chat::Chat,
+    clock::Entropy,
+    server::Deliveries,
+};
+
+/// What the operator API works with.
+pub struct Operator {
+    apps: Arc<Apps>,
+    chat: Chat,
+    deliveries: Deliveries,
+    entropy: Entropy,
+    /// Of the token, so that comparing takes the same time wherever two tokens differ.
+    token_digest: Option<[u8; 32]>,
+}
+
+impl Operator {
+    pub fn new(
+        apps: Arc<Apps>,
+        chat: Chat,
+        deliveries: Deliveries,
+        entropy: Entropy,
+        token: Option<&Secret>,
+    ) -> Arc<Self> {
+        let token_digest = token.map(|token| Sha256::digest(token.expose()).into());
+        Arc::new(Self { apps, chat, deliveries, entropy, token_digest })
+    }
+}
+
+/// The routes of the operator.
+pub fn router(operator: Arc<Operator>) -> Router {
+    let api = Router::new()
+        .route("/apps", get(apps::list).post(apps::create))
+        .layer(middleware::from_fn_with_state(Arc::clone(&operator), admit));
+    Router::new().nest("/api/v1", api).with_state(operator)
+}
+
+/// An answer that is no success: an HTTP status, and a sentence that says what to do.
+#[derive(Debug)]
+struct Problem {
+    status: StatusCode,
+    message: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+}
+
+impl axum::response::IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        #[derive(Serialize)]
+        struct Message {
+            message: String,
+        }
+        json(self.status, &Message { message: self.message })
+    }
+}
+
+fn json<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
+    let mut response = Response::new(Body::from(serde_json::to_vec(value).expect("it serializes")));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+async fn admit(State(operator): State<Arc<Operator>>, request: Request, next: Next) -> Result<Response<Body>, Problem> {
+    let Some(expected) = operator.token_digest else {
+        let message = "the operator API is off: set operator.token, or operator.token_file";
+        return Err(Problem::new(StatusCode::FORBIDDEN, message));
+    };
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let given: [u8; 32] = Sha256::digest(given).into();
+    if given != expected {
+        let message = "this is not the operator's token: send Authorization: Bearer, and operator.token";
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, message));
+    }
+    Ok(next.run(request).await)
+}

@@ -1,0 +1,98 @@
+//! The operator's edge: apps that are made at run time, and who may make them.
+
+use http::{Method, Request, StatusCode, header};
+use http_body_util::Full;
+use serde_json::{Value, json};
+use unsaid::apps::Secret;
+use unsaid_protocol::SdkAppId;
+use unsaid_testkit::Receiver;
+
+use crate::test_app::{ADMIN, TestApp, client, endpoint_url, usersig};
+
+const OPERATOR_TOKEN: &str = "the operator's token";
+
+async fn start() -> (TestApp, std::sync::Arc<Receiver>) {
+    let (app, _, _, receiver) =
+        TestApp::start_with(|config, _| config.operator.token = Some(Secret::new(OPERATOR_TOKEN))).await;
+    (app, receiver)
+}
+
+async fn call(app: &TestApp, method: Method, token: &str, body: &str) -> (StatusCode, Value) {
+    let request = Request::builder()
+        .method(method)
+        .uri("/api/v1/apps")
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(Full::from(body.to_owned()))
+        .expect("valid");
+    let (status, _, body) = app.admin().raw(request).await.expect("an answer");
+    (status, serde_json::from_slice(&body).expect("JSON"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_made_at_run_time_works_at_once() {
+    let (app, receiver) = start().await;
+    let body = json!({"sdkappid": 7, "name": "Seven", "callback": {"url": endpoint_url(receiver.address()),
+        "token": "s3cret-Token_01", "ca_pem": app.authority.ca_pem(), "commands": ["C2C.CallbackAfterMsgWithDraw"]}});
+    let (status, made) = call(&app, Method::POST, OPERATOR_TOKEN, &body.to_string()).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let key = made["secret_key"].as_str().expect("a drawn key is shown once");
+    assert_eq!(key.len(), 64);
+
+    let now_s = u64::from(app.world.clock.now().seconds());
+    let admin = client(&app.base(), ADMIN, &usersig(key, SdkAppId(7), ADMIN, now_s, 60));
+    let path = admin.path_and_query("im_open_login_svc", "account_import").replace("sdkappid=1400000001", "sdkappid=7");
+    let request = Request::builder().method(Method::POST).uri(path).body(Full::from(r#"{"UserID":"mira"}"#));
+    let (_, _, answer) = admin.raw(request.expect("valid")).await.expect("an answer");
+    assert_eq!(answer, r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#);
+
+    let (_, apps) = call(&app, Method::GET, OPERATOR_TOKEN, "").await;
+    assert_eq!(apps[0]["sdkappid"], 7);
+    assert_eq!(apps[0]["callback_commands"], json!(["C2C.CallbackAfterMsgWithDraw"]));
+    assert!(!apps.to_string().contains(key), "secrets are never shown again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_operator_may_and_only_what_can_work() {
+    let (app, _) = start().await;
+    let ok = r#"{"sdkappid":7}"#;
+    assert_eq!(call(&app, Method::POST, "another token", ok).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(call(&app, Method::POST, "", ok).await.0, StatusCode::UNAUTHORIZED);
+    for (body, status, part) in [
+        ("{", StatusCode::UNPROCESSABLE_ENTITY, "EOF"),
+        (r#"{"sdkappid":0}"#, StatusCode::UNPROCESSABLE_ENTITY, "sdkappid"),
+        (r#"{"sdkappid":7,"key":1}"#, StatusCode::UNPROCESSABLE_ENTITY, "unknown field"),
+        (r#"{"sdkappid":7,"secret_key":"short"}"#, StatusCode::UNPROCESSABLE_ENTITY, "secret_key"),
+        (r#"{"sdkappid":7,"secret_key_file":"/etc/passwd"}"#, StatusCode::UNPROCESSABLE_ENTITY, "configuration file"),
+        (r#"{"sdkappid":7,"callback":{"ca_file":"/etc/passwd"}}"#, StatusCode::UNPROCESSABLE_ENTITY, "ca_file"),
+        (
+            r#"{"sdkappid":7,"callback":{"url":"https://10.0.0.1/"}}"#,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "allow_networks",
+        ),
+        (
+            r#"{"sdkappid":7,"callback":{"commands":["C2C.CallbackAfterMsgWithDraw"]}}"#,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "callback.url",
+        ),
+        (r#"{"sdkappid":1400000001}"#, StatusCode::CONFLICT, "already"),
+    ] {
+        let (found, answer) = call(&app, Method::POST, OPERATOR_TOKEN, body).await;
+        assert_eq!(found, status, "{body}: {answer}");
+        assert!(answer["message"].as_str().expect("a sentence").contains(part), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_there_is_no_operator_api() {
+    let (app, ..) = TestApp::start().await;
+    assert_eq!(call(&app, Method::GET, "", "").await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_tells_that_it_lives_and_is_ready() {
+    let (app, ..) = TestApp::start().await;
+    for path in ["/healthz", "/readyz"] {
+        let request = Request::builder().uri(path).body(Full::default()).expect("valid");
+        assert_eq!(app.admin().raw(request).await.expect("an answer").0, StatusCode::OK, "{path}");
+    }
+}
