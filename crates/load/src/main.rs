@@ -1,0 +1,97 @@
+//! The load tool: starts a server of its own, puts it under load, and tells what came of it.
+//!
+//! The way of the data: `setup` builds the ground (folder, receiver, server), `prepare` imports accounts and sends
+//! messages, `measure` recalls them over `connection`s, `callback` reads what the receiver is sent, `table` matches
+//! both, and `report` says what that means. The server runs as a process of its own, which is this program again, so
+//! that its memory and processor time are told apart from the tool's.
+
+mod recall;
+
+mod setup;
+
+mod server;
+
+mod prepare;
+
+mod account;
+
+mod measure;
+
+mod connection;
+
+mod callback;
+
+mod table;
+
+mod report;
+
+mod cpu;
+
+mod progress;
+
+mod clock;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::recall::Flags;
+
+/// Puts a server under load.
+///
+/// It needs nothing else: the server, the receiver of its callbacks and their certificates are its own.
+#[derive(Debug, Parser)]
+#[command(name = "load", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Recall messages as fast as the server answers, and wait for the callback of each.
+    ///
+    /// The loop is closed: each connection sends its next recall when the last one is answered, so the load is as
+    /// high as the server lets it be, and a slow server is asked less. Over HTTPS, a receiver in this process takes
+    /// the callbacks. The exit code is 1 if a recall failed, a callback was lost, unknown or out of order, or a
+    /// signature was wrong.
+    Recall(Flags),
+    /// Run the server that is measured.
+    #[command(hide = true)]
+    Serve {
+        #[arg(long)]
+        config: PathBuf,
+    },
+}
+
+/// The tool shares the machine with the server, and has to stay out of its way.
+const WORKER_THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Recall(flags) => recall(&flags),
+        Command::Serve { config } => server::serve(config).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("load: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn recall(flags: &Flags) -> anyhow::Result<ExitCode> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(WORKER_THREADS).enable_all().build().context("no runtime")?;
+    let report = runtime.block_on(async {
+        tokio::select! {
+            report = recall::run(flags) => report,
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted; the server was stopped")),
+        }
+    })?;
+    if flags.json {
+        println!("{}", serde_json::to_string(&report).context("the report is no JSON")?);
+    } else {
+        print!("{report}");
+    }
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

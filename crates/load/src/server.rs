@@ -1,0 +1,91 @@
+//! The server that is measured: this program once more, in a process of its own.
+//!
+//! It ends with the tool, however the tool ends: it is killed when [`Server`] is dropped, and ends by itself when the
+//! pipe to its standard input is closed.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use http::Request;
+use http_body_util::Full;
+use unsaid::config::Sources;
+use unsaid_client::RestClient;
+
+use crate::clock;
+
+/// How long it may take until it answers.
+const START_TIME_MAX: Duration = Duration::from_secs(30);
+
+const START_POLL: Duration = Duration::from_millis(20);
+
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts it with a configuration that makes it listen at `address`.
+    pub(crate) fn start(config: &Path, address: SocketAddr) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("this program's own path is not known")?;
+        let mut command = Command::new(program);
+        command.arg("serve").arg("--config").arg(config);
+        // Standard output is the report's; the log of the server goes where the tool's complaints go.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        let child = command.spawn().context("the server cannot be started")?;
+        Ok(Self { child, address })
+    }
+
+    /// Waits until it answers.
+    pub(crate) async fn ready(&mut self, client: &RestClient) -> anyhow::Result<()> {
+        let began = clock::now();
+        while clock::now() - began < START_TIME_MAX {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the server ended at its start ({status}); its last words are above");
+            }
+            let request = Request::get("/healthz").body(Full::default()).context("the question for its health")?;
+            if client.raw(request).await.is_ok_and(|(status, _, _)| status.is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(START_POLL).await;
+        }
+        bail!("the server does not answer at {} after {} s", self.address, START_TIME_MAX.as_secs())
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The hidden subcommand: runs the server as `unsaid serve` would, but with this file alone. The environment is not
+/// looked at, so that every run measures the same.
+pub(crate) fn serve(config: PathBuf) -> anyhow::Result<()> {
+    thread::Builder::new().name("ends with the tool".to_owned()).spawn(end_with_stdin).context("no thread")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    runtime.block_on(unsaid::serve::run(&Sources { file: Some(config), ..Sources::default() }))
+}
+
+fn end_with_stdin() {
+    // Nothing is ever written to it: it ends when the tool does.
+    let _ = io::copy(&mut io::stdin(), &mut io::sink());
+    std::process::exit(0);
+}

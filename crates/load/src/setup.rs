@@ -1,0 +1,174 @@
+//! What a run stands on: a folder, a receiver over HTTPS, a server that calls it back, and a client of the server.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use tempfile::TempDir;
+use unsaid_client::{RestClient, RestConfig};
+use unsaid_protocol::{
+    SdkAppId,
+    usersig::{self, Order},
+};
+use unsaid_receiver::Verifier;
+use unsaid_testkit::{Authority, Receiver, ReceiverConfig, Recording};
+
+use crate::{callback::Inbox, clock, recall::Flags, server::Server};
+
+const APP: SdkAppId = SdkAppId(1_400_000_001);
+const ADMIN: &str = "administrator";
+
+/// No secrets: the server listens on loopback and lives as long as the run.
+const SECRET_KEY: &str = "the key of a server that lives for one load run";
+const TOKEN: &str = "the-token-of-one-load-run";
+
+/// For one call while the run is prepared.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the admin's signature holds: longer than any run.
+const USERSIG_EXPIRE_S: u64 = 7 * 24 * 3600;
+
+/// Dropped in this order: the server is gone before its receiver is, and both before their folder.
+pub(crate) struct Setup {
+    pub(crate) client: Arc<RestClient>,
+    pub(crate) server: Server,
+    pub(crate) inbox: Arc<Inbox>,
+    _receiver: Receiver,
+    _temporary: Option<TempDir>,
+}
+
+impl Setup {
+    pub(crate) async fn start(flags: &Flags) -> anyhow::Result<Self> {
+        let (temporary, folder) = match &flags.data_dir {
+            Some(folder) => (None, folder.clone()),
+            None => {
+                let temporary = temporary_folder().context("no temporary folder; name one with --data-dir")?;
+                let folder = temporary.path().to_owned();
+                (Some(temporary), folder)
+            }
+        };
+        empty(&folder)?;
+
+        let verifier = Verifier::with_tokens(APP, [TOKEN]).context("the token of the run")?;
+        let inbox = Arc::new(Inbox::new(verifier));
+        let authority = Authority::new();
+        let receiver = receiver(&authority, &inbox).await.context("the receiver cannot be started")?;
+
+        let address = free_address().context("no free port for the server")?;
+        let config = folder.join("unsaid.toml");
+        fs::write(folder.join("receiver-ca.pem"), authority.ca_pem()).context("the receiver's authority")?;
+        fs::write(&config, config_toml(address, receiver.address())).context("the server's configuration")?;
+
+        let client = Arc::new(client(address, flags.connections)?);
+        let mut server = Server::start(&config, address)?;
+        server.ready(&client).await?;
+        Ok(Self { client, server, inbox, _receiver: receiver, _temporary: temporary })
+    }
+}
+
+/// Beside this program, which most likely is on a real disk.
+fn temporary_folder() -> io::Result<TempDir> {
+    let program = std::env::current_exe()?;
+    let beside = program.parent().unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix("load-").tempdir_in(beside)
+}
+
+/// A store of another run would hold messages with the same keys.
+fn empty(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let mut entries = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    ensure!(entries.next().is_none(), "{} is not empty; name an empty or new folder", folder.display());
+    Ok(())
+}
+
+async fn receiver(authority: &Authority, inbox: &Arc<Inbox>) -> io::Result<Receiver> {
+    let inbox = Arc::clone(inbox);
+    Receiver::start(ReceiverConfig {
+        identity: Some(authority.issue(&["localhost"], &[Ipv4Addr::LOCALHOST.into()])),
+        recording: Recording::Off,
+        sink: Some(Arc::new(move |arrival| inbox.take(arrival))),
+        ..ReceiverConfig::default()
+    })
+    .await
+}
+
+/// The server is told its port, so it has to be chosen before. Nobody else is likely to take it in between.
+fn free_address() -> io::Result<SocketAddr> {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+fn config_toml(listen: SocketAddr, receiver: SocketAddr) -> String {
+    format!(
+        r#"listen = "{listen}"
+data_dir = "data"
+log = "warn"
+
+[callback]
+allow_networks = ["127.0.0.0/8"]
+
+[[apps]]
+sdkappid = {APP}
+name = "Load"
+secret_key = "{SECRET_KEY}"
+admins = ["{ADMIN}"]
+
+[apps.callback]
+url = "https://localhost:{port}/callback"
+token = "{TOKEN}"
+ca_file = "receiver-ca.pem"
+commands = ["C2C.CallbackAfterMsgWithDraw"]
+"#,
+        port = receiver.port(),
+    )
+}
+
+fn client(server: SocketAddr, connections: u32) -> anyhow::Result<RestClient> {
+    let order =
+        Order { sdkappid: APP, identifier: ADMIN, time_s: clock::unix_s(), expire_s: USERSIG_EXPIRE_S, userbuf: None };
+    Ok(RestClient::new(&RestConfig {
+        base: format!("http://{server}"),
+        ca_pem: None,
+        sdkappid: APP,
+        identifier: ADMIN.to_owned(),
+        usersig: usersig::make(SECRET_KEY, order),
+        connections_max: connections as usize,
+        timeout: CALL_TIMEOUT,
+    })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use unsaid::config::{Config, Sources};
+
+    use super::*;
+
+    #[test]
+    fn the_configuration_is_one_of_the_server() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("unsaid.toml");
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        fs::write(folder.path().join("receiver-ca.pem"), Authority::new().ca_pem()).expect("writable");
+        fs::write(&file, config_toml(address(1), address(2))).expect("writable");
+
+        let config = Config::load(&Sources { file: Some(file), ..Sources::default() }).expect("valid");
+
+        assert_eq!((config.listen, config.apps.len()), (address(1), 1));
+        let callback = &config.apps[0].callback;
+        let endpoint = callback.endpoint.as_ref().expect("set");
+        assert_eq!((endpoint.url.as_str(), callback.commands.len()), ("https://localhost:2/callback", 1));
+        assert!(endpoint.token.is_some() && endpoint.ca_pem.is_some());
+    }
+
+    #[test]
+    fn a_folder_with_something_in_it_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        empty(&folder.path().join("new")).expect("it is made");
+        let error = empty(folder.path()).expect_err("it has a folder in it").to_string();
+        assert!(error.contains("not empty"), "{error}");
+    }
+}
