@@ -78,6 +78,7 @@ macro_rules! store_suite {
                 outbox::c6_what_is_due_again_stays_with_its_tries;
                 outbox::c6_who_follows_a_parked_event_follows_its_predecessor;
                 outbox::c6_who_comes_after_a_parked_event_follows_its_predecessor;
+                outbox::c6_a_park_that_is_settled_late_mends_only_who_follows_it;
                 outbox::c6_lanes_of_conversations_are_mended_too;
                 outbox::i2_hints_tell_what_the_outbox_holds;
                 outbox::i2_the_outbox_is_searched_lane_by_lane;

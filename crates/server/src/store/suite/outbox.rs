@@ -140,6 +140,27 @@ pub(super) async fn c6_who_comes_after_a_parked_event_follows_its_predecessor(mu
     assert_eq!(world.lane("x y").await, [(2, 2, 0)]);
 }
 
+/// Settlements are told by tasks of their own, so a park may reach the outbox after what was delivered behind it.
+pub(super) async fn c6_a_park_that_is_settled_late_mends_only_who_follows_it(world: World) {
+    world.with(app(APP), &WHO).await;
+    for to in ["bob", "x y"] {
+        for number in 1..=3 {
+            world.sent("alice", to, number).await;
+        }
+    }
+    let owed = world.owed().await;
+    let (bob, other) = owed.split_at(3);
+    world.settle(vec![settled(&bob[1], Settlement::Delivered)]).await;
+    world.settle(vec![parked(&bob[0])]).await;
+    assert_eq!(world.lane("bob").await, [(3, 3, 2)], "the third follows the second, which was delivered");
+
+    let delivered = [&other[1], &other[2]].map(|event| settled(event, Settlement::Delivered));
+    world.settle(delivered.into()).await;
+    world.settle(vec![parked(&other[0])]).await;
+    world.sent("alice", "x y", 4).await;
+    assert_eq!(world.lane("x y").await, [(4, 4, 3)], "and what comes later follows the last one");
+}
+
 pub(super) async fn c6_lanes_of_conversations_are_mended_too(mut world: World) {
     world.with(app_with(|app| app.lane = LaneBy::Conversation), &WHO).await;
     for number in 1..=3 {
