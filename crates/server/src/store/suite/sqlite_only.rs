@@ -183,3 +183,23 @@ fn a_folder_belongs_to_one_server() {
         assert!(matches!(second, Err(OpenError::Locked(path)) if path == folder));
     });
 }
+
+#[test]
+fn a_folder_belongs_to_a_server_until_its_last_command_is_stored() {
+    block_on(async {
+        let mut world = sqlite();
+        world.with(app(APP), &WHO).await;
+        let commits = (1..=2000).map(|number| world.store.commit(send(message("alice", "bob", number))));
+        let mut commits: Vec<_> = commits.collect();
+        // Every command is handed over; nobody waits for the answers, and the store is not closed.
+        let hand_over = std::future::poll_fn(|context| {
+            commits.iter_mut().for_each(|commit| drop(commit.as_mut().poll(context)));
+            std::task::Poll::Ready(())
+        });
+        // Without this the runtime would stop it after some of them.
+        tokio::task::unconstrained(hand_over).await;
+        drop(commits);
+        world.reopen_closed();
+        assert_eq!((world.unread("bob").await, world.backlog().await.waiting), (2000, 2000));
+    });
+}
