@@ -1,14 +1,21 @@
 //! What the embedded store alone can promise: groups of commands, a full disk, the lock of its folder, and that a
 //! recalled text is gone from its files.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::Connection;
+
 use super::{
-    Kind, World,
-    actors::{APP, app, body, by_admin, by_client, fault, message, user},
+    Kind, Settlement, World,
+    actors::{APP, app, app_with, body, by_admin, by_client, fault, message, name, settled, user},
     all, block_on,
 };
 use crate::{
-    chat::{Applied, Command, Done, Fault, Import, Send},
-    clock::{Clock, Entropy},
+    chat::{Applied, Command, Done, Fault, Import, MessageFlags, Send},
+    clock::{Clock, Entropy, Timestamp},
     store::{
         hints,
         sqlite::{OpenError, Sqlite, SqliteOptions},
@@ -202,4 +209,56 @@ fn a_folder_belongs_to_a_server_until_its_last_command_is_stored() {
         world.reopen_closed();
         assert_eq!((world.unread("bob").await, world.backlog().await.waiting), (2000, 2000));
     });
+}
+
+/// What was recalled, delivered or erased is in no file. While the server runs, the write-ahead log may still hold pages as
+/// they were before: they are overwritten when the log begins anew, and gone once it was emptied, as when the last
+/// connection closes.
+#[test]
+fn r3_nothing_of_a_recalled_text_stays_in_the_files() {
+    for text in ["unsaid-0123456789".to_owned(), "unsaid-0123456789 ".repeat(430)] {
+        block_on(async {
+            let mut world = sqlite();
+            world.with(app_with(|app| app.audit_days = 1), &WHO).await;
+            for number in 1..=40 {
+                let mut one = message("alice", "bob", number);
+                (one.body, one.custom_data) = (body(&text), "unsaid-custom".to_owned());
+                let sent = world.send(one).await.expect("it is sent");
+                world.sent("alice", "bob", 100 + number).await;
+                assert_eq!(world.recall(by_client("alice", name("alice", "bob", &sent))).await, Ok(()));
+            }
+            let history = world.history("bob", "alice").await;
+            let recalled = history.iter().filter(|message| message.flags.contains(MessageFlags::RECALLED)).count();
+            assert_eq!((history.len(), recalled), (80, 40));
+            let owed = world.owed().await;
+            let delivered: Vec<_> = owed.iter().map(|event| settled(event, Settlement::Delivered)).collect();
+            checkpoint(&file(&world, "unsaid.db"));
+            assert!(holds(&file(&world, "unsaid.db"), "unsaid-"), "the waiting events hold their own copy");
+            world.settle(delivered).await;
+            world.store.erase_audit_copies(Timestamp(i64::MAX)).await.expect("the store works");
+            world.reopen().await;
+            world.store.close().await.expect("it closes");
+            checkpoint(&file(&world, "unsaid.db"));
+            assert!(!holds(&file(&world, "unsaid.db"), "unsaid-"), "{} bytes", text.len());
+            assert!(!holds(&file(&world, "unsaid.db-wal"), "unsaid-"));
+            assert!(holds(&file(&world, "unsaid.db"), "text 140"), "what was not recalled is there");
+        });
+    }
+}
+
+fn file(world: &World, name: &str) -> PathBuf {
+    world.folder.as_ref().expect("it keeps something").path().join(name)
+}
+
+/// Copies the log into the database and empties it.
+fn checkpoint(path: &Path) {
+    let connection = Connection::open(path).expect("it is a database");
+    connection.busy_timeout(std::time::Duration::from_secs(5)).expect("a time");
+    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).expect("it works");
+    assert_eq!(busy, 0, "nobody reads");
+}
+
+fn holds(path: &Path, text: &str) -> bool {
+    // The log is removed when the last connection closes.
+    fs::read(path).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
 }
