@@ -41,6 +41,8 @@ impl Timestamp {
 /// Tells the time. Clones tell the same time.
 #[derive(Clone, Debug)]
 pub struct Clock {
+    /// Where the wall clock of a test stands until it is moved; this machine's is read if not set.
+    standing: Option<Timestamp>,
     /// How far a test has moved the wall clock, in milliseconds.
     offset_ms: Arc<AtomicI64>,
 }
@@ -48,14 +50,18 @@ pub struct Clock {
 impl Clock {
     /// The clock of this machine.
     pub fn system() -> Self {
-        Self { offset_ms: Arc::default() }
+        Self { standing: None, offset_ms: Arc::default() }
+    }
+
+    /// A wall clock that stands at this moment and moves only by [`Clock::shift`], so that a test can say what happens
+    /// in the same second. The monotonic clock goes on.
+    pub fn standing_at(moment: Timestamp) -> Self {
+        Self { standing: Some(moment), offset_ms: Arc::default() }
     }
 
     /// The wall clock, which may jump.
     pub fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        let Timestamp(ms) = self.standing.unwrap_or_else(machine_time);
         Timestamp(ms.saturating_add(self.offset_ms.load(Ordering::Relaxed)))
     }
 
@@ -69,6 +75,12 @@ impl Clock {
     pub fn shift(&self, by_ms: i64) {
         self.offset_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
+}
+
+fn machine_time() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Draws random numbers. Clones draw from the same source.
@@ -124,6 +136,14 @@ mod tests {
         assert_eq!(Timestamp(1_700_000_000_999).seconds(), 1_700_000_000);
         assert_eq!(Timestamp(i64::MAX).seconds(), u32::MAX);
         assert_eq!(Timestamp(5).after(Timestamp(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_standing_clock_moves_only_when_it_is_moved() {
+        let clock = Clock::standing_at(Timestamp(5_000));
+        let same = clock.clone();
+        clock.shift(-1);
+        assert_eq!((clock.now(), same.now()), (Timestamp(4_999), Timestamp(4_999)));
     }
 
     #[test]

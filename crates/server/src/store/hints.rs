@@ -44,6 +44,11 @@ impl HintReceiver {
         self.receiver.recv().await
     }
 
+    /// The next events that are here already.
+    pub fn ready(&mut self) -> Option<Vec<OwedEvent>> {
+        self.receiver.try_recv().ok()
+    }
+
     /// Whether a hint was lost since this was asked last.
     pub fn take_missed(&self) -> bool {
         self.missed.swap(false, Ordering::AcqRel)

@@ -167,21 +167,27 @@ impl State {
         }
     }
 
-    /// The event behind a parked one follows what the parked one followed.
+    /// Whoever follows a parked event follows what the parked one followed. Nobody does where the park is settled late,
+    /// after something behind it was delivered.
     fn close_gap(&mut self, parked: &OwedEvent) {
         let behind = (parked.app, parked.lane.clone(), parked.place)..=(parked.app, parked.lane.clone(), i64::MAX);
+        let mend = |follows: &mut i64| {
+            if *follows == parked.number {
+                *follows = parked.previous;
+            }
+        };
         if let Some((_, next)) = self.outbox.range_mut(behind).next() {
-            next.previous = parked.previous;
+            mend(&mut next.previous);
         } else if let Some(pair) = parked.lane.0.split_once('\t') {
             let low = UserId::new(pair.0).expect("a lane is made of names");
             let high = UserId::new(pair.1).expect("a lane is made of names");
             if let Some(conversation) = self.conversations.get_mut(&(parked.app, Pair { low, high })) {
-                conversation.lane.last = parked.previous;
+                mend(&mut conversation.lane.last);
             }
         } else {
             let account = UserId::new(&parked.lane.0).expect("a lane is made of names");
             if let Some(account) = self.accounts.get_mut(&(parked.app, account)) {
-                account.lane.last = parked.previous;
+                mend(&mut account.lane.last);
             }
         }
     }

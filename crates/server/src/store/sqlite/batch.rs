@@ -452,22 +452,25 @@ impl Tx for Batch<'_> {
 }
 
 impl Batch<'_> {
-    /// The counter of a lane follows another event now, since the one it followed was parked.
-    pub(super) fn lane_follows(&mut self, app: SdkAppId, lane: &str, last: i64) -> Result<(), Fault> {
+    /// Where the next event of a lane would follow the parked one, it follows the one before it.
+    pub(super) fn lane_follows(&mut self, app: SdkAppId, lane: &str, gap: &outbox::Gap) -> Result<(), Fault> {
         let name = |text: &str| UserId::new(text).map_err(|error| Fault::Failed(error.to_string().into()));
         if let Some((low, high)) = lane.split_once('\t') {
             let pair = Pair { low: name(low)?, high: name(high)? };
             self.conversation(app, &pair)?;
             if let Entry::Occupied(mut entry) = self.conversations.entry((app, pair))
                 && let Some(conversation) = &mut entry.get_mut().value
+                && conversation.lane.last == gap.number
             {
-                conversation.lane.last = last;
+                conversation.lane.last = gap.previous;
                 entry.get_mut().changed = true;
             }
         } else {
             let user = name(lane)?;
-            if let Some(mut account) = self.account(app, &user)? {
-                account.lane.last = last;
+            if let Some(mut account) = self.account(app, &user)?
+                && account.lane.last == gap.number
+            {
+                account.lane.last = gap.previous;
                 self.save_account(app, &user, &account)?;
             }
         }

@@ -39,8 +39,9 @@ impl Folder {
         Err(OpenError::Locked(path.to_owned()))
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// The file of the database.
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join("unsaid.db")
     }
 }
 

@@ -69,21 +69,21 @@ pub struct Sqlite {
     writer: Writer,
     readers: Readers,
     epoch: String,
-    /// Held until the store is dropped.
-    _folder: Folder,
+    /// Held until the store is dropped and its writer has ended.
+    _folder: Arc<Folder>,
 }
 
 impl Sqlite {
     /// Opens the store in its folder; makes both where they are missing.
     pub fn open(options: &SqliteOptions, clock: Clock, entropy: Entropy, hints: HintSender) -> Result<Self, OpenError> {
-        let folder = Folder::lock(&options.folder)?;
-        let path = folder.path().join("unsaid.db");
+        let folder = Arc::new(Folder::lock(&options.folder)?);
+        let path = folder.database();
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         prepare_writer(&connection, options.pages_max)?;
         schema::migrate(&mut connection)?;
         let epoch = schema::epoch(&connection, &entropy)?;
         let readers = Readers::start(&path)?;
-        let writer = Writer::start(connection, &path, clock, entropy, hints)?;
+        let writer = Writer::start(connection, Arc::clone(&folder), clock, entropy, hints)?;
         Ok(Self { writer, readers, epoch, _folder: folder })
     }
 
@@ -164,7 +164,7 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 fn prepare_writer(connection: &Connection, pages_max: Option<u32>) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "secure_delete", "FAST")?;
+    connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "cache_size", -65_536)?;
     if let Some(pages) = pages_max {

@@ -60,36 +60,46 @@ fn postpone(connection: &Connection, settled: &Settled, tries: Tries, due: Times
         .map(drop)
 }
 
-/// The event behind a parked one follows what the parked one followed, so that a receiver sees no gap that is none.
+/// Whoever follows a parked event follows what the parked one followed, so that a receiver sees no gap that is none.
+/// Nobody does where the park is settled late, after something behind it was delivered.
 fn park(batch: &mut Batch<'_>, settled: &Settled, tries: Tries, at: Timestamp, reason: &str) -> Result<(), Fault> {
-    let Some(previous) = move_to_parked(batch.connection(), settled, tries, at, reason).map_err(fault)? else {
+    let Some(gap) = move_to_parked(batch.connection(), settled, tries, at, reason).map_err(fault)? else {
         return Ok(());
     };
-    let followed = batch
+    let behind = batch
         .connection()
         .prepare_cached(
-            "UPDATE outbox SET previous = ?4 WHERE app = ?1 AND lane = ?2
+            "UPDATE outbox SET previous = iif(previous = ?4, ?5, previous) WHERE app = ?1 AND lane = ?2
              AND place = (SELECT min(place) FROM outbox WHERE app = ?1 AND lane = ?2 AND place > ?3)",
         )
-        .and_then(|mut statement| statement.execute(params![Sql(settled.app), settled.lane.0, settled.place, previous]))
+        .and_then(|mut statement| {
+            let name = params![Sql(settled.app), settled.lane.0, settled.place, gap.number, gap.previous];
+            statement.execute(name)
+        })
         .map_err(fault)?;
-    if followed == 0 { batch.lane_follows(settled.app, &settled.lane.0, previous) } else { Ok(()) }
+    if behind == 0 { batch.lane_follows(settled.app, &settled.lane.0, &gap) } else { Ok(()) }
 }
 
-/// Answers the number that the event followed; none if it is not in the outbox.
+/// What is missing in a lane where an event was parked: its number, and the one that it followed.
+pub(super) struct Gap {
+    pub(super) number: i64,
+    pub(super) previous: i64,
+}
+
+/// Answers the gap that the event leaves; none if it is not in the outbox.
 fn move_to_parked(
     connection: &Connection,
     settled: &Settled,
     tries: Tries,
     at: Timestamp,
     reason: &str,
-) -> rusqlite::Result<Option<i64>> {
+) -> rusqlite::Result<Option<Gap>> {
     let name = params![Sql(settled.app), settled.lane.0, settled.place];
-    let previous = connection
-        .prepare_cached("SELECT previous FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3")?
-        .query_row(name, |row| row.get(0))
+    let gap = connection
+        .prepare_cached("SELECT number, previous FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3")?
+        .query_row(name, |row| Ok(Gap { number: row.get(0)?, previous: row.get(1)? }))
         .optional()?;
-    if previous.is_some() {
+    if gap.is_some() {
         connection
             .prepare_cached(
                 "INSERT INTO parked (app, lane, place, number, previous, id, command, client_ip, platform, created_ms,
@@ -101,5 +111,5 @@ fn move_to_parked(
             .execute(params![Sql(settled.app), settled.lane.0, settled.place, tries.attempts, at.0, reason])?;
         remove(connection, settled)?;
     }
-    Ok(previous)
+    Ok(gap)
 }

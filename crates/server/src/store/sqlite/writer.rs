@@ -6,7 +6,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    sync::Arc,
     thread,
 };
 
@@ -17,7 +17,9 @@ use super::{
     OpenError,
     batch::{Batch, Known},
     checkpoint::Checkpoints,
-    fault, outbox, query,
+    fault,
+    folder::Folder,
+    outbox, query,
 };
 use crate::{
     chat::{Applied, Command, Fault},
@@ -44,7 +46,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         connection: Connection,
-        path: &Path,
+        folder: Arc<Folder>,
         clock: Clock,
         entropy: Entropy,
         hints: HintSender,
@@ -53,10 +55,11 @@ impl Writer {
             apps: query::apps(&connection)?.into_iter().map(|app| (app.sdkappid, app.into())).collect(),
             serial: serial(&connection)?,
         };
-        let checkpoints = Checkpoints::start(path)?;
+        let checkpoints = Checkpoints::start(&folder.database())?;
         let (jobs, receiver) = mpsc::channel(limits::STORE_QUEUE_COMMANDS_MAX);
         let (broken_sender, broken) = watch::channel(None);
-        let thread = Thread { connection, known, clock, entropy, hints, checkpoints, broken: broken_sender };
+        let thread =
+            Thread { connection, known, clock, entropy, hints, checkpoints, broken: broken_sender, _folder: folder };
         thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || thread.run(receiver))
@@ -96,6 +99,8 @@ struct Thread {
     hints: HintSender,
     checkpoints: Checkpoints,
     broken: watch::Sender<Option<Fault>>,
+    /// Nobody else may open the store before the last command in the queue is stored.
+    _folder: Arc<Folder>,
 }
 
 impl Thread {

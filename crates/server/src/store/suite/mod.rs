@@ -1,0 +1,199 @@
+//! One suite for every store: what all of them promise, each test once for each store and named after the rule that it
+//! holds.
+//!
+//! A [`World`] is one store with a clock that stands still until a test moves it. `reopen` closes a store that keeps
+//! something and opens it again, so whatever is checked after it was durable. What only one store can promise is in
+//! `sqlite_only.rs`; random commands that must mean the same to all of them are in `model.rs`.
+
+mod actors;
+mod audit;
+mod ledger;
+mod model;
+mod outbox;
+mod read;
+mod recall;
+mod recall_event;
+mod send;
+mod sqlite_only;
+
+use std::future::Future;
+
+use super::{
+    HintReceiver, Settled, Settlement, Store, hints,
+    memory::Memory,
+    sqlite::{Sqlite, SqliteOptions},
+};
+use crate::clock::{Clock, Entropy, Timestamp};
+
+/// Declares every test of the suite for one store.
+macro_rules! store_suite {
+    ($store:ident, $kind:expr) => {
+        mod $store {
+            use super::*;
+
+            suite_tests! { $kind;
+                recall::r1_a_client_recalls_until_the_window_has_passed;
+                recall::r1_the_window_is_the_apps;
+                recall::r1_an_admin_recalls_at_any_age;
+                recall::r2_refusals_come_in_their_order;
+                recall::r2_what_is_refused_changes_nothing;
+                recall::r2_a_key_shared_by_recipients_names_one_message_of_each;
+                recall::r2_an_online_only_message_cannot_be_recalled;
+                recall::r2_apps_are_apart;
+                recall::r3_a_tombstone_keeps_its_place_and_types_and_loses_its_text;
+                recall::r3_unread_falls_only_if_the_message_was_unread;
+                recall::r4_one_event_for_a_recall_that_succeeded;
+                recall::r4_without_the_switch_there_is_no_event;
+                recall::r4_of_recalls_at_once_one_succeeds;
+                recall_event::r5_the_app_chooses_the_fields_of_the_body;
+                recall_event::r5_a_recall_of_a_message_to_oneself;
+                recall_event::r6_the_body_has_the_total_right_after_the_recall;
+                recall_event::r7_the_event_keeps_where_the_recall_came_from;
+                audit::r3_an_audit_copy_is_kept_until_its_day;
+                audit::r3_without_audit_days_no_copy_is_kept;
+                send::r3_what_is_hidden_from_its_sender_is_in_the_history_of_the_recipient;
+                send::r6_a_message_counts_unless_it_must_not;
+                send::r6_a_message_to_oneself_is_counted_once;
+                send::r2_a_repeat_gets_the_first_key_and_changes_nothing;
+                send::r2_a_repeat_of_a_recalled_message_stays_recalled;
+                send::r2_other_content_gets_the_next_free_second;
+                send::r2_both_ends_of_a_conversation_share_its_keys;
+                send::c2_a_repeat_is_recognised_for_120_s;
+                send::c1_the_event_of_a_send;
+                send::c1_an_event_that_the_sender_forbids_is_not_owed;
+                send::accounts_that_were_not_imported_neither_send_nor_receive;
+                send::history_is_paged_without_gap_or_repeat;
+                read::r6_what_is_stored_in_the_same_second_after_a_report_is_unread;
+                read::r6_a_report_covers_its_second_and_what_was_before;
+                read::r6_a_read_mark_never_moves_back;
+                read::r6_a_report_without_a_time_reads_everything;
+                read::r6_reading_does_not_touch_other_conversations;
+                read::c1_a_report_owes_an_event_only_if_the_mark_moved;
+                read::accounts_that_were_not_imported_read_nothing;
+                outbox::c5_the_lane_is_the_account_whose_unread_is_reported;
+                outbox::c5_the_lane_is_the_conversation_where_the_app_says_so;
+                outbox::c3_what_is_delivered_leaves_the_outbox;
+                outbox::c3_settling_twice_or_what_is_not_there_changes_nothing;
+                outbox::c3_a_closed_store_takes_nothing;
+                outbox::c6_what_is_due_again_stays_with_its_tries;
+                outbox::c6_who_follows_a_parked_event_follows_its_predecessor;
+                outbox::c6_who_comes_after_a_parked_event_follows_its_predecessor;
+                outbox::c6_a_park_that_is_settled_late_mends_only_who_follows_it;
+                outbox::c6_lanes_of_conversations_are_mended_too;
+                outbox::i2_hints_tell_what_the_outbox_holds;
+                outbox::i2_the_outbox_is_searched_lane_by_lane;
+                outbox::apps_and_numbers_survive;
+            }
+        }
+    };
+}
+
+macro_rules! suite_tests {
+    ($kind:expr; $($file:ident :: $test:ident;)*) => {
+        $(#[test] fn $test() { run($kind, super::$file::$test); })*
+    };
+}
+
+store_suite!(memory, Kind::Memory);
+store_suite!(sqlite, Kind::Sqlite);
+
+/// Which store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Memory,
+    Sqlite,
+}
+
+/// A store, and what it was made with.
+struct World {
+    store: Box<dyn Store>,
+    hints: HintReceiver,
+    clock: Clock,
+    entropy: Entropy,
+    folder: Option<tempfile::TempDir>,
+    pages_max: Option<u32>,
+}
+
+/// A whole second, so that a test can count on from it.
+const START: Timestamp = Timestamp(1_800_000_000_000);
+const START_S: u32 = 1_800_000_000;
+
+impl World {
+    fn new(kind: Kind) -> Self {
+        Self::with_pages_max(kind, None)
+    }
+
+    fn with_pages_max(kind: Kind, pages_max: Option<u32>) -> Self {
+        let (clock, entropy) = (Clock::standing_at(START), Entropy::seeded([1; 32]));
+        let folder = (kind == Kind::Sqlite).then(|| tempfile::tempdir().expect("a folder for the test"));
+        let (store, hints) = open(folder.as_ref(), pages_max, &clock, &entropy);
+        Self { store, hints, clock, entropy, folder, pages_max }
+    }
+
+    /// Closes the store and opens it again, if it keeps anything.
+    async fn reopen(&mut self) {
+        if self.folder.is_none() {
+            return;
+        }
+        self.store.close().await.expect("what was accepted is finished");
+        self.reopen_closed();
+    }
+
+    /// Drops the store and opens it again, if it keeps anything.
+    fn reopen_closed(&mut self) {
+        if self.folder.is_none() {
+            return;
+        }
+        // The folder is locked until its store is gone.
+        let (nothing, _) = open(None, None, &self.clock, &self.entropy);
+        drop(std::mem::replace(&mut self.store, nothing));
+        (self.store, self.hints) = open(self.folder.as_ref(), self.pages_max, &self.clock, &self.entropy);
+    }
+
+    fn wait_s(&self, seconds: i64) {
+        self.clock.shift(seconds * 1000);
+    }
+}
+
+fn open(
+    folder: Option<&tempfile::TempDir>,
+    pages_max: Option<u32>,
+    clock: &Clock,
+    entropy: &Entropy,
+) -> (Box<dyn Store>, HintReceiver) {
+    let (sender, receiver) = hints();
+    let (clock, entropy) = (clock.clone(), entropy.clone());
+    let store: Box<dyn Store> = match folder {
+        None => Box::new(Memory::new(clock, entropy, sender)),
+        Some(folder) => {
+            let options = SqliteOptions { folder: folder.path().to_owned(), pages_max };
+            Box::new(Sqlite::open(&options, clock, entropy, sender).expect("the folder is free"))
+        }
+    };
+    (store, receiver)
+}
+
+/// Runs a test in a world of its own.
+fn run<Test: Future<Output = ()>>(kind: Kind, test: impl FnOnce(World) -> Test) {
+    block_on(test(World::new(kind)));
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime without threads").block_on(future)
+}
+
+/// Waits for all answers. The first look at each of them hands its command over, so they come in this order.
+async fn all<T>(mut answers: Vec<super::Later<'_, T>>) -> Vec<Result<T, crate::chat::Fault>> {
+    let mut done: Vec<_> = answers.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (answer, done) in answers.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let std::task::Poll::Ready(result) = answer.as_mut().poll(context) {
+                *done = Some(result);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().map(|done| done.expect("all are done")).collect()
+}
