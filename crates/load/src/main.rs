@@ -35,6 +35,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::recall::Flags;
 
@@ -83,9 +84,13 @@ fn recall(flags: &Flags) -> anyhow::Result<ExitCode> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(WORKER_THREADS).enable_all().build().context("no runtime")?;
     let report = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        // Dropping a run ends its server and removes its folder.
         tokio::select! {
             report = recall::run(flags) => report,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted; the server was stopped")),
+            _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted; there is no result")),
+            _ = terminate.recv() => Err(anyhow::anyhow!("told to end; there is no result")),
         }
     })?;
     if flags.json {

@@ -38,7 +38,7 @@ pub(crate) struct Flags {
 }
 
 pub(crate) async fn run(flags: &Flags) -> anyhow::Result<Report> {
-    let setup = Setup::start(flags).await?;
+    let mut setup = Setup::start(flags).await?;
     prepare::import_accounts(&setup, flags).await?;
     let messages = prepare::send_messages(&setup, flags).await?;
     let table = Arc::new(Table::new(messages, flags.accounts));
@@ -49,7 +49,8 @@ pub(crate) async fn run(flags: &Flags) -> anyhow::Result<Report> {
     let (server_before_s, load_before_s) = cpu().context("the server's processor time")?;
     measure::recall_all(&setup, &table, flags.connections).await?;
     measure::wait_for_callbacks(&table).await;
-    let (server_after_s, load_after_s) = cpu().context("the server has ended; its last words are above")?;
+    setup.server.still_runs()?;
+    let (server_after_s, load_after_s) = cpu().context("the server's processor time")?;
 
     let resources = Resources {
         server_rss_kb: rss_peak_kb(server).context("the server's memory")?,

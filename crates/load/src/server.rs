@@ -46,9 +46,7 @@ impl Server {
     pub(crate) async fn ready(&mut self, client: &RestClient) -> anyhow::Result<()> {
         let began = clock::now();
         while clock::now() - began < START_TIME_MAX {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the server ended at its start ({status}); its last words are above");
-            }
+            self.still_runs()?;
             let request = Request::get("/healthz").body(Full::default()).context("the question for its health")?;
             if client.raw(request).await.is_ok_and(|(status, _, _)| status.is_success()) {
                 return Ok(());
@@ -56,6 +54,14 @@ impl Server {
             tokio::time::sleep(START_POLL).await;
         }
         bail!("the server does not answer at {} after {} s", self.address, START_TIME_MAX.as_secs())
+    }
+
+    /// An error if it has ended by itself.
+    pub(crate) fn still_runs(&mut self) -> anyhow::Result<()> {
+        match self.child.try_wait().context("the server's process")? {
+            Some(status) => bail!("the server ended too early ({status}); what it had to say is above"),
+            None => Ok(()),
+        }
     }
 
     /// Its process.
