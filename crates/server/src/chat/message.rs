@@ -114,4 +114,8 @@ impl SyncKind {
             Self::Read => 3,
         }
     }
+
+    pub fn from_number(number: i64) -> Option<Self> {
+        [Self::Message, Self::Recall, Self::Read].into_iter().find(|kind| kind.number() == number)
+    }
 }

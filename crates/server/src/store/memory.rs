@@ -104,6 +104,21 @@ impl Store for Memory {
         self.answer(|state| state.history(&query))
     }
 
+    fn sync_events(
+        &self,
+        app: SdkAppId,
+        user: UserId,
+        after: i64,
+        events_max: u32,
+    ) -> Later<'_, Option<Vec<(i64, SyncEvent)>>> {
+        self.answer(|state| {
+            let range = (app, user.clone(), after.saturating_add(1))..=(app, user, i64::MAX);
+            let events: Vec<_> =
+                state.sync_events.range(range).map(|((_, _, number), event)| (*number, event.clone())).collect();
+            (events.len() <= events_max as usize).then_some(events)
+        })
+    }
+
     fn lanes(&self, after: Option<(SdkAppId, Lane)>, lanes_max: u32) -> Later<'_, Vec<(SdkAppId, Lane)>> {
         self.answer(|state| {
             let mut lanes: Vec<_> = state.outbox.keys().map(|(app, lane, _)| (*app, lane.clone())).collect();

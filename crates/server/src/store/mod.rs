@@ -18,7 +18,7 @@ use unsaid_protocol::{SdkAppId, UserId};
 
 use crate::{
     apps::App,
-    chat::{Applied, Command, Fault, HistoryQuery, Lane, Message, OwedEvent, Tries},
+    chat::{Applied, Command, Fault, HistoryQuery, Lane, Message, OwedEvent, SyncEvent, Tries},
     clock::Timestamp,
 };
 
@@ -44,6 +44,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// A slice of history, newest first.
     fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>>;
+
+    /// What the devices of an account have to learn behind the number `after`, in order; none if that is more than
+    /// `events_max`, or no longer known.
+    fn sync_events(
+        &self,
+        app: SdkAppId,
+        user: UserId,
+        after: i64,
+        events_max: u32,
+    ) -> Later<'_, Option<Vec<(i64, SyncEvent)>>>;
 
     /// Lanes that hold events, in their order, behind `after`.
     fn lanes(&self, after: Option<(SdkAppId, Lane)>, lanes_max: u32) -> Later<'_, Vec<(SdkAppId, Lane)>>;

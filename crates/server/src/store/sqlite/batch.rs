@@ -35,7 +35,7 @@ pub(super) struct Batch<'a> {
     known: &'a Known,
     now: Timestamp,
     entropy: &'a Entropy,
-    accounts: HashMap<(SdkAppId, UserId), Row<Account>>,
+    accounts: HashMap<(SdkAppId, UserId), Row<AccountRow>>,
     conversations: HashMap<(SdkAppId, Pair), Row<Conversation>>,
     apps: Vec<Arc<App>>,
     serial: i64,
@@ -45,6 +45,13 @@ pub(super) struct Batch<'a> {
 struct Row<T> {
     value: Option<T>,
     changed: bool,
+}
+
+/// An account, and where its latest sync event stands.
+#[derive(Clone, Copy, Default)]
+struct AccountRow {
+    account: Account,
+    sync_last: i64,
 }
 
 /// What holds once the transaction is durable.
@@ -111,10 +118,11 @@ impl<'a> Batch<'a> {
         Ok(Committed { apps: self.apps, serial: self.serial, owed: self.owed })
     }
 
-    fn write_account(&self, app: SdkAppId, user: &UserId, account: &Account) -> rusqlite::Result<()> {
+    fn write_account(&self, app: SdkAppId, user: &UserId, row: &AccountRow) -> rusqlite::Result<()> {
+        let AccountRow { account, sync_last } = row;
         self.connection
             .prepare_cached(
-                "UPDATE account SET unread = ?3, lane_place = ?4, lane_last = ?5, sync_number = ?6
+                "UPDATE account SET unread = ?3, lane_place = ?4, lane_last = ?5, sync_number = ?6, sync_last = ?7
                  WHERE app = ?1 AND user = ?2",
             )?
             .execute(params![
@@ -123,7 +131,8 @@ impl<'a> Batch<'a> {
                 account.unread,
                 account.lane.place,
                 account.lane.last,
-                account.sync_number
+                account.sync_number,
+                sync_last
             ])
             .map(drop)
     }
@@ -156,20 +165,31 @@ impl<'a> Batch<'a> {
             .map(drop)
     }
 
-    fn read_account(&self, app: SdkAppId, user: &UserId) -> rusqlite::Result<Option<Account>> {
+    fn read_account(&self, app: SdkAppId, user: &UserId) -> rusqlite::Result<Option<AccountRow>> {
         self.connection
             .prepare_cached(
-                "SELECT serial, unread, lane_place, lane_last, sync_number FROM account WHERE app = ?1 AND user = ?2",
+                "SELECT serial, unread, lane_place, lane_last, sync_number, sync_last FROM account
+                 WHERE app = ?1 AND user = ?2",
             )?
             .query_row(params![Sql(app), Sql(user)], |row| {
-                Ok(Account {
+                let account = Account {
                     serial: row.get(0)?,
                     unread: row.get(1)?,
                     lane: LaneCounter { place: row.get(2)?, last: row.get(3)? },
                     sync_number: row.get(4)?,
-                })
+                };
+                Ok(AccountRow { account, sync_last: row.get(5)? })
             })
             .optional()
+    }
+
+    fn account_row(&mut self, app: SdkAppId, user: &UserId) -> Result<&mut Row<AccountRow>, Fault> {
+        let key = (app, user.clone());
+        if !self.accounts.contains_key(&key) {
+            let value = self.read_account(app, user).map_err(fault)?;
+            self.accounts.insert(key.clone(), Row { value, changed: false });
+        }
+        Ok(self.accounts.get_mut(&key).expect("it was put there if it was not"))
     }
 
     fn read_conversation(&self, app: SdkAppId, pair: &Pair) -> rusqlite::Result<Option<Conversation>> {
@@ -218,17 +238,13 @@ impl Tx for Batch<'_> {
     }
 
     fn account(&mut self, app: SdkAppId, user: &UserId) -> Result<Option<Account>, Fault> {
-        let key = (app, user.clone());
-        if let Some(row) = self.accounts.get(&key) {
-            return Ok(row.value);
-        }
-        let value = self.read_account(app, user).map_err(fault)?;
-        self.accounts.insert(key, Row { value, changed: false });
-        Ok(value)
+        Ok(self.account_row(app, user)?.value.map(|row| row.account))
     }
 
     fn save_account(&mut self, app: SdkAppId, user: &UserId, account: &Account) -> Result<(), Fault> {
-        self.accounts.insert((app, user.clone()), Row { value: Some(*account), changed: true });
+        let row = self.account_row(app, user)?;
+        row.value.get_or_insert_default().account = *account;
+        row.changed = true;
         Ok(())
     }
 
@@ -236,13 +252,14 @@ impl Tx for Batch<'_> {
         self.serial += 1;
         self.connection
             .prepare_cached(
-                "INSERT INTO account (app, user, serial, unread, lane_place, lane_last, sync_number)
-                 VALUES (?1, ?2, ?3, 0, 0, 0, 0)",
+                "INSERT INTO account (app, user, serial, unread, lane_place, lane_last, sync_number, sync_last)
+                 VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0)",
             )
             .and_then(|mut statement| statement.execute(params![Sql(app), Sql(user), self.serial]))
             .map_err(fault)?;
         let account = Account { serial: self.serial, ..Account::default() };
-        self.accounts.insert((app, user.clone()), Row { value: Some(account), changed: false });
+        let row = AccountRow { account, sync_last: 0 };
+        self.accounts.insert((app, user.clone()), Row { value: Some(row), changed: false });
         Ok(())
     }
 
@@ -422,15 +439,16 @@ impl Tx for Batch<'_> {
 
     fn add_sync_event(&mut self, app: SdkAppId, user: &UserId, number: i64, event: &SyncEvent) -> Result<(), Fault> {
         let MsgKey { seq, random, time } = event.key;
-        self.connection
+        let previous = self.account_row(app, user)?.value.map_or(0, |row| row.sync_last);
+        let id = self
+            .connection
             .prepare_cached(
-                "INSERT INTO sync_event (app, user, number, kind, peer, direction, seq, random, time)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO sync_event (previous, number, kind, peer, direction, seq, random, time)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )
             .and_then(|mut statement| {
-                statement.execute(params![
-                    Sql(app),
-                    Sql(user),
+                statement.insert(params![
+                    previous,
                     number,
                     event.kind.number(),
                     Sql(&event.peer),
@@ -441,6 +459,9 @@ impl Tx for Batch<'_> {
                 ])
             })
             .map_err(fault)?;
+        let row = self.account_row(app, user)?;
+        row.value.get_or_insert_default().sync_last = id;
+        row.changed = true;
         Ok(())
     }
 

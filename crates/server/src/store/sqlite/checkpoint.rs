@@ -19,8 +19,11 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{OpenError, connect};
 
-/// A log of that many pages is worth a checkpoint.
-const LOG_PAGES: u64 = 4096;
+/// So many pages that were written are worth a checkpoint beside the writer.
+const GROWN_PAGES: u64 = 16 * 1024;
+
+/// A log of so many pages is worth a pause of the writer, so that it begins anew.
+const LOG_PAGES_MAX: i64 = 64 * 1024;
 
 /// When nothing is written any more, the log is still copied after this time.
 const IDLE: Duration = Duration::from_secs(2);
@@ -52,9 +55,9 @@ impl Checkpoints {
     pub(super) fn committed(&mut self, connection: &Connection, pages: u64) {
         self.pages += pages;
         if self.finish.swap(false, Ordering::AcqRel) {
-            checkpoint(connection);
+            let _ = checkpoint(connection);
         }
-        if self.pages >= LOG_PAGES {
+        if self.pages >= GROWN_PAGES {
             self.pages = 0;
             // A full channel means that the thread is about to look anyway.
             let _ = self.grown.try_send(());
@@ -67,13 +70,14 @@ fn run(connection: &Connection, wake: &Receiver<()>, finish: &AtomicBool) {
     loop {
         match wake.recv_timeout(IDLE) {
             Ok(()) => {
-                checkpoint(connection);
-                finish.store(true, Ordering::Release);
+                if checkpoint(connection) >= LOG_PAGES_MAX {
+                    finish.store(true, Ordering::Release);
+                }
             }
             Err(RecvTimeoutError::Timeout) => {
                 let version = data_version(connection);
                 if version != copied {
-                    checkpoint(connection);
+                    let _ = checkpoint(connection);
                     copied = version;
                 }
             }
@@ -87,9 +91,11 @@ fn data_version(connection: &Connection) -> i64 {
     connection.query_row("PRAGMA data_version", [], |row| row.get(0)).unwrap_or(0)
 }
 
-/// A failure leaves the log as it is, and it is tried again; what was committed is in it.
-fn checkpoint(connection: &Connection) {
-    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+/// Answers how many pages the log has. A failure leaves it as it is, and it is tried again; what was committed is in it.
+fn checkpoint(connection: &Connection) -> i64 {
+    let pages = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1));
+    pages.unwrap_or_else(|error| {
         tracing::warn!(%error, "a checkpoint failed; the log grows until one succeeds");
-    }
+        0
+    })
 }

@@ -34,7 +34,7 @@ use self::{
 use super::{Backlog, HintSender, Later, Settled, Store};
 use crate::{
     apps::App,
-    chat::{Applied, Command, Fault, HistoryQuery, Lane, Message, OwedEvent},
+    chat::{Applied, Command, Fault, HistoryQuery, Lane, Message, OwedEvent, SyncEvent},
     clock::{Clock, Entropy, Timestamp},
 };
 
@@ -120,6 +120,16 @@ impl Store for Sqlite {
 
     fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>> {
         self.readers.read(move |connection| query::history(connection, &query))
+    }
+
+    fn sync_events(
+        &self,
+        app: SdkAppId,
+        user: UserId,
+        after: i64,
+        events_max: u32,
+    ) -> Later<'_, Option<Vec<(i64, SyncEvent)>>> {
+        self.readers.read(move |connection| query::sync_events(connection, app, &user, after, events_max))
     }
 
     fn lanes(&self, after: Option<(SdkAppId, Lane)>, lanes_max: u32) -> Later<'_, Vec<(SdkAppId, Lane)>> {

@@ -6,7 +6,9 @@ use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 use super::row::{EVENT_COLUMNS, Sql, event};
 use crate::{
     apps::App,
-    chat::{Content, Direction, HistoryQuery, Lane, Message, MessageFlags, OwedEvent, Pair, Place},
+    chat::{
+        Content, Direction, HistoryQuery, Lane, Message, MessageFlags, OwedEvent, Pair, Place, SyncEvent, SyncKind,
+    },
     store::Backlog,
 };
 
@@ -106,6 +108,45 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         position: row.get(4)?,
         flags: row.get::<_, Sql<MessageFlags>>(5)?.0,
         content: Content { types: row.get(6)?, custom_data: row.get(7)?, body: row.get(8)?, hash: 0 },
+    })
+}
+
+/// Goes from the latest sync event of the account back to `after`, from each to the one before it.
+pub(super) fn sync_events(
+    connection: &Connection,
+    app: SdkAppId,
+    user: &UserId,
+    after: i64,
+    events_max: u32,
+) -> rusqlite::Result<Option<Vec<(i64, SyncEvent)>>> {
+    let transaction = connection.unchecked_transaction()?;
+    let last = transaction
+        .prepare_cached("SELECT sync_number, sync_last FROM account WHERE app = ?1 AND user = ?2")?
+        .query_row(params![Sql(app), Sql(user)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+        .optional()?;
+    let (mut number, mut id) = last.unwrap_or_default();
+    let mut statement = transaction.prepare_cached(
+        "SELECT previous, kind, peer, direction, seq, random, time FROM sync_event WHERE id = ?1 AND number = ?2",
+    )?;
+    let mut events = Vec::new();
+    while number > after {
+        let event = statement.query_row(params![id, number], |row| Ok((row.get(0)?, sync_event(row)?))).optional()?;
+        let Some((previous, event)) = event.filter(|_| events.len() < events_max as usize) else {
+            return Ok(None);
+        };
+        events.push((number, event));
+        (number, id) = (number - 1, previous);
+    }
+    events.reverse();
+    Ok(Some(events))
+}
+
+fn sync_event(row: &Row<'_>) -> rusqlite::Result<SyncEvent> {
+    Ok(SyncEvent {
+        kind: row.get::<_, Sql<SyncKind>>(1)?.0,
+        peer: row.get::<_, Sql<UserId>>(2)?.0,
+        direction: row.get::<_, Sql<Direction>>(3)?.0,
+        key: MsgKey { seq: row.get(4)?, random: row.get(5)?, time: row.get(6)? },
     })
 }
 

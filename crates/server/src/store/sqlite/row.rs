@@ -7,7 +7,7 @@ use rusqlite::{
 use unsaid_protocol::{SdkAppId, UserId, callback::Platform};
 
 use crate::{
-    chat::{Direction, EventId, Lane, MessageFlags, Origin, OwedEvent, Tries},
+    chat::{Direction, EventId, Lane, MessageFlags, Origin, OwedEvent, SyncKind, Tries},
     clock::Timestamp,
 };
 
@@ -55,6 +55,13 @@ impl FromSql for Sql<Direction> {
             1 => Ok(Self(Direction::HighToLow)),
             other => Err(FromSqlError::OutOfRange(other)),
         }
+    }
+}
+
+impl FromSql for Sql<SyncKind> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = value.as_i64()?;
+        SyncKind::from_number(number).map(Self).ok_or(FromSqlError::OutOfRange(number))
     }
 }
 

@@ -19,6 +19,7 @@ CREATE TABLE account (
     lane_place  INTEGER NOT NULL,
     lane_last   INTEGER NOT NULL,
     sync_number INTEGER NOT NULL,
+    sync_last   INTEGER NOT NULL,   -- the row of its latest sync event; 0 if it has none
     nick        TEXT NOT NULL DEFAULT '',
     face_url    TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (app, user)
@@ -60,19 +61,20 @@ CREATE TABLE message (
 CREATE INDEX message_by_time ON message (app, low, high, time, seq, position);
 CREATE UNIQUE INDEX message_by_position ON message (app, low, high, position);
 
--- What the devices of an account have to learn: references, never text.
+-- What the devices of an account have to learn: references, never text. Those of all accounts stand one after the other,
+-- as they were committed, and each names the one before it of its account. So writing them touches one page for dozens,
+-- and the oldest ones are at the beginning.
 CREATE TABLE sync_event (
-    app       INTEGER NOT NULL,
-    user      TEXT NOT NULL,
+    id        INTEGER PRIMARY KEY,
+    previous  INTEGER NOT NULL,     -- the row of the account's sync event before this one; 0 if it is the first
     number    INTEGER NOT NULL,
     kind      INTEGER NOT NULL,
     peer      TEXT NOT NULL,
     direction INTEGER NOT NULL,
     seq       INTEGER NOT NULL,
     random    INTEGER NOT NULL,
-    time      INTEGER NOT NULL,
-    PRIMARY KEY (app, user, number)
-) STRICT, WITHOUT ROWID;
+    time      INTEGER NOT NULL
+) STRICT;
 
 -- The only queue. A delivered event leaves it.
 CREATE TABLE outbox (
