@@ -142,10 +142,14 @@ impl Dispatcher {
         // A lost hint stands before these, so it has to be known before them.
         if self.hints.take_missed() {
             self.lanes.values_mut().for_each(Lanes::hints_missed);
-            self.search = Search::Paused { until: self.clock.instant() };
+            // A search that is under way has begun too early to count; it is followed by another one.
+            self.search_within(Duration::ZERO);
         }
         for event in events {
             self.lanes.entry(event.app).or_default().hint(event);
+        }
+        if !self.lanes.values().all(Lanes::is_complete) {
+            self.search_within(limits::OUTBOX_SCAN_PAUSE);
         }
     }
 
@@ -248,9 +252,17 @@ impl Dispatcher {
             return;
         }
         for app in self.apps.list() {
-            self.lanes.entry(app.sdkappid).or_default().search_begins();
+            self.lanes.entry(app.sdkappid).or_default();
         }
+        self.lanes.values_mut().for_each(Lanes::search_begins);
         self.search_on(None);
+    }
+
+    /// The search that pauses goes on no later than this.
+    fn search_within(&mut self, pause: Duration) {
+        if let Search::Paused { until } = &mut self.search {
+            *until = (*until).min(self.clock.instant() + pause);
+        }
     }
 
     fn search_on(&mut self, after: Option<(SdkAppId, Lane)>) {
@@ -359,4 +371,100 @@ fn endpoint(
 
 fn no_endpoint(why: String) -> Report {
     Report { outcome: Outcome::Unavailable(Unavailable::NoEndpoint(why)), connect: None, total: Duration::ZERO }
+}
+
+#[cfg(test)]
+mod tests {
+    use unsaid_protocol::{UserId, callback::CallbackCommand};
+
+    use super::*;
+    use crate::{
+        apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
+        chat::{Command, Import, Lifetime, MessageFlags, Origin, Send},
+        clock::Timestamp,
+        store::{hints, memory::Memory},
+    };
+
+    const APP: SdkAppId = SdkAppId(1_400_000_001);
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).expect("a valid name")
+    }
+
+    /// A dispatcher that does only what a test calls, over a store in which alice can write to bob.
+    async fn dispatcher() -> Dispatcher {
+        let (clock, entropy) = (Clock::standing_at(Timestamp(1_800_000_000_000)), Entropy::seeded([1; 32]));
+        let (sender, hints) = hints();
+        let store = Arc::new(Memory::new(clock.clone(), entropy.clone(), sender));
+        let mut app = App::new(APP, Secret::new("0123456789abcdef"), AppOrigin::Runtime);
+        app.callback.commands = CallbackCommand::ALL.into();
+        let url = "https://backend.example/im".to_owned();
+        app.callback.endpoint = Some(EndpointSettings { url, token: None, ca_pem: None });
+        let (app, apps) = (Arc::new(app), Arc::new(Apps::default()));
+        apps.put(&app);
+        let connector = Arc::new(Connector::new(Vec::new(), clock.clone()));
+        let mut dispatcher = Dispatcher::new(store, DispatcherParts { apps, connector, hints, clock, entropy });
+        dispatcher.commit(Command::SaveApp(app)).await;
+        for name in ["alice", "bob"] {
+            dispatcher.commit(Command::Import(Import { app: APP, user: user(name), nick: None, face_url: None })).await;
+        }
+        dispatcher.lanes.entry(APP).or_default();
+        dispatcher
+    }
+
+    impl Dispatcher {
+        async fn commit(&mut self, command: Command) {
+            self.store.commit(command).await.expect("the store works").expect("it is allowed");
+        }
+
+        /// An event in the lane of bob.
+        async fn send(&mut self, number: u32) {
+            let raw =
+                serde_json::value::to_raw_value(&serde_json::json!([{"MsgType": "TIMTextElem", "MsgContent": {}}]));
+            let body = unsaid_protocol::element::MsgBody::parse(&raw.expect("JSON")).expect("a body");
+            self.commit(Command::Send(Box::new(Send {
+                app: APP,
+                from: user("alice"),
+                to: user("bob"),
+                seq: number,
+                random: number,
+                body,
+                custom_data: String::new(),
+                lifetime: Lifetime::Stored,
+                flags: MessageFlags::COUNTED,
+                forbidden_callbacks: Vec::new(),
+                origin: Origin::LOCAL,
+            })))
+            .await;
+        }
+
+        async fn hear_next(&mut self) {
+            let news = self.news.recv().await.expect("a task is under way");
+            self.hear(news);
+        }
+
+        async fn hear_hints(&mut self) {
+            let events = self.hints.next().await.expect("something was committed");
+            self.take_hints(events);
+        }
+    }
+
+    #[tokio::test]
+    async fn c5_a_search_that_began_before_a_hint_was_lost_does_not_count() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.search();
+        // The outbox is searched, and what it was found to hold waits to be heard.
+        let early = dispatcher.news.recv().await.expect("a search is under way");
+        for _ in 0..=limits::HINT_BATCHES_MAX {
+            dispatcher.send(1).await;
+            dispatcher.clock.shift(121_000);
+        }
+        // The last one found no place among the hints. The others are skipped, so that only a search can know of them.
+        while dispatcher.hints.ready().is_some() {}
+        dispatcher.send(2).await;
+        dispatcher.hear_hints().await;
+        dispatcher.search();
+        dispatcher.hear(early);
+        assert!(!dispatcher.lanes[&APP].is_complete());
+    }
 }
