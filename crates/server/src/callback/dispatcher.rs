@@ -167,10 +167,22 @@ impl Dispatcher {
             }
             News::Searched(found) => self.searched(found),
             News::Settled(lanes) => {
+                self.catch_up_with_hints();
                 for (app, lane, count) in lanes {
                     self.lanes.entry(app).or_default().settled(&lane, count);
                 }
             }
+        }
+    }
+
+    /// Takes the hints that are here. Before a lane is let go, those of its events have to be known, or a late one would
+    /// look like a new event and be delivered again.
+    fn catch_up_with_hints(&mut self) {
+        for _ in 0..limits::HINT_BATCHES_MAX {
+            let Some(events) = self.hints.ready() else {
+                return;
+            };
+            self.take_hints(events);
         }
     }
 
@@ -447,6 +459,35 @@ mod tests {
             let events = self.hints.next().await.expect("something was committed");
             self.take_hints(events);
         }
+
+        /// The place of the event that would be tried now.
+        fn next(&mut self) -> Option<Arc<OwedEvent>> {
+            let now = self.clock.instant();
+            self.lanes.get_mut(&APP).expect("it is there").next(now)
+        }
+    }
+
+    fn delivered() -> Report {
+        Report { outcome: Outcome::Delivered, connect: None, total: Duration::ZERO }
+    }
+
+    #[tokio::test]
+    async fn c3_a_late_hint_does_not_deliver_an_event_again() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.send(1).await;
+        // The search is faster than the hint.
+        dispatcher.search();
+        dispatcher.hear_next().await;
+        dispatcher.load();
+        dispatcher.hear_next().await;
+        let event = dispatcher.next().expect("it was found");
+        dispatcher.hear(News::Attempted(event, delivered()));
+        dispatcher.settle();
+        dispatcher.hear_next().await;
+        while let Some(events) = dispatcher.hints.ready() {
+            dispatcher.take_hints(events);
+        }
+        assert_eq!(dispatcher.next(), None);
     }
 
     #[tokio::test]
