@@ -47,6 +47,8 @@ pub struct Dispatcher {
     news: mpsc::Receiver<News>,
     tell: mpsc::Sender<News>,
     search: Search,
+    /// Whether the outbox is being told; the next settlement waits, so that they are told in their order.
+    settling: bool,
     /// What the outbox has to be told, and since when.
     unsettled: Vec<Settled>,
     unsettled_since: Option<Instant>,
@@ -89,6 +91,7 @@ impl Dispatcher {
             search: Search::Paused { until: clock.instant() },
             clock,
             entropy,
+            settling: false,
             lanes: HashMap::new(),
             endpoints: HashMap::new(),
             news,
@@ -167,6 +170,7 @@ impl Dispatcher {
             }
             News::Searched(found) => self.searched(found),
             News::Settled(lanes) => {
+                self.settling = false;
                 self.catch_up_with_hints();
                 for (app, lane, count) in lanes {
                     self.lanes.entry(app).or_default().settled(&lane, count);
@@ -223,6 +227,9 @@ impl Dispatcher {
 
     /// Starts attempts, as many as each app may have under way.
     fn start_attempts(&mut self) {
+        if !self.may_attempt() {
+            return;
+        }
         let now = self.clock.instant();
         let Self { lanes, endpoints, apps, attempts, tasks, tell, .. } = self;
         for (app, lanes) in lanes.iter_mut() {
@@ -241,6 +248,11 @@ impl Dispatcher {
                 });
             }
         }
+    }
+
+    /// While the outbox takes nothing, what it has to be told is kept in memory.
+    fn may_attempt(&self) -> bool {
+        self.unsettled.len() < limits::UNSETTLED_MAX
     }
 
     fn load(&mut self) {
@@ -326,9 +338,10 @@ impl Dispatcher {
 
     /// Tells the outbox. What it does not take is told again; until then the lanes are kept, so nothing is repeated.
     fn settle(&mut self) {
-        if self.unsettled.is_empty() {
+        if self.unsettled.is_empty() || self.settling {
             return;
         }
+        self.settling = true;
         self.unsettled_since = None;
         let settled = std::mem::take(&mut self.unsettled);
         let mut counts: HashMap<(SdkAppId, Lane), usize> = HashMap::new();
@@ -339,6 +352,8 @@ impl Dispatcher {
         self.tasks.spawn(async move {
             while let Err(fault) = store.settle(settled.clone()).await {
                 if fault == Fault::Stopping {
+                    // The next server finds them in the outbox and repeats them.
+                    let _ = tell.send(News::Settled(Vec::new())).await;
                     return;
                 }
                 tracing::warn!(%fault, "the outbox could not be told what was delivered; it is tried again");
@@ -355,8 +370,9 @@ impl Dispatcher {
             Search::Paused { until } => Some(*until),
             Search::Running => None,
         };
-        let settle = self.unsettled_since.map(|since| since + limits::SETTLE_DELAY);
-        let again = self.lanes.values().filter(|lanes| lanes.in_flight() < limits::APP_ATTEMPTS_MAX);
+        let settle = self.unsettled_since.filter(|_| !self.settling).map(|since| since + limits::SETTLE_DELAY);
+        let lanes = self.lanes.values().filter(|_| self.may_attempt());
+        let again = lanes.filter(|lanes| lanes.in_flight() < limits::APP_ATTEMPTS_MAX);
         let again = again.filter_map(Lanes::wakes).min();
         let idle = self.clock.instant() + SEARCH_PAUSE_COMPLETE;
         [search, settle, again].into_iter().flatten().min().unwrap_or(idle)
@@ -507,5 +523,25 @@ mod tests {
         dispatcher.search();
         dispatcher.hear(early);
         assert!(!dispatcher.lanes[&APP].is_complete());
+    }
+
+    #[tokio::test]
+    async fn c3_settlements_are_told_one_after_the_other() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.search();
+        dispatcher.hear_next().await;
+        for number in [1, 2] {
+            dispatcher.send(number).await;
+            dispatcher.hear_hints().await;
+        }
+        for _ in 0..2 {
+            let event = dispatcher.next().expect("the lane is free");
+            dispatcher.hear(News::Attempted(event, delivered()));
+            dispatcher.settle();
+        }
+        assert_eq!(dispatcher.unsettled.len(), 1, "the second waits for the first");
+        dispatcher.hear_next().await;
+        dispatcher.settle();
+        assert!(dispatcher.unsettled.is_empty());
     }
 }
