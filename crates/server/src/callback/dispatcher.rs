@@ -47,6 +47,8 @@ pub struct Dispatcher {
     news: mpsc::Receiver<News>,
     tell: mpsc::Sender<News>,
     search: Search,
+    /// Until when nothing is loaded, because a load has failed.
+    loads_pause: Option<Instant>,
     /// Whether the outbox is being told; the next settlement waits, so that they are told in their order.
     settling: bool,
     /// What the outbox has to be told, and since when.
@@ -91,6 +93,7 @@ impl Dispatcher {
             search: Search::Paused { until: clock.instant() },
             clock,
             entropy,
+            loads_pause: None,
             settling: false,
             lanes: HashMap::new(),
             endpoints: HashMap::new(),
@@ -166,6 +169,7 @@ impl Dispatcher {
             }
             News::Loaded(app, want, Err(fault)) => {
                 tracing::warn!(%fault, "a lane could not be read; it is tried again");
+                self.loads_pause = Some(self.clock.instant() + limits::OUTBOX_SCAN_PAUSE);
                 self.lanes.entry(app).or_default().not_loaded(&want);
             }
             News::Searched(found) => self.searched(found),
@@ -256,6 +260,11 @@ impl Dispatcher {
     }
 
     fn load(&mut self) {
+        let now = self.clock.instant();
+        if self.loads_pause.is_some_and(|until| until > now) {
+            return;
+        }
+        self.loads_pause = None;
         for (app, lanes) in &mut self.lanes {
             for want in lanes.wants(LOADS_MAX) {
                 let (store, tell, app) = (Arc::clone(&self.store), self.tell.clone(), *app);
@@ -375,7 +384,7 @@ impl Dispatcher {
         let again = lanes.filter(|lanes| lanes.in_flight() < limits::APP_ATTEMPTS_MAX);
         let again = again.filter_map(Lanes::wakes).min();
         let idle = self.clock.instant() + SEARCH_PAUSE_COMPLETE;
-        [search, settle, again].into_iter().flatten().min().unwrap_or(idle)
+        [search, settle, again, self.loads_pause].into_iter().flatten().min().unwrap_or(idle)
     }
 }
 
