@@ -553,4 +553,18 @@ mod tests {
         dispatcher.settle();
         assert!(dispatcher.unsettled.is_empty());
     }
+
+    #[tokio::test]
+    async fn a_load_that_failed_is_not_repeated_at_once() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.send(1).await;
+        dispatcher.hear_hints().await;
+        let wants = dispatcher.lanes.get_mut(&APP).expect("it is there").wants(1);
+        dispatcher.hear(News::Loaded(APP, wants[0].clone(), Err(Fault::Full)));
+        dispatcher.load();
+        assert!(dispatcher.tasks.is_empty());
+        dispatcher.loads_pause = Some(dispatcher.clock.instant());
+        dispatcher.load();
+        assert_eq!(dispatcher.tasks.len(), 1);
+    }
 }
