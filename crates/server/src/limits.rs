@@ -66,6 +66,9 @@ pub const ENDPOINT_IDLE: Duration = Duration::from_secs(30);
 pub const SETTLE_DELAY: Duration = Duration::from_millis(20);
 pub const SETTLE_BATCH_MAX: usize = 512;
 
+/// Events whose outcome the outbox has not been told; with more than this no attempt is started.
+pub const UNSETTLED_MAX: usize = 8192;
+
 /// How often the outbox is searched for events that no hint told of.
 pub const OUTBOX_SCAN_PAUSE: Duration = Duration::from_secs(1);
 pub const OUTBOX_SCAN_LANES: u32 = 1024;
@@ -77,5 +80,6 @@ const _: () = {
     assert!(STORE_BATCH_COMMANDS_MAX <= STORE_QUEUE_COMMANDS_MAX);
     assert!(MESSAGE_BYTES_MAX < HISTORY_PAGE_BYTES_MAX);
     assert!(LANE_EVENTS_MAX > 0 && APP_ATTEMPTS_MAX <= APP_LANES_MAX);
+    assert!(SETTLE_BATCH_MAX < UNSETTLED_MAX);
     assert!(SETTLE_DELAY.as_millis() < ATTEMPT_TIMEOUT.as_millis());
 };

@@ -47,6 +47,10 @@ pub struct Dispatcher {
     news: mpsc::Receiver<News>,
     tell: mpsc::Sender<News>,
     search: Search,
+    /// Until when nothing is loaded, because a load has failed.
+    loads_pause: Option<Instant>,
+    /// Whether the outbox is being told; the next settlement waits, so that they are told in their order.
+    settling: bool,
     /// What the outbox has to be told, and since when.
     unsettled: Vec<Settled>,
     unsettled_since: Option<Instant>,
@@ -89,6 +93,8 @@ impl Dispatcher {
             search: Search::Paused { until: clock.instant() },
             clock,
             entropy,
+            loads_pause: None,
+            settling: false,
             lanes: HashMap::new(),
             endpoints: HashMap::new(),
             news,
@@ -142,10 +148,14 @@ impl Dispatcher {
         // A lost hint stands before these, so it has to be known before them.
         if self.hints.take_missed() {
             self.lanes.values_mut().for_each(Lanes::hints_missed);
-            self.search = Search::Paused { until: self.clock.instant() };
+            // A search that is under way has begun too early to count; it is followed by another one.
+            self.search_within(Duration::ZERO);
         }
         for event in events {
             self.lanes.entry(event.app).or_default().hint(event);
+        }
+        if !self.lanes.values().all(Lanes::is_complete) {
+            self.search_within(limits::OUTBOX_SCAN_PAUSE);
         }
     }
 
@@ -159,14 +169,28 @@ impl Dispatcher {
             }
             News::Loaded(app, want, Err(fault)) => {
                 tracing::warn!(%fault, "a lane could not be read; it is tried again");
+                self.loads_pause = Some(self.clock.instant() + limits::OUTBOX_SCAN_PAUSE);
                 self.lanes.entry(app).or_default().not_loaded(&want);
             }
             News::Searched(found) => self.searched(found),
             News::Settled(lanes) => {
+                self.settling = false;
+                self.catch_up_with_hints();
                 for (app, lane, count) in lanes {
                     self.lanes.entry(app).or_default().settled(&lane, count);
                 }
             }
+        }
+    }
+
+    /// Takes the hints that are here. Before a lane is let go, those of its events have to be known, or a late one would
+    /// look like a new event and be delivered again.
+    fn catch_up_with_hints(&mut self) {
+        for _ in 0..limits::HINT_BATCHES_MAX {
+            let Some(events) = self.hints.ready() else {
+                return;
+            };
+            self.take_hints(events);
         }
     }
 
@@ -207,6 +231,9 @@ impl Dispatcher {
 
     /// Starts attempts, as many as each app may have under way.
     fn start_attempts(&mut self) {
+        if !self.may_attempt() {
+            return;
+        }
         let now = self.clock.instant();
         let Self { lanes, endpoints, apps, attempts, tasks, tell, .. } = self;
         for (app, lanes) in lanes.iter_mut() {
@@ -227,7 +254,17 @@ impl Dispatcher {
         }
     }
 
+    /// While the outbox takes nothing, what it has to be told is kept in memory.
+    fn may_attempt(&self) -> bool {
+        self.unsettled.len() < limits::UNSETTLED_MAX
+    }
+
     fn load(&mut self) {
+        let now = self.clock.instant();
+        if self.loads_pause.is_some_and(|until| until > now) {
+            return;
+        }
+        self.loads_pause = None;
         for (app, lanes) in &mut self.lanes {
             for want in lanes.wants(LOADS_MAX) {
                 let (store, tell, app) = (Arc::clone(&self.store), self.tell.clone(), *app);
@@ -248,9 +285,17 @@ impl Dispatcher {
             return;
         }
         for app in self.apps.list() {
-            self.lanes.entry(app.sdkappid).or_default().search_begins();
+            self.lanes.entry(app.sdkappid).or_default();
         }
+        self.lanes.values_mut().for_each(Lanes::search_begins);
         self.search_on(None);
+    }
+
+    /// The search that pauses goes on no later than this.
+    fn search_within(&mut self, pause: Duration) {
+        if let Search::Paused { until } = &mut self.search {
+            *until = (*until).min(self.clock.instant() + pause);
+        }
     }
 
     fn search_on(&mut self, after: Option<(SdkAppId, Lane)>) {
@@ -302,9 +347,10 @@ impl Dispatcher {
 
     /// Tells the outbox. What it does not take is told again; until then the lanes are kept, so nothing is repeated.
     fn settle(&mut self) {
-        if self.unsettled.is_empty() {
+        if self.unsettled.is_empty() || self.settling {
             return;
         }
+        self.settling = true;
         self.unsettled_since = None;
         let settled = std::mem::take(&mut self.unsettled);
         let mut counts: HashMap<(SdkAppId, Lane), usize> = HashMap::new();
@@ -315,6 +361,8 @@ impl Dispatcher {
         self.tasks.spawn(async move {
             while let Err(fault) = store.settle(settled.clone()).await {
                 if fault == Fault::Stopping {
+                    // The next server finds them in the outbox and repeats them.
+                    let _ = tell.send(News::Settled(Vec::new())).await;
                     return;
                 }
                 tracing::warn!(%fault, "the outbox could not be told what was delivered; it is tried again");
@@ -331,11 +379,12 @@ impl Dispatcher {
             Search::Paused { until } => Some(*until),
             Search::Running => None,
         };
-        let settle = self.unsettled_since.map(|since| since + limits::SETTLE_DELAY);
-        let again = self.lanes.values().filter(|lanes| lanes.in_flight() < limits::APP_ATTEMPTS_MAX);
+        let settle = self.unsettled_since.filter(|_| !self.settling).map(|since| since + limits::SETTLE_DELAY);
+        let lanes = self.lanes.values().filter(|_| self.may_attempt());
+        let again = lanes.filter(|lanes| lanes.in_flight() < limits::APP_ATTEMPTS_MAX);
         let again = again.filter_map(Lanes::wakes).min();
         let idle = self.clock.instant() + SEARCH_PAUSE_COMPLETE;
-        [search, settle, again].into_iter().flatten().min().unwrap_or(idle)
+        [search, settle, again, self.loads_pause].into_iter().flatten().min().unwrap_or(idle)
     }
 }
 
@@ -359,4 +408,163 @@ fn endpoint(
 
 fn no_endpoint(why: String) -> Report {
     Report { outcome: Outcome::Unavailable(Unavailable::NoEndpoint(why)), connect: None, total: Duration::ZERO }
+}
+
+#[cfg(test)]
+mod tests {
+    use unsaid_protocol::{UserId, callback::CallbackCommand};
+
+    use super::*;
+    use crate::{
+        apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
+        chat::{Command, Import, Lifetime, MessageFlags, Origin, Send},
+        clock::Timestamp,
+        store::{hints, memory::Memory},
+    };
+
+    const APP: SdkAppId = SdkAppId(1_400_000_001);
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).expect("a valid name")
+    }
+
+    /// A dispatcher that does only what a test calls, over a store in which alice can write to bob.
+    async fn dispatcher() -> Dispatcher {
+        let (clock, entropy) = (Clock::standing_at(Timestamp(1_800_000_000_000)), Entropy::seeded([1; 32]));
+        let (sender, hints) = hints();
+        let store = Arc::new(Memory::new(clock.clone(), entropy.clone(), sender));
+        let mut app = App::new(APP, Secret::new("0123456789abcdef"), AppOrigin::Runtime);
+        app.callback.commands = CallbackCommand::ALL.into();
+        let url = "https://backend.example/im".to_owned();
+        app.callback.endpoint = Some(EndpointSettings { url, token: None, ca_pem: None });
+        let (app, apps) = (Arc::new(app), Arc::new(Apps::default()));
+        apps.put(&app);
+        let connector = Arc::new(Connector::new(Vec::new(), clock.clone()));
+        let mut dispatcher = Dispatcher::new(store, DispatcherParts { apps, connector, hints, clock, entropy });
+        dispatcher.commit(Command::SaveApp(app)).await;
+        for name in ["alice", "bob"] {
+            dispatcher.commit(Command::Import(Import { app: APP, user: user(name), nick: None, face_url: None })).await;
+        }
+        dispatcher.lanes.entry(APP).or_default();
+        dispatcher
+    }
+
+    impl Dispatcher {
+        async fn commit(&mut self, command: Command) {
+            self.store.commit(command).await.expect("the store works").expect("it is allowed");
+        }
+
+        /// An event in the lane of bob.
+        async fn send(&mut self, number: u32) {
+            let raw =
+                serde_json::value::to_raw_value(&serde_json::json!([{"MsgType": "TIMTextElem", "MsgContent": {}}]));
+            let body = unsaid_protocol::element::MsgBody::parse(&raw.expect("JSON")).expect("a body");
+            self.commit(Command::Send(Box::new(Send {
+                app: APP,
+                from: user("alice"),
+                to: user("bob"),
+                seq: number,
+                random: number,
+                body,
+                custom_data: String::new(),
+                lifetime: Lifetime::Stored,
+                flags: MessageFlags::COUNTED,
+                forbidden_callbacks: Vec::new(),
+                origin: Origin::LOCAL,
+            })))
+            .await;
+        }
+
+        async fn hear_next(&mut self) {
+            let news = self.news.recv().await.expect("a task is under way");
+            self.hear(news);
+        }
+
+        async fn hear_hints(&mut self) {
+            let events = self.hints.next().await.expect("something was committed");
+            self.take_hints(events);
+        }
+
+        /// The place of the event that would be tried now.
+        fn next(&mut self) -> Option<Arc<OwedEvent>> {
+            let now = self.clock.instant();
+            self.lanes.get_mut(&APP).expect("it is there").next(now)
+        }
+    }
+
+    fn delivered() -> Report {
+        Report { outcome: Outcome::Delivered, connect: None, total: Duration::ZERO }
+    }
+
+    #[tokio::test]
+    async fn c3_a_late_hint_does_not_deliver_an_event_again() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.send(1).await;
+        // The search is faster than the hint.
+        dispatcher.search();
+        dispatcher.hear_next().await;
+        dispatcher.load();
+        dispatcher.hear_next().await;
+        let event = dispatcher.next().expect("it was found");
+        dispatcher.hear(News::Attempted(event, delivered()));
+        dispatcher.settle();
+        dispatcher.hear_next().await;
+        while let Some(events) = dispatcher.hints.ready() {
+            dispatcher.take_hints(events);
+        }
+        assert_eq!(dispatcher.next(), None);
+    }
+
+    #[tokio::test]
+    async fn c5_a_search_that_began_before_a_hint_was_lost_does_not_count() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.search();
+        // The outbox is searched, and what it was found to hold waits to be heard.
+        let early = dispatcher.news.recv().await.expect("a search is under way");
+        for _ in 0..=limits::HINT_BATCHES_MAX {
+            dispatcher.send(1).await;
+            dispatcher.clock.shift(121_000);
+        }
+        // The last one found no place among the hints. The others are skipped, so that only a search can know of them.
+        while dispatcher.hints.ready().is_some() {}
+        dispatcher.send(2).await;
+        dispatcher.hear_hints().await;
+        dispatcher.search();
+        dispatcher.hear(early);
+        assert!(!dispatcher.lanes[&APP].is_complete());
+    }
+
+    #[tokio::test]
+    async fn c3_settlements_are_told_one_after_the_other() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.search();
+        dispatcher.hear_next().await;
+        for number in [1, 2] {
+            dispatcher.send(number).await;
+            dispatcher.hear_hints().await;
+        }
+        for _ in 0..2 {
+            let event = dispatcher.next().expect("the lane is free");
+            dispatcher.hear(News::Attempted(event, delivered()));
+            dispatcher.settle();
+        }
+        assert_eq!(dispatcher.unsettled.len(), 1, "the second waits for the first");
+        dispatcher.hear_next().await;
+        dispatcher.settle();
+        assert!(dispatcher.unsettled.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_load_that_failed_is_not_repeated_at_once() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.send(1).await;
+        dispatcher.hear_hints().await;
+        let wants = dispatcher.lanes.get_mut(&APP).expect("it is there").wants(1);
+        dispatcher.hear(News::Loaded(APP, wants[0].clone(), Err(Fault::Full)));
+        dispatcher.load();
+        assert!(dispatcher.tasks.is_empty());
+        dispatcher.loads_pause = Some(dispatcher.clock.instant());
+        dispatcher.load();
+        assert_eq!(dispatcher.tasks.len(), 1);
+    }
 }

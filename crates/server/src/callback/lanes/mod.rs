@@ -29,10 +29,31 @@ pub(super) struct Lanes {
     wanting: BTreeSet<Lane>,
     in_flight: usize,
     bytes: usize,
+    /// Loads that are under way.
+    loads: usize,
     /// Whether every lane that holds events in the outbox is here.
     complete: bool,
-    /// Whether a lane found no place since the search of the outbox began.
-    overflowed: bool,
+    /// Whether a search of the outbox is under way of which no lane was lost.
+    searching: bool,
+    bounds: Bounds,
+}
+
+/// How much is held in memory; what goes beyond waits in the outbox.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    lanes_max: usize,
+    lane_events_max: usize,
+    bytes_max: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            lanes_max: limits::APP_LANES_MAX,
+            lane_events_max: limits::LANE_EVENTS_MAX,
+            bytes_max: limits::APP_EVENT_BYTES_MAX,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -100,7 +121,7 @@ impl Lanes {
 
     /// Whether another lane finds a place.
     pub(super) fn has_room(&self) -> bool {
-        self.lanes.len() < limits::APP_LANES_MAX
+        self.lanes.len() < self.bounds.lanes_max
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -110,7 +131,7 @@ impl Lanes {
     /// There are lanes that find no place here now; they wait in the outbox.
     pub(super) fn overflow(&mut self) {
         self.complete = false;
-        self.overflowed = true;
+        self.searching = false;
     }
 
     /// An event that was committed a moment ago.
@@ -130,7 +151,7 @@ impl Lanes {
         }
         let follows = event.place == state.tail + 1 && !state.more && !state.loading;
         let lane = event.lane.clone();
-        if follows && self.bytes < limits::APP_EVENT_BYTES_MAX && state.events.len() < limits::LANE_EVENTS_MAX {
+        if follows && self.bytes < self.bounds.bytes_max && state.events.len() < self.bounds.lane_events_max {
             self.push(&lane, event, None);
         } else {
             state.more = true;
@@ -154,12 +175,13 @@ impl Lanes {
 
     /// The search of the outbox begins at its first lane.
     pub(super) fn search_begins(&mut self) {
-        self.overflowed = false;
+        self.searching = true;
     }
 
-    /// The search has seen all lanes.
+    /// The search has seen all lanes. It counts if it began here, and if no lane was lost since.
     pub(super) fn search_ended(&mut self) {
-        self.complete = !self.overflowed;
+        self.complete |= self.searching;
+        self.searching = false;
     }
 
     /// A hint was lost: any lane may have got events.
@@ -172,17 +194,20 @@ impl Lanes {
         }
     }
 
-    /// What the lanes want from the outbox. Each is answered with [`Lanes::loaded`].
-    pub(super) fn wants(&mut self, lanes_max: usize) -> Vec<Want> {
+    /// What the lanes want from the outbox, so that no more than `loads_max` loads are under way. Each is answered with
+    /// [`Lanes::loaded`] or [`Lanes::not_loaded`].
+    pub(super) fn wants(&mut self, loads_max: usize) -> Vec<Want> {
         let mut wants = Vec::new();
-        while wants.len() < lanes_max
-            && self.bytes < limits::APP_EVENT_BYTES_MAX
+        while self.loads < loads_max
+            && self.bytes < self.bounds.bytes_max
             && let Some(lane) = self.wanting.pop_first()
         {
             let state = self.lanes.get_mut(&lane).expect("a lane that wants is here");
             state.loading = true;
             state.more = false;
-            let events_max = u32::try_from(limits::LANE_EVENTS_MAX).unwrap_or(u32::MAX);
+            self.loads += 1;
+            let room = self.bounds.lane_events_max - state.events.len();
+            let events_max = u32::try_from(room).unwrap_or(u32::MAX);
             wants.push(Want { lane, after: state.tail, events_max });
         }
         wants
@@ -190,10 +215,7 @@ impl Lanes {
 
     /// What the outbox holds. `due` tells of each event how long it has to wait.
     pub(super) fn loaded(&mut self, want: &Want, events: Vec<OwedEvent>, due: impl Fn(&OwedEvent) -> Option<Instant>) {
-        let Some(state) = self.lanes.get_mut(&want.lane) else {
-            return;
-        };
-        state.loading = false;
+        let state = self.load_ended(want);
         state.more |= events.len() >= want.events_max as usize;
         for event in events {
             let wait = due(&event);
@@ -204,11 +226,15 @@ impl Lanes {
 
     /// What was wanted could not be read; it is wanted again.
     pub(super) fn not_loaded(&mut self, want: &Want) {
-        if let Some(state) = self.lanes.get_mut(&want.lane) {
-            state.loading = false;
-            state.more = true;
-            self.want(&want.lane);
-        }
+        self.load_ended(want).more = true;
+        self.want(&want.lane);
+    }
+
+    fn load_ended(&mut self, want: &Want) -> &mut State {
+        self.loads -= 1;
+        let state = self.lanes.get_mut(&want.lane).expect("a lane that loads is here");
+        state.loading = false;
+        state
     }
 
     /// The event to try next, if there is one. It is in flight until [`Lanes::finished`].
@@ -259,7 +285,8 @@ impl Lanes {
         self.refill(&event.lane);
     }
 
-    /// The outbox knows what became of `count` events of the lane.
+    /// The outbox knows what became of `count` events of the lane. Every hint that was given before it knew has to be told
+    /// first: of a lane that is gone, a late hint would be taken for a new event.
     pub(super) fn settled(&mut self, lane: &Lane, count: usize) {
         if let Some(state) = self.lanes.get_mut(lane) {
             state.unsettled -= count;
@@ -294,7 +321,7 @@ impl Lanes {
         let Some(state) = self.lanes.get_mut(lane) else {
             return;
         };
-        if state.more && state.events.len() <= limits::LANE_EVENTS_MAX / 2 {
+        if state.more && state.events.len() <= self.bounds.lane_events_max / 2 {
             self.want(lane);
         } else if state.is_idle() {
             self.lanes.remove(lane);
@@ -303,7 +330,7 @@ impl Lanes {
 
     fn want(&mut self, lane: &Lane) {
         let state = self.lanes.get_mut(lane).expect("the caller has found it");
-        if !state.loading && state.events.len() <= limits::LANE_EVENTS_MAX / 2 {
+        if !state.loading && state.events.len() <= self.bounds.lane_events_max / 2 {
             self.wanting.insert(lane.clone());
         }
     }
@@ -324,3 +351,6 @@ impl State {
 pub(super) fn wait(due_in: Duration, now: Instant, pause_max: Duration) -> Option<Instant> {
     (!due_in.is_zero()).then(|| now + due_in.min(pause_max))
 }
+
+#[cfg(test)]
+mod tests;
