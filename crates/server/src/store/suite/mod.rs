@@ -15,6 +15,7 @@ mod recall;
 mod recall_event;
 mod send;
 mod sqlite_only;
+mod sync;
 
 use std::future::Future;
 
@@ -83,6 +84,9 @@ macro_rules! store_suite {
                 outbox::i2_hints_tell_what_the_outbox_holds;
                 outbox::i2_the_outbox_is_searched_lane_by_lane;
                 outbox::apps_and_numbers_survive;
+                sync::r3_both_accounts_learn_of_sends_recalls_and_reads;
+                sync::r3_who_need_not_learn_learns_nothing;
+                sync::r8_who_is_too_far_behind_is_told_so;
             }
         }
     };
