@@ -7,6 +7,8 @@
 
 mod recall;
 
+mod flags;
+
 mod setup;
 
 mod server;
@@ -37,7 +39,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::recall::Flags;
+use crate::flags::Flags;
 
 /// Puts a server under load.
 ///

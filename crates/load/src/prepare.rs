@@ -17,8 +17,8 @@ use unsaid_protocol::MsgKey;
 
 use crate::{
     account::Account,
+    flags::Flags,
     progress::Progress,
-    recall::Flags,
     setup::Setup,
     table::{Message, random_of},
 };

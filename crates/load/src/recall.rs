@@ -1,41 +1,18 @@
 //! `load recall` from its flags to its report: prepare, measure, wait for the callbacks, count.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context;
-use clap::Args;
 use unsaid_testkit::process::rss_peak_kb;
 
 use crate::{
     cpu::cpu_s,
+    flags::Flags,
     measure, prepare,
     report::{Report, Resources},
     setup::Setup,
     table::Table,
 };
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Flags {
-    /// Accounts that are imported; messages go between random pairs of them.
-    #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
-    pub(crate) accounts: u32,
-    /// Messages that are sent before, and then recalled.
-    #[arg(long, default_value_t = 100_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
-    pub(crate) recalls: u32,
-    /// Connections that recall at the same time.
-    #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub(crate) connections: u32,
-    /// Print one line of JSON on standard output, instead of a table.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// An empty folder for the server's store, which is kept. Without it, a temporary folder beside this program is
-    /// used, since the system's one may be in memory, where nothing is ever waited for.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Which pairs of accounts exchange messages; the same seed chooses the same pairs.
-    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
-    pub(crate) seed: u64,
-}
 
 pub(crate) async fn run(flags: &Flags) -> anyhow::Result<Report> {
     let mut setup = Setup::start(flags).await?;

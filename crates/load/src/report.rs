@@ -5,7 +5,7 @@ use std::fmt;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::{callback::Samples, recall::Flags, table::Tally};
+use crate::{callback::Samples, flags::Flags, table::Tally};
 
 /// One line of JSON, or a short table.
 #[derive(Debug, Serialize)]

@@ -18,7 +18,7 @@ use unsaid_protocol::{
 use unsaid_receiver::Verifier;
 use unsaid_testkit::{Authority, Receiver, ReceiverConfig, Recording};
 
-use crate::{callback::Inbox, clock, recall::Flags, server::Server};
+use crate::{callback::Inbox, clock, flags::Flags, server::Server};
 
 const APP: SdkAppId = SdkAppId(1_400_000_001);
 const ADMIN: &str = "administrator";

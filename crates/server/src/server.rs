@@ -11,15 +11,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     apps::{App, Apps, Origin},
-    callback::{self, Connector, Dispatcher, DispatcherParts, EndpointError, EndpointRules},
-    chat::Chat,
+    callback::{Connector, Dispatcher, DispatcherParts, EndpointCheck},
+    chat::{Chat, Store},
     clock::{Clock, Entropy},
     config::{Config, TlsFiles},
     listener::Listener,
     operator::{self, Operator},
     rest::{self, Rest},
     store::{
-        self, Store,
+        self,
         sqlite::{Sqlite, SqliteOptions},
     },
 };
@@ -33,27 +33,13 @@ pub struct Server {
     chat: Chat,
     store: Arc<dyn Store>,
     apps: Arc<Apps>,
-    deliveries: Deliveries,
+    endpoints: EndpointCheck,
     addresses: Vec<SocketAddr>,
     /// Ends the listeners, then the dispatcher.
     stop_listening: CancellationToken,
     stop_delivering: CancellationToken,
     listeners: TaskTracker,
     workers: TaskTracker,
-}
-
-/// What knows whether an endpoint can be used.
-#[derive(Clone, Debug)]
-pub struct Deliveries {
-    connector: Arc<Connector>,
-    rules: EndpointRules,
-}
-
-impl Deliveries {
-    /// Refuses an app whose settings cannot work, with the reason.
-    pub fn check(&self, app: &App) -> Result<(), EndpointError> {
-        callback::check(app, &self.rules, &self.connector)
-    }
 }
 
 /// What is outside of a server: the time and the dice.
@@ -84,7 +70,7 @@ impl Server {
             chat: chat.clone(),
             store: Arc::clone(&store),
             apps: Arc::clone(&apps),
-            deliveries: Deliveries { connector: Arc::clone(&connector), rules: config.callback.clone() },
+            endpoints: EndpointCheck::new(Arc::clone(&connector), config.callback.clone()),
             addresses: Vec::new(),
             stop_listening: CancellationToken::new(),
             stop_delivering: CancellationToken::new(),
@@ -107,7 +93,7 @@ impl Server {
         let operator = Operator::new(
             Arc::clone(&apps),
             chat.clone(),
-            server.deliveries.clone(),
+            server.endpoints.clone(),
             world.entropy.clone(),
             config.operator.token.as_ref(),
         );
@@ -170,7 +156,7 @@ impl Server {
 
     /// Makes an app or changes its settings. What cannot work is refused, with the reason.
     pub async fn save_app(&self, app: App) -> anyhow::Result<()> {
-        self.deliveries.check(&app)?;
+        self.endpoints.check(&app)?;
         Ok(self.chat.save_app(app).await?)
     }
 

@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{
     apps::Apps,
-    chat::{Fault, Lane, OwedEvent, Tries},
+    chat::{Fault, Lane, OwedEvent, Settled, Settlement, Store, Tries},
     clock::{Clock, Entropy},
     limits,
-    store::{HintReceiver, Settled, Settlement, Store},
+    store::HintReceiver,
 };
 
 /// What a dispatcher is made of.

@@ -26,8 +26,29 @@ pub struct EndpointRules {
     pub allow_networks: Vec<IpNet>,
 }
 
-/// Why an endpoint cannot be used: the setting, and what was expected.
-pub type EndpointError = AppError;
+/// What knows whether an endpoint can be used.
+#[derive(Clone, Debug)]
+pub struct EndpointCheck {
+    connector: Arc<Connector>,
+    rules: EndpointRules,
+}
+
+impl EndpointCheck {
+    pub fn new(connector: Arc<Connector>, rules: EndpointRules) -> Self {
+        Self { connector, rules }
+    }
+
+    /// Refuses an app whose settings cannot work, with the reason.
+    pub fn check(&self, app: &App) -> Result<(), AppError> {
+        app.check()?;
+        let Some(settings) = &app.callback.endpoint else {
+            return Ok(());
+        };
+        let uri =
+            check_url(&settings.url, &self.rules).map_err(|problem| AppError { setting: "callback.url", problem })?;
+        target(&uri, settings, &self.connector).map(drop)
+    }
+}
 
 /// An endpoint of an app. It is made anew when the app's settings change.
 pub(super) struct Endpoint {
@@ -50,17 +71,6 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.target.fmt(f)
     }
-}
-
-/// Refuses an app whose endpoint cannot work, with the reason.
-pub fn check(app: &App, rules: &EndpointRules, connector: &Connector) -> Result<(), EndpointError> {
-    app.check()?;
-    let Some(settings) = &app.callback.endpoint else {
-        return Ok(());
-    };
-    let problem = |setting| move |problem| AppError { setting, problem };
-    let uri = check_url(&settings.url, rules).map_err(problem("callback.url"))?;
-    target(&uri, settings, connector).map(drop)
 }
 
 /// Checks a callback URL as far as that is possible without asking the network.
@@ -159,8 +169,8 @@ mod tests {
             callback: CallbackSettings { endpoint: Some(endpoint), ..CallbackSettings::default() },
             ..App::new(SdkAppId(1), Secret::new("0123456789abcdef"), Origin::Runtime)
         };
-        let connector = Connector::new(rules.allow_networks.clone(), Clock::system());
-        check(&app, rules, &connector).map_err(|error| error.setting)
+        let connector = Arc::new(Connector::new(rules.allow_networks.clone(), Clock::system()));
+        EndpointCheck::new(connector, rules.clone()).check(&app).map_err(|error| error.setting)
     }
 
     #[test]

@@ -17,5 +17,5 @@ mod schedule;
 
 pub use connect::Connector;
 pub use dispatcher::{Dispatcher, DispatcherParts};
-pub use endpoint::{EndpointError, EndpointRules, check};
+pub use endpoint::{EndpointCheck, EndpointRules};
 pub use outcome::{Outcome, Phase, Refused, Unavailable};

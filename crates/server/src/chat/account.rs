@@ -1,6 +1,6 @@
 //! An account, as commands see it.
 
-use super::event::LaneCounter;
+use super::lane::LaneCounter;
 
 /// The numbers that stand in one row for an account: its total, its lane, its sync events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

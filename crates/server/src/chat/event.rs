@@ -7,19 +7,12 @@ use std::{
 
 use bytes::Bytes;
 use unsaid_protocol::{
-    SdkAppId, UserId,
+    SdkAppId,
     callback::{CallbackCommand, Platform},
 };
 
-use super::{
-    account::Account,
-    conversation::{Conversation, Pair},
-    tx::{Fault, Tx},
-};
-use crate::{
-    apps::{App, LaneBy},
-    clock::Timestamp,
-};
+use super::lane::Lane;
+use crate::clock::Timestamp;
 
 /// What the app backend is owed, as it stands in the outbox.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,36 +64,6 @@ impl fmt::Display for EventId {
     }
 }
 
-/// The order in which the events of one account, or of one conversation, are delivered (rule C5).
-///
-/// As text it is the account's name, or both names with a tab between them, which no name can hold.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Lane(pub String);
-
-impl Lane {
-    pub fn of_account(account: &UserId) -> Self {
-        Self(account.as_str().to_owned())
-    }
-
-    pub fn of_conversation(pair: &Pair) -> Self {
-        Self(format!("{}\t{}", pair.low, pair.high))
-    }
-
-    /// Stands behind every lane of an app.
-    pub fn after_all() -> Self {
-        Self("\u{7f}".to_owned())
-    }
-}
-
-/// Gives the events of a lane their places and numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct LaneCounter {
-    /// The place that was given last.
-    pub place: i64,
-    /// The number of the event that the next one follows.
-    pub last: i64,
-}
-
 /// Where a command came from, as its callbacks report it (rule R7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Origin {
@@ -113,50 +76,6 @@ impl Origin {
     pub const LOCAL: Self = Self { client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST), platform: Platform::RestApi };
 }
 
-/// The rows whose counters a new event may draw from.
-#[derive(Debug)]
-pub(super) struct LaneRows<'a> {
-    pub(super) account_id: &'a UserId,
-    pub(super) account: &'a mut Account,
-    pub(super) pair: &'a Pair,
-    pub(super) conversation: &'a mut Conversation,
-}
-
-/// Puts an event into the outbox. The caller has found that the app's switch is on, and saves the rows.
-pub(super) fn owe(
-    tx: &mut dyn Tx,
-    app: &App,
-    rows: LaneRows<'_>,
-    command: CallbackCommand,
-    origin: Origin,
-    body: Vec<u8>,
-) -> Result<(), Fault> {
-    let LaneRows { account_id, account, pair, conversation } = rows;
-    let (lane, counter) = match app.lane {
-        LaneBy::Account => (Lane::of_account(account_id), &mut account.lane),
-        LaneBy::Conversation => (Lane::of_conversation(pair), &mut conversation.lane),
-    };
-    counter.place += 1;
-    let number = counter.place;
-    let previous = std::mem::replace(&mut counter.last, number);
-    let now = tx.now();
-    let event = OwedEvent {
-        id: tx.event_id(),
-        app: app.sdkappid,
-        lane,
-        place: counter.place,
-        number,
-        previous,
-        command,
-        body: Bytes::from(body),
-        origin,
-        created: now,
-        tries: Tries::default(),
-        due: now,
-    };
-    tx.owe(event)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,12 +86,5 @@ mod tests {
         let late = EventId::new(Timestamp(1_700_000_000_001), (0, 0));
         assert!(early < late);
         assert_eq!(early.0.len(), 30);
-    }
-
-    #[test]
-    fn c5_lanes_of_different_pairs_never_share_a_name() {
-        let pair =
-            |low: &str, high: &str| Pair::of(&UserId::new(low).expect("valid"), &UserId::new(high).expect("valid")).0;
-        assert_ne!(Lane::of_conversation(&pair("a b", "c")), Lane::of_conversation(&pair("a", "b c")));
     }
 }

@@ -3,7 +3,8 @@
 use unsaid_protocol::{SdkAppId, UserId};
 
 use super::{
-    command::{Applied, Done},
+    applied::{Applied, Done},
+    effect,
     tx::{Fault, Tx},
 };
 
@@ -18,7 +19,7 @@ pub struct Import {
 
 impl Import {
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
-        if let Err(refusal) = super::command::app(tx, self.app)? {
+        if let Err(refusal) = effect::app(tx, self.app)? {
             return Ok(Err(refusal));
         }
         if tx.account(self.app, &self.user)?.is_none() {

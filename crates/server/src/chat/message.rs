@@ -2,7 +2,7 @@
 
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
-use super::conversation::{Direction, Pair};
+use super::pair::{Direction, Pair};
 
 /// What names a message: never the key alone (rule R2).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -6,36 +6,44 @@
 mod account;
 mod conversation;
 mod event;
+mod lane;
 mod message;
+mod pair;
 
 mod tx;
 
-mod command;
+mod applied;
+mod effect;
+
 mod import;
 mod read;
 mod recall;
 mod send;
 
+mod command;
+
 mod history;
+mod store;
 
 use std::{fmt, sync::Arc};
 
 pub use account::Account;
-pub use command::{Applied, Command, Done, Refusal};
-pub use conversation::{Conversation, Direction, Pair, Side};
-pub use event::{EventId, Lane, LaneCounter, Origin, OwedEvent, Tries};
+pub use applied::{Applied, Done, Refusal, Sent};
+pub use command::Command;
+pub use conversation::{Conversation, Side};
+pub use event::{EventId, Origin, OwedEvent, Tries};
 pub use history::{HistoryQuery, Place};
 pub use import::Import;
+pub use lane::{Lane, LaneCounter};
 pub use message::{Content, Message, MessageFlags, MessageName, SyncEvent, SyncKind};
+pub use pair::{Direction, Pair};
 pub use read::Read;
 pub use recall::{Door, Recall};
-pub use send::{Lifetime, Send, Sent};
+pub use send::{Lifetime, Send};
+pub use store::{Backlog, Later, Settled, Settlement, Store};
 pub use tx::{Fault, ReadUpTo, Repeat, Tx};
 
-use crate::{
-    apps::{App, Apps},
-    store::Store,
-};
+use crate::apps::{App, Apps};
 
 /// The door to the domain for everything that comes in: commands go to the store, and their results come back when
 /// they are durable.

@@ -8,10 +8,12 @@ use unsaid_protocol::{
 
 use super::{
     account::Account,
-    command::{self, Applied, Done, Refusal},
-    conversation::{Conversation, Direction, Pair},
-    event::{LaneRows, Origin, owe},
+    applied::{Applied, Done, Refusal},
+    conversation::Conversation,
+    effect::{self, LaneRows, owe},
+    event::Origin,
     message::{SyncEvent, SyncKind},
+    pair::{Direction, Pair},
     tx::{Fault, Tx},
 };
 use crate::apps::App;
@@ -29,7 +31,7 @@ pub struct Read {
 
 impl Read {
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
-        let app = match command::app(tx, self.app)? {
+        let app = match effect::app(tx, self.app)? {
             Ok(app) => app,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -73,7 +75,7 @@ impl Read {
         let last_read_time_s = self.time_s.unwrap_or(now.seconds());
         let key = MsgKey { seq: 0, random: 0, time: last_read_time_s };
         let heard = |peer: &UserId| SyncEvent { kind: SyncKind::Read, peer: peer.clone(), direction, key };
-        command::sync(tx, self.app, &self.reader, reader, &heard(&self.peer))?;
+        effect::sync(tx, self.app, &self.reader, reader, &heard(&self.peer))?;
         let command = CallbackCommand::AfterMsgReport;
         if app.owes(command) {
             let body = serde_json::to_vec(&AfterMsgReport {
@@ -91,7 +93,7 @@ impl Read {
         tx.save_account(self.app, &self.reader, reader)?;
         if self.peer != self.reader {
             let mut peer = tx.account(self.app, &self.peer)?.expect("the command has found it before");
-            command::sync(tx, self.app, &self.peer, &mut peer, &heard(&self.reader))?;
+            effect::sync(tx, self.app, &self.peer, &mut peer, &heard(&self.reader))?;
             tx.save_account(self.app, &self.peer, &peer)?;
         }
         Ok(())

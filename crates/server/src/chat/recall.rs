@@ -10,10 +10,12 @@ use unsaid_protocol::{
 
 use super::{
     account::Account,
-    command::{self, Applied, Done, Refusal},
-    conversation::{Conversation, Direction, Pair},
-    event::{LaneRows, Origin, owe},
+    applied::{Applied, Done, Refusal},
+    conversation::Conversation,
+    effect::{self, LaneRows, owe},
+    event::Origin,
     message::{Message, MessageFlags, MessageName, SyncEvent, SyncKind},
+    pair::{Direction, Pair},
     tx::{Fault, Tx},
 };
 use crate::apps::{App, RecallBody};
@@ -37,7 +39,7 @@ pub enum Door {
 
 impl Recall {
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
-        let app = match command::app(tx, self.name.app)? {
+        let app = match effect::app(tx, self.name.app)? {
             Ok(app) => app,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -104,11 +106,11 @@ impl Recall {
         };
         let mut sender = tx.account(*sdkappid, from)?.expect(stored);
         if from != to {
-            command::sync(tx, *sdkappid, from, &mut sender, &heard(to))?;
+            effect::sync(tx, *sdkappid, from, &mut sender, &heard(to))?;
             tx.save_account(*sdkappid, from, &sender)?;
         }
         let mut recipient = tx.account(*sdkappid, to)?.expect(stored);
-        command::sync(tx, *sdkappid, to, &mut recipient, &heard(from))?;
+        effect::sync(tx, *sdkappid, to, &mut recipient, &heard(from))?;
 
         let mut conversation = tx.conversation(*sdkappid, pair)?.expect(stored);
         let before = conversation;

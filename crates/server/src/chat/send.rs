@@ -11,10 +11,12 @@ use unsaid_protocol::{
 
 use super::{
     account::Account,
-    command::{self, Applied, Done, Refusal},
-    conversation::{Conversation, Direction, Pair},
-    event::{LaneRows, Origin, owe},
+    applied::{Applied, Done, Refusal, Sent},
+    conversation::Conversation,
+    effect::{self, LaneRows, owe},
+    event::Origin,
     message::{Content, Message, MessageFlags, SyncEvent, SyncKind},
+    pair::{Direction, Pair},
     tx::{Fault, Tx},
 };
 use crate::{apps::App, limits};
@@ -44,16 +46,9 @@ pub enum Lifetime {
     OnlineOnly,
 }
 
-/// What the sender learns.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sent {
-    pub key: MsgKey,
-    pub id: String,
-}
-
 impl Send {
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
-        let app = match command::app(tx, self.app)? {
+        let app = match effect::app(tx, self.app)? {
             Ok(app) => app,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -121,11 +116,11 @@ impl Send {
             };
             if from != to && !self.flags.contains(MessageFlags::HIDDEN_FROM_SENDER) {
                 let mut sender = existing(tx, self.app, from)?;
-                command::sync(tx, self.app, from, &mut sender, &heard(to))?;
+                effect::sync(tx, self.app, from, &mut sender, &heard(to))?;
                 tx.save_account(self.app, from, &sender)?;
             }
             let mut recipient = existing(tx, self.app, to)?;
-            command::sync(tx, self.app, to, &mut recipient, &heard(from))?;
+            effect::sync(tx, self.app, to, &mut recipient, &heard(from))?;
             if self.flags.contains(MessageFlags::COUNTED) {
                 recipient.unread += 1;
                 conversation.recipient(message.direction).unread += 1;

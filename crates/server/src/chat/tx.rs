@@ -6,9 +6,10 @@ use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
 use super::{
     account::Account,
-    conversation::{Conversation, Direction, Pair},
+    conversation::Conversation,
     event::{EventId, OwedEvent},
     message::{Message, MessageName, SyncEvent},
+    pair::{Direction, Pair},
 };
 use crate::{apps::App, clock::Timestamp};
 

@@ -193,7 +193,7 @@ impl Teller {
     /// Waits until the outbox knows that all was delivered, which it learns a little late.
     async fn all_delivered(&self, server: &Server) -> anyhow::Result<()> {
         let began = self.world.clock.instant();
-        while server.store().backlog().await? != crate::store::Backlog::default() {
+        while server.store().backlog().await? != crate::chat::Backlog::default() {
             ensure!(began.elapsed().as_secs() < 10, "something is still owed");
             tokio::task::yield_now().await;
         }

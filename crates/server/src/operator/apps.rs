@@ -71,7 +71,7 @@ pub(super) async fn create(State(operator): State<Arc<Operator>>, body: Body) ->
     }
     let wrong = |error: AppError| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
     let app = declared.into_app(Origin::Runtime, &Around { entropy: &operator.entropy }).map_err(wrong)?;
-    operator.deliveries.check(&app).map_err(wrong)?;
+    operator.endpoints.check(&app).map_err(wrong)?;
     operator.chat.save_app(app.clone()).await.map_err(|error| {
         tracing::error!(app = %app.sdkappid, %error, "an app was not saved");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())

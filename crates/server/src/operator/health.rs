@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use unsaid_protocol::{SdkAppId, UserId};
 
-use crate::store::Store;
+use crate::chat::Store;
 
 /// `/healthz`: the process answers. `/readyz`: the store does, too.
 pub fn health(store: Arc<dyn Store>) -> Router {

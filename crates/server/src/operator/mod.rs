@@ -22,16 +22,16 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     apps::{Apps, Secret},
+    callback::EndpointCheck,
     chat::Chat,
     clock::Entropy,
-    server::Deliveries,
 };
 
 /// What the operator API works with.
 pub struct Operator {
     apps: Arc<Apps>,
     chat: Chat,
-    deliveries: Deliveries,
+    endpoints: EndpointCheck,
     entropy: Entropy,
     /// Of the token, so that comparing takes the same time wherever two tokens differ.
     token_digest: Option<[u8; 32]>,
@@ -41,12 +41,12 @@ impl Operator {
     pub fn new(
         apps: Arc<Apps>,
         chat: Chat,
-        deliveries: Deliveries,
+        endpoints: EndpointCheck,
         entropy: Entropy,
         token: Option<&Secret>,
     ) -> Arc<Self> {
         let token_digest = token.map(|token| Sha256::digest(token.expose()).into());
-        Arc::new(Self { apps, chat, deliveries, entropy, token_digest })
+        Arc::new(Self { apps, chat, endpoints, entropy, token_digest })
     }
 }
 

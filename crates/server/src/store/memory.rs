@@ -10,12 +10,13 @@ use std::{
 
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
-use super::{Backlog, HintSender, Later, Settled, Settlement, Store};
+use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        Account, Applied, Command, Content, Conversation, Direction, EventId, Fault, HistoryQuery, Lane, Message,
-        MessageFlags, MessageName, OwedEvent, Pair, Place, ReadUpTo, Repeat, SyncEvent, Tx,
+        Account, Applied, Backlog, Command, Content, Conversation, Direction, EventId, Fault, HistoryQuery, Lane,
+        Later, Message, MessageFlags, MessageName, OwedEvent, Pair, Place, ReadUpTo, Repeat, Settled, Settlement,
+        Store, SyncEvent, Tx,
     },
     clock::{Clock, Entropy, Timestamp},
 };

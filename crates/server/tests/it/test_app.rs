@@ -11,11 +11,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use unsaid::{
     apps::{App, CallbackSettings, EndpointSettings, Origin, Secret},
-    chat::{self, ChatError, Door, MessageName, Recall},
+    chat::{self, Backlog, ChatError, Door, MessageName, Recall},
     clock::{Clock, Entropy},
     config::{Config, Sources},
     server::{Server, World},
-    store::Backlog,
 };
 use unsaid_client::{RestClient, RestConfig};
 use unsaid_protocol::{

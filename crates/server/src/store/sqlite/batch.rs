@@ -11,12 +11,16 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
-use super::{fault, outbox, row::Sql};
+use super::{
+    fault,
+    row::Sql,
+    statements::{self, AccountRow},
+};
 use crate::{
     apps::App,
     chat::{
-        Account, Content, Conversation, Direction, EventId, Fault, LaneCounter, Message, MessageFlags, MessageName,
-        OwedEvent, Pair, ReadUpTo, Repeat, Side, SyncEvent, Tx,
+        Account, Content, Conversation, Direction, EventId, Fault, Message, MessageFlags, MessageName, OwedEvent, Pair,
+        ReadUpTo, Repeat, SyncEvent, Tx,
     },
     clock::{Entropy, Timestamp},
 };
@@ -47,11 +51,10 @@ struct Row<T> {
     changed: bool,
 }
 
-/// An account, and where its latest sync event stands.
-#[derive(Clone, Copy, Default)]
-struct AccountRow {
-    account: Account,
-    sync_last: i64,
+/// What is missing in a lane where an event was parked: its number, and the one that it followed.
+pub(super) struct Gap {
+    pub(super) number: i64,
+    pub(super) previous: i64,
 }
 
 /// What holds once the transaction is durable.
@@ -98,12 +101,12 @@ impl<'a> Batch<'a> {
     pub(super) fn commit(self) -> rusqlite::Result<Committed> {
         for ((app, user), row) in &self.accounts {
             if let (Some(account), true) = (&row.value, row.changed) {
-                self.write_account(*app, user, account)?;
+                statements::write_account(self.connection, *app, user, account)?;
             }
         }
         for ((app, pair), row) in &self.conversations {
             if let (Some(conversation), true) = (&row.value, row.changed) {
-                self.write_conversation(*app, pair, conversation)?;
+                statements::write_conversation(self.connection, *app, pair, conversation)?;
             }
         }
         if self.serial != self.known.serial {
@@ -118,95 +121,13 @@ impl<'a> Batch<'a> {
         Ok(Committed { apps: self.apps, serial: self.serial, owed: self.owed })
     }
 
-    fn write_account(&self, app: SdkAppId, user: &UserId, row: &AccountRow) -> rusqlite::Result<()> {
-        let AccountRow { account, sync_last } = row;
-        self.connection
-            .prepare_cached(
-                "UPDATE account SET unread = ?3, lane_place = ?4, lane_last = ?5, sync_number = ?6, sync_last = ?7
-                 WHERE app = ?1 AND user = ?2",
-            )?
-            .execute(params![
-                Sql(app),
-                Sql(user),
-                account.unread,
-                account.lane.place,
-                account.lane.last,
-                account.sync_number,
-                sync_last
-            ])
-            .map(drop)
-    }
-
-    fn write_conversation(&self, app: SdkAppId, pair: &Pair, conversation: &Conversation) -> rusqlite::Result<()> {
-        let Conversation { position, low, high, lane } = conversation;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO conversation (app, low, high, position, low_unread, low_read_position,
-                                           high_unread, high_read_position, lane_place, lane_last)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-                 ON CONFLICT (app, low, high) DO UPDATE SET
-                     position = excluded.position,
-                     low_unread = excluded.low_unread, low_read_position = excluded.low_read_position,
-                     high_unread = excluded.high_unread, high_read_position = excluded.high_read_position,
-                     lane_place = excluded.lane_place, lane_last = excluded.lane_last",
-            )?
-            .execute(params![
-                Sql(app),
-                Sql(&pair.low),
-                Sql(&pair.high),
-                position,
-                low.unread,
-                low.read_position,
-                high.unread,
-                high.read_position,
-                lane.place,
-                lane.last
-            ])
-            .map(drop)
-    }
-
-    fn read_account(&self, app: SdkAppId, user: &UserId) -> rusqlite::Result<Option<AccountRow>> {
-        self.connection
-            .prepare_cached(
-                "SELECT serial, unread, lane_place, lane_last, sync_number, sync_last FROM account
-                 WHERE app = ?1 AND user = ?2",
-            )?
-            .query_row(params![Sql(app), Sql(user)], |row| {
-                let account = Account {
-                    serial: row.get(0)?,
-                    unread: row.get(1)?,
-                    lane: LaneCounter { place: row.get(2)?, last: row.get(3)? },
-                    sync_number: row.get(4)?,
-                };
-                Ok(AccountRow { account, sync_last: row.get(5)? })
-            })
-            .optional()
-    }
-
     fn account_row(&mut self, app: SdkAppId, user: &UserId) -> Result<&mut Row<AccountRow>, Fault> {
         let key = (app, user.clone());
         if !self.accounts.contains_key(&key) {
-            let value = self.read_account(app, user).map_err(fault)?;
+            let value = statements::read_account(self.connection, app, user).map_err(fault)?;
             self.accounts.insert(key.clone(), Row { value, changed: false });
         }
         Ok(self.accounts.get_mut(&key).expect("it was put there if it was not"))
-    }
-
-    fn read_conversation(&self, app: SdkAppId, pair: &Pair) -> rusqlite::Result<Option<Conversation>> {
-        self.connection
-            .prepare_cached(
-                "SELECT position, low_unread, low_read_position, high_unread, high_read_position, lane_place, lane_last
-                 FROM conversation WHERE app = ?1 AND low = ?2 AND high = ?3",
-            )?
-            .query_row(params![Sql(app), Sql(&pair.low), Sql(&pair.high)], |row| {
-                Ok(Conversation {
-                    position: row.get(0)?,
-                    low: Side { unread: row.get(1)?, read_position: row.get(2)? },
-                    high: Side { unread: row.get(3)?, read_position: row.get(4)? },
-                    lane: LaneCounter { place: row.get(5)?, last: row.get(6)? },
-                })
-            })
-            .optional()
     }
 }
 
@@ -285,7 +206,7 @@ impl Tx for Batch<'_> {
         if let Some(row) = self.conversations.get(&key) {
             return Ok(row.value);
         }
-        let value = self.read_conversation(app, pair).map_err(fault)?;
+        let value = statements::read_conversation(self.connection, app, pair).map_err(fault)?;
         self.conversations.insert(key, Row { value, changed: false });
         Ok(value)
     }
@@ -466,7 +387,7 @@ impl Tx for Batch<'_> {
     }
 
     fn owe(&mut self, event: OwedEvent) -> Result<(), Fault> {
-        outbox::insert(self.connection, &event).map_err(fault)?;
+        statements::insert_event(self.connection, &event).map_err(fault)?;
         self.owed.push(event);
         Ok(())
     }
@@ -474,7 +395,7 @@ impl Tx for Batch<'_> {
 
 impl Batch<'_> {
     /// Where the next event of a lane would follow the parked one, it follows the one before it.
-    pub(super) fn lane_follows(&mut self, app: SdkAppId, lane: &str, gap: &outbox::Gap) -> Result<(), Fault> {
+    pub(super) fn lane_follows(&mut self, app: SdkAppId, lane: &str, gap: &Gap) -> Result<(), Fault> {
         let name = |text: &str| UserId::new(text).map_err(|error| Fault::Failed(error.to_string().into()));
         if let Some((low, high)) = lane.split_once('\t') {
             let pair = Pair { low: name(low)?, high: name(high)? };

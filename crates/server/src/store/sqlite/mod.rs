@@ -12,6 +12,7 @@ mod query;
 mod reader;
 mod row;
 mod schema;
+mod statements;
 mod writer;
 
 use std::{
@@ -31,10 +32,12 @@ use self::{
     reader::Readers,
     writer::{Job, Writer},
 };
-use super::{Backlog, HintSender, Later, Settled, Store};
+use super::HintSender;
 use crate::{
     apps::App,
-    chat::{Applied, Command, Fault, HistoryQuery, Lane, Message, OwedEvent, SyncEvent},
+    chat::{
+        Applied, Backlog, Command, Fault, HistoryQuery, Lane, Later, Message, OwedEvent, Settled, Store, SyncEvent,
+    },
     clock::{Clock, Entropy, Timestamp},
 };
 

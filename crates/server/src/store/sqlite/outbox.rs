@@ -2,38 +2,15 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{batch::Batch, fault, row::Sql};
-use crate::{
-    chat::{Fault, OwedEvent, Tries},
-    clock::Timestamp,
-    store::{Settled, Settlement},
+use super::{
+    batch::{Batch, Gap},
+    fault,
+    row::Sql,
 };
-
-pub(super) fn insert(connection: &Connection, event: &OwedEvent) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO outbox (app, lane, place, number, previous, id, command, client_ip, platform, created_ms,
-                                 attempts, refusals, due_ms, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        )?
-        .execute(params![
-            Sql(event.app),
-            event.lane.0,
-            event.place,
-            event.number,
-            event.previous,
-            event.id.0,
-            event.command.as_str(),
-            event.origin.client_ip.to_string(),
-            event.origin.platform.as_str(),
-            event.created.0,
-            event.tries.attempts,
-            event.tries.refusals,
-            event.due.0,
-            &*event.body
-        ])
-        .map(drop)
-}
+use crate::{
+    chat::{Fault, Settled, Settlement, Tries},
+    clock::Timestamp,
+};
 
 /// Notes what became of an attempt. What is no longer there was settled before.
 pub(super) fn settle(batch: &mut Batch<'_>, settled: &Settled) -> Result<(), Fault> {
@@ -78,12 +55,6 @@ fn park(batch: &mut Batch<'_>, settled: &Settled, tries: Tries, at: Timestamp, r
         })
         .map_err(fault)?;
     if behind == 0 { batch.lane_follows(settled.app, &settled.lane.0, &gap) } else { Ok(()) }
-}
-
-/// What is missing in a lane where an event was parked: its number, and the one that it followed.
-pub(super) struct Gap {
-    pub(super) number: i64,
-    pub(super) previous: i64,
 }
 
 /// Answers the gap that the event leaves; none if it is not in the outbox.

@@ -7,9 +7,9 @@ use super::row::{EVENT_COLUMNS, Sql, event};
 use crate::{
     apps::App,
     chat::{
-        Content, Direction, HistoryQuery, Lane, Message, MessageFlags, OwedEvent, Pair, Place, SyncEvent, SyncKind,
+        Backlog, Content, Direction, HistoryQuery, Lane, Message, MessageFlags, OwedEvent, Pair, Place, SyncEvent,
+        SyncKind,
     },
-    store::Backlog,
 };
 
 pub(super) fn apps(connection: &Connection) -> rusqlite::Result<Vec<App>> {

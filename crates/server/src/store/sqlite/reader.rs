@@ -10,7 +10,10 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{OpenError, connect, fault};
-use crate::{chat::Fault, limits, store::Later};
+use crate::{
+    chat::{Fault, Later},
+    limits,
+};
 
 const THREADS: usize = 2;
 

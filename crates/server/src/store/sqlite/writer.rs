@@ -22,10 +22,10 @@ use super::{
     outbox, query,
 };
 use crate::{
-    chat::{Applied, Command, Fault},
+    chat::{Applied, Command, Fault, Settled},
     clock::{Clock, Entropy, Timestamp},
     limits,
-    store::{HintSender, Settled},
+    store::HintSender,
 };
 
 /// Something to do in a transaction, and who waits for it.

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, value::RawValue};
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, element::MsgBody};
 
-use super::{Settled, Settlement, World};
+use super::World;
 use crate::{
     apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
     chat::{
-        Command, Done, Door, Fault, HistoryQuery, Import, Lane, Lifetime, Message, MessageFlags, MessageName, Origin,
-        OwedEvent, Read, Recall, Send, Sent, Tries,
+        Backlog, Command, Done, Door, Fault, HistoryQuery, Import, Lane, Lifetime, Message, MessageFlags, MessageName,
+        Origin, OwedEvent, Read, Recall, Send, Sent, Settled, Settlement, Tries,
     },
-    store::Backlog,
 };
 
 /// The app of the tests.

@@ -20,10 +20,11 @@ mod sync;
 use std::future::Future;
 
 use super::{
-    HintReceiver, Settled, Settlement, Store, hints,
+    HintReceiver, hints,
     memory::Memory,
     sqlite::{Sqlite, SqliteOptions},
 };
+use crate::chat::{Later, Store};
 use crate::clock::{Clock, Entropy, Timestamp};
 
 /// Declares every test of the suite for one store.
@@ -188,7 +189,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Waits for all answers. The first look at each of them hands its command over, so they come in this order.
-async fn all<T>(mut answers: Vec<super::Later<'_, T>>) -> Vec<Result<T, crate::chat::Fault>> {
+async fn all<T>(mut answers: Vec<Later<'_, T>>) -> Vec<Result<T, crate::chat::Fault>> {
     let mut done: Vec<_> = answers.iter().map(|_| None).collect();
     std::future::poll_fn(|context| {
         for (answer, done) in answers.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {

@@ -13,7 +13,7 @@ use proptest::{
 use unsaid_protocol::SdkAppId;
 
 use super::{
-    Kind, Settlement, World,
+    Kind, World,
     actors::{all_of, app, body, message, settled, user},
     all, block_on,
     ledger::Ledger,
@@ -22,9 +22,8 @@ use crate::{
     apps::{LaneBy, RecallBody},
     chat::{
         Applied, Command, Done, Door, EventId, HistoryQuery, Import, Lane, Lifetime, Message, MessageFlags, Origin,
-        OwedEvent, Read, Recall, Tries,
+        OwedEvent, Read, Recall, Settlement, Store, Tries,
     },
-    store::Store,
 };
 
 /// Accounts, some of which are there from the beginning.

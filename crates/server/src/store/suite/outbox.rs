@@ -5,14 +5,13 @@ use std::sync::Arc;
 use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
 use super::{
-    START, Settlement, World,
+    START, World,
     actors::{APP, app, app_with, by_admin, fault, message, name, parked, settled, user},
     all,
 };
 use crate::{
     apps::{LaneBy, Secret, SecretKey},
-    chat::{Command, Fault, Lane, Tries},
-    store::Backlog,
+    chat::{Backlog, Command, Fault, Lane, Settlement, Tries},
 };
 
 const WHO: [&str; 3] = ["alice", "bob", "x y"];

@@ -9,12 +9,12 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    Kind, Settlement, World,
+    Kind, World,
     actors::{APP, app, app_with, body, by_admin, by_client, fault, message, name, settled, user},
     all, block_on,
 };
 use crate::{
-    chat::{Applied, Command, Done, Fault, Import, MessageFlags, Send},
+    chat::{Applied, Command, Done, Fault, Import, MessageFlags, Send, Settlement},
     clock::{Clock, Entropy, Timestamp},
     store::{
         hints,

@@ -1,0 +1,80 @@
+//! What the commands have in common: the app they are for, and telling devices and app backend of what they did.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, error};
+
+use super::{
+    account::Account,
+    applied::{Applied, Refusal},
+    conversation::Conversation,
+    event::{Origin, OwedEvent, Tries},
+    lane::Lane,
+    message::SyncEvent,
+    pair::Pair,
+    tx::{Fault, Tx},
+};
+use crate::apps::{App, LaneBy};
+
+/// The app of a command.
+pub(super) fn app(tx: &mut dyn Tx, sdkappid: SdkAppId) -> Result<Applied<Arc<App>>, Fault> {
+    let app = tx.app(sdkappid)?;
+    Ok(app.ok_or_else(|| Refusal::new(error::SDKAPPID_INVALID, format!("there is no app {sdkappid}"))))
+}
+
+/// Adds a sync event to an account whose row the caller saves.
+pub(super) fn sync(
+    tx: &mut dyn Tx,
+    app: SdkAppId,
+    user: &UserId,
+    account: &mut Account,
+    event: &SyncEvent,
+) -> Result<(), Fault> {
+    account.sync_number += 1;
+    tx.add_sync_event(app, user, account.sync_number, event)
+}
+
+/// The rows whose counters a new event may draw from.
+#[derive(Debug)]
+pub(super) struct LaneRows<'a> {
+    pub(super) account_id: &'a UserId,
+    pub(super) account: &'a mut Account,
+    pub(super) pair: &'a Pair,
+    pub(super) conversation: &'a mut Conversation,
+}
+
+/// Puts an event into the outbox. The caller has found that the app's switch is on, and saves the rows.
+pub(super) fn owe(
+    tx: &mut dyn Tx,
+    app: &App,
+    rows: LaneRows<'_>,
+    command: CallbackCommand,
+    origin: Origin,
+    body: Vec<u8>,
+) -> Result<(), Fault> {
+    let LaneRows { account_id, account, pair, conversation } = rows;
+    let (lane, counter) = match app.lane {
+        LaneBy::Account => (Lane::of_account(account_id), &mut account.lane),
+        LaneBy::Conversation => (Lane::of_conversation(pair), &mut conversation.lane),
+    };
+    counter.place += 1;
+    let number = counter.place;
+    let previous = std::mem::replace(&mut counter.last, number);
+    let now = tx.now();
+    let event = OwedEvent {
+        id: tx.event_id(),
+        app: app.sdkappid,
+        lane,
+        place: counter.place,
+        number,
+        previous,
+        command,
+        body: Bytes::from(body),
+        origin,
+        created: now,
+        tries: Tries::default(),
+        due: now,
+    };
+    tx.owe(event)
+}

@@ -1,0 +1,97 @@
+//! What the domain needs of a store: the trait that every one of them keeps (`crate::store`).
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use unsaid_protocol::{SdkAppId, UserId};
+
+use super::{
+    applied::Applied,
+    command::Command,
+    event::{OwedEvent, Tries},
+    history::HistoryQuery,
+    lane::Lane,
+    message::{Message, SyncEvent},
+    tx::Fault,
+};
+use crate::{apps::App, clock::Timestamp};
+
+/// An answer that comes later.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
+
+/// Where everything is kept.
+pub trait Store: Send + Sync + 'static {
+    /// Applies a command, in one transaction with others that wait. Answers when it is durable; before that nobody
+    /// learns of it. Dropping the answer does not take the command back.
+    fn commit(&self, command: Command) -> Later<'_, Applied>;
+
+    /// Notes what became of attempts, all or nothing.
+    fn settle(&self, settled: Vec<Settled>) -> Later<'_, ()>;
+
+    fn apps(&self) -> Later<'_, Vec<App>>;
+
+    /// An account's total of unread messages; none if there is no such account.
+    fn unread(&self, app: SdkAppId, user: UserId) -> Later<'_, Option<i64>>;
+
+    /// An account's unread messages from each of the peers; none where there is no such account.
+    fn unread_from(&self, app: SdkAppId, user: UserId, peers: Vec<UserId>) -> Later<'_, Vec<Option<i64>>>;
+
+    /// A slice of history, newest first.
+    fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>>;
+
+    /// What the devices of an account have to learn behind the number `after`, in order; none if that is more than
+    /// `events_max`, or no longer known.
+    fn sync_events(
+        &self,
+        app: SdkAppId,
+        user: UserId,
+        after: i64,
+        events_max: u32,
+    ) -> Later<'_, Option<Vec<(i64, SyncEvent)>>>;
+
+    /// Lanes that hold events, in their order, behind `after`.
+    fn lanes(&self, after: Option<(SdkAppId, Lane)>, lanes_max: u32) -> Later<'_, Vec<(SdkAppId, Lane)>>;
+
+    /// The events of a lane behind the place `after`, in their order.
+    fn lane(&self, app: SdkAppId, lane: Lane, after: i64, events_max: u32) -> Later<'_, Vec<OwedEvent>>;
+
+    /// How much is owed and how much is parked.
+    fn backlog(&self) -> Later<'_, Backlog>;
+
+    /// Erases audit copies whose day has come (rule R3). Answers how many.
+    fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64>;
+
+    /// Part of the names of lanes; a restore renews it (rule C3).
+    fn epoch(&self) -> &str;
+
+    /// Comes when the store can no longer tell what is durable, so that the server has to stop and recover.
+    fn broken(&self) -> Pin<Box<dyn Future<Output = Fault> + Send + '_>>;
+
+    /// Finishes what was accepted and closes. Commands that come later are refused.
+    fn close(&self) -> Later<'_, ()>;
+}
+
+/// Events that wait, and events that are parked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Backlog {
+    pub waiting: u64,
+    pub parked: u64,
+}
+
+/// What became of an attempt, as the outbox has to know it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settled {
+    pub app: SdkAppId,
+    pub lane: Lane,
+    pub place: i64,
+    pub to: Settlement,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Settlement {
+    /// It leaves the outbox.
+    Delivered,
+    /// It stays the head of its lane until then.
+    DueAgain { tries: Tries, due: Timestamp },
+    /// It leaves its lane, so that the next one can go, and is kept aside with the reason.
+    Parked { tries: Tries, at: Timestamp, reason: Arc<str> },
+}
