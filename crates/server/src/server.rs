@@ -35,6 +35,8 @@ pub struct Server {
     apps: Arc<Apps>,
     endpoints: EndpointCheck,
     addresses: Vec<SocketAddr>,
+    /// How long each part of a stop may take.
+    stop_grace: Duration,
     /// Ends the listeners, then the dispatcher.
     stop_listening: CancellationToken,
     stop_delivering: CancellationToken,
@@ -72,6 +74,7 @@ impl Server {
             apps: Arc::clone(&apps),
             endpoints: EndpointCheck::new(Arc::clone(&connector), config.callback.clone()),
             addresses: Vec::new(),
+            stop_grace: config.listener.stop_grace,
             stop_listening: CancellationToken::new(),
             stop_delivering: CancellationToken::new(),
             listeners: TaskTracker::new(),
@@ -172,7 +175,9 @@ impl Server {
         self.listeners.wait().await;
         self.stop_delivering.cancel();
         self.workers.close();
-        self.workers.wait().await;
+        if tokio::time::timeout(self.stop_grace, self.workers.wait()).await.is_err() {
+            tracing::warn!("the outbox was not told in time what was delivered; it is repeated after the next start");
+        }
         if let Err(fault) = self.store.close().await {
             tracing::warn!(%fault, "the store was not closed in order; it recovers at the next start");
         }

@@ -201,8 +201,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let lost = |error: hyper::Error| Unavailable::ConnectionLost(error.to_string());
-    let (sender, connection) =
-        http1::Builder::new().max_buf_size(16 * 1024).handshake(TokioIo::new(stream)).await.map_err(lost)?;
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(16 * 1024)
+        .title_case_headers(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(lost)?;
     tokio::spawn(async move {
         // How it ended is seen by whoever waits for an answer over it.
         let _ = connection.await;

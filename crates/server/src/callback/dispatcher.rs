@@ -207,7 +207,8 @@ impl Dispatcher {
                 (Verdict::Again(due), Settlement::DueAgain { tries, due: now.plus(pause) })
             }
             Next::Park => {
-                let reason = Arc::from(report.outcome.to_string());
+                let reason: Arc<str> = report.outcome.to_string().into();
+                tracing::warn!(app = %event.app, id = %event.id, command = %event.command, "callback parked: {reason}");
                 (Verdict::Parked, Settlement::Parked { tries, at: now, reason })
             }
         };
@@ -216,16 +217,17 @@ impl Dispatcher {
         self.unsettled_since.get_or_insert(self.clock.instant());
     }
 
+    /// The first failure of an event is worth a warning; the ones that follow repeat it.
     fn log(&self, event: &OwedEvent, tries: Tries, report: &Report) {
         let (app, id, command) = (event.app, &event.id, event.command);
         let (outcome, attempts) = (report.outcome.name(), tries.attempts);
         let total_ms = report.total.as_secs_f64() * 1e3;
         let connect_ms = report.connect.map(|times| (times.resolve + times.connect + times.tls).as_secs_f64() * 1e3);
-        if report.outcome == Outcome::Delivered {
-            tracing::debug!(%app, %id, %command, attempts, total_ms, connect_ms, "callback delivered");
-        } else {
-            let why = &report.outcome;
+        let why = &report.outcome;
+        if report.outcome != Outcome::Delivered && attempts == 1 {
             tracing::warn!(%app, %id, %command, attempts, outcome, total_ms, connect_ms, "callback not delivered: {why}");
+        } else {
+            tracing::debug!(%app, %id, %command, attempts, outcome, total_ms, connect_ms, "callback: {why}");
         }
     }
 

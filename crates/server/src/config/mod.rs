@@ -81,6 +81,7 @@ impl Config {
                 connections_max: layers.integer("limits.connections_max", 1, 1_000_000)? as usize,
                 header_timeout: seconds(&layers, "limits.header_timeout_s")?,
                 tls_timeout: seconds(&layers, "limits.tls_timeout_s")?,
+                write_timeout: seconds(&layers, "limits.write_timeout_s")?,
                 stop_grace: seconds(&layers, "limits.stop_grace_s")?,
             },
             rest: RestSettings {

@@ -23,12 +23,15 @@ use unsaid_protocol::{
     usersig::{self, Order},
 };
 use unsaid_receiver::Verifier;
-use unsaid_testkit::{Arrival, Authority, Receiver, ReceiverConfig};
+use unsaid_testkit::{Arrival, Authority, Receiver, ReceiverConfig, Recording};
 
 pub(crate) const SDKAPPID: SdkAppId = SdkAppId(1_400_000_001);
 pub(crate) const SECRET_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 pub(crate) const TOKEN: &str = "s3cret-Token_01";
 pub(crate) const ADMIN: &str = "administrator";
+
+/// More callbacks than any test causes.
+const ARRIVALS_MAX: usize = 1_000_000;
 
 /// The address that clients' sessions come from, as long as the tests are those sessions.
 pub(crate) const CLIENT_IP: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
@@ -270,6 +273,7 @@ pub(crate) async fn receiver(authority: &Authority) -> Receiver {
     let config = ReceiverConfig {
         identity: Some(authority.issue(&["localhost"], &[Ipv4Addr::LOCALHOST.into()])),
         verifier: Some(Verifier::with_tokens(SDKAPPID, [TOKEN]).expect("the token is not empty")),
+        recording: Recording::UpTo(ARRIVALS_MAX),
         ..ReceiverConfig::default()
     };
     Receiver::start(config).await.expect("a free port")

@@ -1,6 +1,7 @@
 //! Reads: threads and connections of their own, so that they wait neither for the writer nor for each other's commits.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, Mutex},
     thread,
@@ -63,6 +64,7 @@ fn run(connection: &Connection, jobs: &Mutex<mpsc::Receiver<Job>>) {
         let Some(job) = job else {
             return;
         };
-        job(connection);
+        // A query that panics is a bug; it answers its own caller with nothing and spoils no other.
+        let _ = catch_unwind(AssertUnwindSafe(|| job(connection)));
     }
 }

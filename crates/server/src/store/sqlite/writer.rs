@@ -72,17 +72,11 @@ impl Writer {
         self.jobs.send(job).await.map_err(|_| Fault::Stopping)
     }
 
-    /// Comes when the store no longer knows what is durable.
+    /// Comes when the store no longer knows what is durable, or its thread has ended.
     pub(super) async fn broken(&self) -> Fault {
         let mut broken = self.broken.clone();
-        let fault = match broken.wait_for(Option::is_some).await {
-            Ok(fault) => fault.clone(),
-            Err(_) => None,
-        };
-        match fault {
-            Some(fault) => fault,
-            None => std::future::pending().await,
-        }
+        let fault = broken.wait_for(Option::is_some).await.ok().and_then(|fault| fault.clone());
+        fault.unwrap_or_else(|| Fault::Failed("the writer has ended".into()))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Accepting connections: TLS, a bound on their number, a time for the header, and a stop that finishes what was
 //! accepted.
 
+mod patience;
+
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Response};
@@ -15,6 +17,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
+use self::patience::Patience;
+
 /// The address at the other end of a connection; an extension of each request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Peer(pub SocketAddr);
@@ -27,6 +31,8 @@ pub struct ListenerLimits {
     /// How long a connection may take to send a request's header, and to stand idle between two requests.
     pub header_timeout: Duration,
     pub tls_timeout: Duration,
+    /// How long the other end may leave an answer unread.
+    pub write_timeout: Duration,
     /// How long what was accepted may take when the server stops.
     pub stop_grace: Duration,
 }
@@ -134,7 +140,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(Patience::new(stream, limits.write_timeout)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
