@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use unsaid_protocol::{ErrorCode, MsgKey};
 
+use super::tx::Fault;
+
 /// What a command has to say when it was done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Done {
@@ -12,7 +14,8 @@ pub enum Done {
 }
 
 /// A command that the rules do not allow. It has changed nothing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{info} ({code})")]
 pub struct Refusal {
     pub code: ErrorCode,
     /// What the caller should change.
@@ -25,12 +28,23 @@ impl Refusal {
     }
 }
 
-/// Done or refused.
-pub type Applied<T = Done> = Result<T, Refusal>;
+/// Done or refused; durable either way.
+pub type Applied = Result<Done, Refusal>;
 
 /// What the sender learns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sent {
     pub key: MsgKey,
     pub id: String,
+}
+
+/// Why a command had no effect.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChatError {
+    /// The rules refuse it; the caller is told the code.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store could not carry it out; the log is told why.
+    #[error(transparent)]
+    Failed(#[from] Fault),
 }

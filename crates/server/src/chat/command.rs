@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    applied::{Applied, Done},
+    applied::{Applied, ChatError, Done},
     import::Import,
     read::Read,
     recall::Recall,
@@ -23,23 +23,30 @@ pub enum Command {
 }
 
 impl Command {
-    /// Applies it inside a transaction.
+    /// Applies it inside a transaction. A refusal is no fault: the transaction goes on without it.
     pub fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
-        match self {
-            Self::SaveApp(app) => {
-                tx.save_app(app)?;
-                // An admin sends in its own name where no sender is given, so it is an account.
-                for admin in &app.admins {
-                    if tx.account(app.sdkappid, admin)?.is_none() {
-                        tx.new_account(app.sdkappid, admin)?;
-                    }
-                }
-                Ok(Ok(Done::Nothing))
-            }
+        let done = match self {
+            Self::SaveApp(app) => save_app(app, tx),
             Self::Import(import) => import.apply(tx),
             Self::Send(send) => send.apply(tx),
             Self::Recall(recall) => recall.apply(tx),
             Self::Read(read) => read.apply(tx),
+        };
+        match done {
+            Ok(done) => Ok(Ok(done)),
+            Err(ChatError::Refused(refusal)) => Ok(Err(refusal)),
+            Err(ChatError::Failed(fault)) => Err(fault),
         }
     }
+}
+
+/// An admin sends in its own name where no sender is given, so it is an account.
+fn save_app(app: &Arc<App>, tx: &mut dyn Tx) -> Result<Done, ChatError> {
+    tx.save_app(app)?;
+    for admin in &app.admins {
+        if tx.account(app.sdkappid, admin)?.is_none() {
+            tx.new_account(app.sdkappid, admin)?;
+        }
+    }
+    Ok(Done::Nothing)
 }

@@ -7,7 +7,7 @@ use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, error};
 
 use super::{
     account::Account,
-    applied::{Applied, Refusal},
+    applied::{ChatError, Refusal},
     conversation::Conversation,
     event::{Origin, OwedEvent, Tries},
     lane::Lane,
@@ -18,9 +18,9 @@ use super::{
 use crate::apps::{App, LaneBy};
 
 /// The app of a command.
-pub(super) fn app(tx: &mut dyn Tx, sdkappid: SdkAppId) -> Result<Applied<Arc<App>>, Fault> {
+pub(super) fn app(tx: &mut dyn Tx, sdkappid: SdkAppId) -> Result<Arc<App>, ChatError> {
     let app = tx.app(sdkappid)?;
-    Ok(app.ok_or_else(|| Refusal::new(error::SDKAPPID_INVALID, format!("there is no app {sdkappid}"))))
+    app.ok_or_else(|| Refusal::new(error::SDKAPPID_INVALID, format!("there is no app {sdkappid}")).into())
 }
 
 /// Adds a sync event to an account whose row the caller saves.

@@ -3,9 +3,9 @@
 use unsaid_protocol::{SdkAppId, UserId};
 
 use super::{
-    applied::{Applied, Done},
+    applied::{ChatError, Done},
     effect,
-    tx::{Fault, Tx},
+    tx::Tx,
 };
 
 /// Makes an account, or renews the name and face of one that is there (rest 3.1).
@@ -18,16 +18,14 @@ pub struct Import {
 }
 
 impl Import {
-    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
-        if let Err(refusal) = effect::app(tx, self.app)? {
-            return Ok(Err(refusal));
-        }
+    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
+        effect::app(tx, self.app)?;
         if tx.account(self.app, &self.user)?.is_none() {
             tx.new_account(self.app, &self.user)?;
         }
         if self.nick.is_some() || self.face_url.is_some() {
             tx.save_profile(self.app, &self.user, self.nick.as_deref(), self.face_url.as_deref())?;
         }
-        Ok(Ok(Done::Nothing))
+        Ok(Done::Nothing)
     }
 }

@@ -28,7 +28,7 @@ mod store;
 use std::{fmt, sync::Arc};
 
 pub use account::Account;
-pub use applied::{Applied, Done, Refusal, Sent};
+pub use applied::{Applied, ChatError, Done, Refusal, Sent};
 pub use command::Command;
 pub use conversation::{Conversation, Side};
 pub use event::{EventId, Origin, OwedEvent, Tries};
@@ -51,17 +51,6 @@ use crate::apps::{App, Apps};
 pub struct Chat {
     store: Arc<dyn Store>,
     apps: Arc<Apps>,
-}
-
-/// Why a command had no effect.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum ChatError {
-    /// The rules refuse it; the caller is told the code.
-    #[error("{} ({})", .0.info, .0.code)]
-    Refused(Refusal),
-    /// The store could not carry it out; the log is told why.
-    #[error(transparent)]
-    Failed(#[from] Fault),
 }
 
 impl fmt::Debug for Chat {

@@ -8,7 +8,7 @@ use unsaid_protocol::{
 
 use super::{
     account::Account,
-    applied::{Applied, Done, Refusal},
+    applied::{ChatError, Done, Refusal},
     conversation::Conversation,
     effect::{self, LaneRows, owe},
     event::Origin,
@@ -30,27 +30,24 @@ pub struct Read {
 }
 
 impl Read {
-    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
-        let app = match effect::app(tx, self.app)? {
-            Ok(app) => app,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
+        let app = effect::app(tx, self.app)?;
         let Some(mut reader) = tx.account(self.app, &self.reader)? else {
             let info = format!("Report_Account {} was not imported", self.reader);
-            return Ok(Err(Refusal::new(error::FROM_ACCOUNT, info)));
+            return Err(Refusal::new(error::FROM_ACCOUNT, info).into());
         };
         if tx.account(self.app, &self.peer)?.is_none() {
             let info = format!("Peer_Account {} was not imported", self.peer);
-            return Ok(Err(Refusal::new(error::TO_ACCOUNT, info)));
+            return Err(Refusal::new(error::TO_ACCOUNT, info).into());
         }
         let (pair, direction) = Pair::of(&self.peer, &self.reader);
         let Some(mut conversation) = tx.conversation(self.app, &pair)? else {
-            return Ok(Ok(Done::Nothing));
+            return Ok(Done::Nothing);
         };
         let side = conversation.recipient(direction);
         let covered = tx.read_up_to(self.app, &pair, direction, side.read_position, self.time_s.unwrap_or(u32::MAX))?;
         if covered.position <= side.read_position {
-            return Ok(Ok(Done::Nothing));
+            return Ok(Done::Nothing);
         }
         side.read_position = covered.position;
         reader.unread -= side.unread - covered.unread_after;
@@ -58,7 +55,7 @@ impl Read {
         assert!(reader.unread >= side.unread, "R6: a total is the sum of its parts");
         self.tell(tx, &app, &pair, direction, &mut reader, &mut conversation)?;
         tx.save_conversation(self.app, &pair, &conversation)?;
-        Ok(Ok(Done::Nothing))
+        Ok(Done::Nothing)
     }
 
     /// The mark has moved: the devices of both and the app backend hear of it.

@@ -10,7 +10,7 @@ use unsaid_protocol::{
 
 use super::{
     account::Account,
-    applied::{Applied, Done, Refusal},
+    applied::{ChatError, Done, Refusal},
     conversation::Conversation,
     effect::{self, LaneRows, owe},
     event::Origin,
@@ -38,37 +38,31 @@ pub enum Door {
 }
 
 impl Recall {
-    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
-        let app = match effect::app(tx, self.name.app)? {
-            Ok(app) => app,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
+        let app = effect::app(tx, self.name.app)?;
         let (pair, direction) = Pair::of(&self.name.from, &self.name.to);
-        let message = match self.find(tx, &app, &pair, direction)? {
-            Ok(message) => message,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let message = self.find(tx, &app, &pair, direction)?;
         self.take_back(tx, &app, &pair, &message)?;
-        Ok(Ok(Done::Nothing))
+        Ok(Done::Nothing)
     }
 
     /// The message, if it may be recalled: the checks of rule R2 in their order. Accounts are looked up only on a
     /// miss, so the common case pays nothing for them.
-    fn find(&self, tx: &mut dyn Tx, app: &App, pair: &Pair, direction: Direction) -> Result<Applied<Message>, Fault> {
+    fn find(&self, tx: &mut dyn Tx, app: &App, pair: &Pair, direction: Direction) -> Result<Message, ChatError> {
         let found = tx.message(app.sdkappid, pair, self.name.key)?;
         let Some(message) = found.filter(|message| message.direction == direction && self.may_see()) else {
-            return self.missing(tx).map(Err);
+            return Err(self.missing(tx)?.into());
         };
         if message.flags.contains(MessageFlags::RECALLED) {
-            return Ok(Err(Refusal::new(error::ALREADY_RECALLED, "the message was already recalled")));
+            return Err(Refusal::new(error::ALREADY_RECALLED, "the message was already recalled").into());
         }
         let age_s = tx.now().seconds().saturating_sub(message.key.time);
         if matches!(self.door, Door::Client { .. }) && age_s > app.recall_window_s {
             let window_s = app.recall_window_s;
             let info = format!("the message is {age_s} s old; it can be recalled for {window_s} s");
-            return Ok(Err(Refusal::new(error::RECALL_TOO_LATE, info)));
+            return Err(Refusal::new(error::RECALL_TOO_LATE, info).into());
         }
-        Ok(Ok(message))
+        Ok(message)
     }
 
     /// A client does not learn whether somebody else's message exists.

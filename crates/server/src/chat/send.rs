@@ -11,7 +11,7 @@ use unsaid_protocol::{
 
 use super::{
     account::Account,
-    applied::{Applied, Done, Refusal, Sent},
+    applied::{ChatError, Done, Refusal, Sent},
     conversation::Conversation,
     effect::{self, LaneRows, owe},
     event::Origin,
@@ -47,23 +47,22 @@ pub enum Lifetime {
 }
 
 impl Send {
-    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Applied, Fault> {
-        let app = match effect::app(tx, self.app)? {
-            Ok(app) => app,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
+        let app = effect::app(tx, self.app)?;
         let Some(sender) = tx.account(self.app, &self.from)? else {
-            return Ok(Err(Refusal::new(error::FROM_ACCOUNT, format!("From_Account {} was not imported", self.from))));
+            return Err(
+                Refusal::new(error::FROM_ACCOUNT, format!("From_Account {} was not imported", self.from)).into()
+            );
         };
         if tx.account(self.app, &self.to)?.is_none() {
             let info = format!("To_Account {} was not imported", self.to);
-            return Ok(Err(Refusal::new(error::TO_ACCOUNT_NOT_FOUND, info)));
+            return Err(Refusal::new(error::TO_ACCOUNT_NOT_FOUND, info).into());
         }
         let (pair, direction) = Pair::of(&self.from, &self.to);
         let hash = self.content_hash();
         let time_s = match self.place(tx, &pair, direction, hash)? {
             Placed::New(time_s) => time_s,
-            Placed::Repeat(time_s) => return Ok(Ok(self.sent(&sender, time_s))),
+            Placed::Repeat(time_s) => return Ok(self.sent(&sender, time_s)),
         };
         let message = Message {
             direction,
@@ -78,7 +77,7 @@ impl Send {
             },
         };
         self.store(tx, &app, &pair, message)?;
-        Ok(Ok(self.sent(&sender, time_s)))
+        Ok(self.sent(&sender, time_s))
     }
 
     /// The second that the message belongs to: now, or the next one in which its key is free. A repeat of a send that
