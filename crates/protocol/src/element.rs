@@ -65,6 +65,10 @@ impl MsgBody {
                 format!("MsgBody nests deeper than {NESTING_MAX} objects and arrays"),
             ));
         }
+        // What is carried as it stands has to be readable to everybody: no half of a character in an escape, say.
+        serde_json::from_str::<serde_json::Value>(raw.get()).map_err(|error| {
+            MsgBodyError::new(error::MSG_BODY_FORMAT, format!("MsgBody is not valid JSON: {error}"))
+        })?;
         let elements: Vec<&RawValue> = serde_json::from_str(raw.get())
             .map_err(|_| MsgBodyError::new(error::MSG_BODY_FORMAT, "MsgBody must be an Array of elements"))?;
         if elements.is_empty() {
@@ -180,6 +184,7 @@ mod tests {
             ("{}", error::MSG_BODY_NOT_ARRAY),
             ("\"text\"", error::MSG_BODY_NOT_ARRAY),
             ("[]", error::MSG_BODY_FORMAT),
+            (r#"[{"MsgType":"TIMTextElem","MsgContent":{"Text":"\ud800"}}]"#, error::MSG_BODY_FORMAT),
             ("[1]", error::ELEMENT_FORMAT),
             (r#"[["TIMTextElem",{}]]"#, error::ELEMENT_FORMAT),
             (r#"[{"MsgContent":{}}]"#, error::ELEMENT_FORMAT),

@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod demo;
+mod descriptors;
 pub mod serve;
 pub mod server;
 

@@ -4,14 +4,25 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     config::{Config, Sources},
+    descriptors,
     server::{Server, World},
     telemetry,
 };
 
 /// Runs until SIGTERM or SIGINT, then finishes what was accepted.
 pub async fn run(sources: &Sources) -> anyhow::Result<()> {
-    let config = Config::load(sources)?;
+    let mut config = Config::load(sources)?;
     telemetry::start(&config)?;
+    let most = descriptors::raise();
+    if most < config.listener.connections_max {
+        let asked = config.listener.connections_max;
+        tracing::warn!(
+            asked,
+            most,
+            "limits.connections_max is lowered: the system allows too few file descriptors (ulimit -n)"
+        );
+        config.listener.connections_max = most;
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::start(&config, World::system()?).await?;

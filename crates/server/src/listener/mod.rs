@@ -73,6 +73,8 @@ impl Listener {
     pub async fn serve(self, router: Router, stop: CancellationToken) {
         let permits = Arc::new(Semaphore::new(self.limits.connections_max));
         let tasks = TaskTracker::new();
+        let cut = CancellationToken::new();
+        let mut warned = None;
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -81,21 +83,31 @@ impl Listener {
             let (stream, peer, permit) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    // While descriptors are short this comes again and again.
+                    if warned.as_ref() != Some(&error.kind()) {
+                        tracing::warn!(%error, "a connection could not be accepted; it is tried again");
+                        warned = Some(error.kind());
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
             let (tls, router, stop, limits) = (self.tls.clone(), router.clone(), stop.clone(), self.limits);
+            let cut = cut.clone();
             tasks.spawn(async move {
                 let _permit = permit;
-                connection(stream, peer, tls, router, stop, limits).await;
+                tokio::select! {
+                    () = connection(stream, peer, tls, router, stop, limits) => {}
+                    () = cut.cancelled() => {}
+                }
             });
         }
         drop(self.tcp);
         tasks.close();
         if tokio::time::timeout(self.limits.stop_grace, tasks.wait()).await.is_err() {
             tracing::warn!(connections = tasks.len(), "the time to finish is over; what is still open is cut");
+            cut.cancel();
+            tasks.wait().await;
         }
     }
 
@@ -140,6 +152,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
+        .half_close(true)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(Patience::new(stream, limits.write_timeout)), service);
     let mut connection = std::pin::pin!(connection);

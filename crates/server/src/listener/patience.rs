@@ -1,4 +1,4 @@
-//! A connection whose other end has to keep reading.
+//! A connection whose other end has to keep reading, and is heard to the end.
 
 use std::{
     future::Future,
@@ -19,11 +19,24 @@ pub(super) struct Patience<S> {
     timeout: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Runs while what still comes is thrown away.
+    lingering: Option<Linger>,
 }
+
+/// When a connection that is closed is no longer listened to: when nothing has come for a moment, and in any case after
+/// a time.
+struct Linger {
+    quiet: Pin<Box<Sleep>>,
+    over: Pin<Box<Sleep>>,
+}
+
+/// A system that finds unread bytes in a socket that is closed cuts it, and the other end might lose the answer.
+const LINGER_QUIET: Duration = Duration::from_millis(100);
+const LINGER: Duration = Duration::from_secs(2);
 
 impl<S> Patience<S> {
     pub(super) fn new(stream: S, timeout: Duration) -> Self {
-        Self { stream, timeout, waiting: None }
+        Self { stream, timeout, waiting: None, lingering: None }
     }
 
     fn judge<T>(&mut self, context: &mut Context<'_>, progress: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -38,6 +51,28 @@ impl<S> Patience<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Patience<S> {
+    /// Throws away what still comes, until it ends.
+    fn linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let linger = self.lingering.get_or_insert_with(|| Linger {
+            quiet: Box::pin(tokio::time::sleep(LINGER_QUIET)),
+            over: Box::pin(tokio::time::sleep(LINGER)),
+        });
+        let mut bytes = [0; 8 * 1024];
+        while linger.over.as_mut().poll(context).is_pending() {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    linger.quiet = Box::pin(tokio::time::sleep(LINGER_QUIET));
+                }
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return linger.quiet.as_mut().poll(context).map(Ok),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -48,7 +83,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patience<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let progress = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.judge(context, progress)
@@ -73,8 +108,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let progress = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.judge(context, progress)
+        if self.lingering.is_none() {
+            let progress = Pin::new(&mut self.stream).poll_shutdown(context);
+            ready!(self.judge(context, progress))?;
+        }
+        self.linger(context)
     }
 }
 

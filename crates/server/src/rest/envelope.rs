@@ -11,6 +11,7 @@ use unsaid_protocol::{
     rest::{ActionStatus, Envelope, Nothing},
 };
 
+use super::request::RestOfBody;
 use crate::chat::ChatError;
 
 /// A success, as the bytes that are sent.
@@ -57,20 +58,20 @@ impl Service {
     }
 }
 
-pub(super) fn response(service: Service, outcome: Result<Answer, ChatError>) -> Response<Body> {
-    let mut close = false;
+/// Where a part of the request's body was left unread, the connection cannot be used any more.
+pub(super) fn response(
+    service: Service,
+    outcome: Result<Answer, ChatError>,
+    rest_of_body: RestOfBody,
+) -> Response<Body> {
     let body = match outcome {
         Ok(Answer(body)) => body,
-        Err(ChatError::Refused(refusal)) => {
-            // The rest of a body that was not read to its end is not read.
-            close = refusal.code == error::TOO_LONG;
-            failure(refusal.code, &refusal.info)
-        }
+        Err(ChatError::Refused(refusal)) => failure(refusal.code, &refusal.info),
         Err(ChatError::Failed(fault)) => failure(service.internal(), &fault.to_string()),
     };
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if close {
+    if rest_of_body == RestOfBody::Unread {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

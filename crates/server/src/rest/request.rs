@@ -2,7 +2,8 @@
 
 use std::{
     borrow::Cow,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
 };
 
 use axum::{
@@ -10,7 +11,7 @@ use axum::{
     http::{header, request::Parts},
 };
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use unsaid_protocol::error;
@@ -50,34 +51,87 @@ impl<'a> Query<'a> {
     }
 }
 
-/// The whole body, or a refusal where it is longer than the bound or takes too long.
-pub(super) async fn read(settings: &RestSettings, head: &Parts, body: Body) -> Result<Bytes, ChatError> {
-    let bytes_max = settings.request_bytes_max;
-    let too_long = || {
-        let info = format!("the request's body is longer than {bytes_max} bytes");
-        ChatError::Refused(Refusal::new(error::TOO_LONG, info))
-    };
-    let announced = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > bytes_max) {
-        return Err(too_long());
+/// A request's body, of which no more is kept than the bound.
+pub(super) struct Upload {
+    body: Body,
+    ended: bool,
+    /// Whoever sends more than the bound has to connect again.
+    too_long: bool,
+}
+
+/// Whether anything of a request's body is still to come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum RestOfBody {
+    Nothing,
+    Unread,
+}
+
+/// How much of a body that nobody wants is read and thrown away, and for how long, so that its sender gets the answer
+/// and can go on over the same connection.
+const DRAIN_BYTES_MAX: usize = 1024 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Upload {
+    pub(super) fn new(body: Body) -> Self {
+        Self { body, ended: false, too_long: false }
     }
-    if head.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        let info = "the body is compressed: send it as plain JSON, without Content-Encoding";
-        return Err(ChatError::Refused(Refusal::new(error::REQUEST_FORMAT, info)));
+
+    /// The whole body, or a refusal where it is longer than the bound or takes too long.
+    pub(super) async fn read(&mut self, settings: &RestSettings, head: &Parts) -> Result<Bytes, ChatError> {
+        let refuse = |code, info: String| Err(ChatError::Refused(Refusal::new(code, info)));
+        if head.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+            let info = "the body is compressed: send it as plain JSON, without Content-Encoding".to_owned();
+            return refuse(error::REQUEST_FORMAT, info);
+        }
+        let bytes_max = settings.request_bytes_max;
+        let announced = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let whole = self.keep(bytes_max, announced.unwrap_or(0));
+        match tokio::time::timeout(settings.body_timeout, whole).await {
+            Ok(Ok(Some(body))) => Ok(body),
+            Ok(Ok(None)) => {
+                self.too_long = true;
+                refuse(error::TOO_LONG, format!("the request's body is longer than {bytes_max} bytes"))
+            }
+            Ok(Err(error)) => refuse(error::HTTP_PARSE, format!("the request's body could not be read: {error}")),
+            Err(_) => {
+                let info = format!("the request's body took longer than {} s", settings.body_timeout.as_secs());
+                refuse(error::REQUEST_FORMAT, info)
+            }
+        }
     }
-    #[expect(clippy::disallowed_methods, reason = "it is read up to a bound, within a time")]
-    let whole = Limited::new(body, bytes_max).collect();
-    match tokio::time::timeout(settings.body_timeout, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-        Ok(Err(error)) => {
-            let info = format!("the request's body could not be read: {error}");
-            Err(ChatError::Refused(Refusal::new(error::HTTP_PARSE, info)))
+
+    /// None if it is longer.
+    async fn keep(&mut self, bytes_max: usize, announced: usize) -> Result<Option<Bytes>, axum::Error> {
+        if announced > bytes_max {
+            return Ok(None);
         }
-        Err(_) => {
-            let info = format!("the request's body took longer than {} s", settings.body_timeout.as_secs());
-            Err(ChatError::Refused(Refusal::new(error::REQUEST_FORMAT, info)))
+        let mut whole = Vec::with_capacity(announced);
+        while let Some(frame) = self.body.frame().await {
+            let data = frame?.into_data().unwrap_or_default();
+            if whole.len() + data.len() > bytes_max {
+                return Ok(None);
+            }
+            whole.extend_from_slice(&data);
         }
+        self.ended = true;
+        Ok(Some(whole.into()))
+    }
+
+    /// Throws away what was not read, up to a bound.
+    pub(super) async fn drain(mut self) -> RestOfBody {
+        let rest = async {
+            let mut bytes = 0;
+            while bytes <= DRAIN_BYTES_MAX && !self.ended {
+                match self.body.frame().await {
+                    Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
+                    Some(Err(_)) => return,
+                    None => self.ended = true,
+                }
+            }
+        };
+        // Whether it came in time is seen by whether it ended.
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, rest).await;
+        if self.ended && !self.too_long { RestOfBody::Nothing } else { RestOfBody::Unread }
     }
 }
 
@@ -94,7 +148,8 @@ pub(super) fn client_ip(head: &Parts, trusted_proxies: &[IpNet]) -> IpAddr {
     let mut client = peer;
     for hop in hops.iter().rev() {
         // What stands before something unreadable, nobody trusted has written.
-        let Ok(ip) = hop.parse::<IpAddr>() else {
+        let ip = hop.parse().or_else(|_| hop.parse().map(|address: SocketAddr| address.ip()));
+        let Ok(ip) = ip else {
             break;
         };
         client = ip.to_canonical();
@@ -127,6 +182,7 @@ mod tests {
         assert_eq!(ip("10.0.0.1:1", &["6.6.6.6, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
         assert_eq!(ip("10.0.0.1:1", &["6.6.6.6", "198.51.100.7"]), "198.51.100.7");
         assert_eq!(ip("10.0.0.1:1", &["198.51.100.7, nonsense"]), "10.0.0.1");
+        assert_eq!(ip("10.0.0.1:1", &["198.51.100.7:5678"]), "198.51.100.7");
         assert_eq!(ip("[::ffff:203.0.113.9]:1", &[]), "203.0.113.9");
     }
 

@@ -15,7 +15,9 @@ use super::{
     Rest, account_import, admin_getroammsg, admin_msgwithdraw, admin_set_msg_read,
     envelope::{self, Answer, Service},
     gate::{self, Caller},
-    get_c2c_unread_msg_num, request, sendmsg,
+    get_c2c_unread_msg_num,
+    request::Upload,
+    sendmsg,
 };
 use crate::chat::{ChatError, Refusal};
 
@@ -63,6 +65,7 @@ struct Command<'a> {
 /// The fixed order of checks is that of rest 1.6; the gate has the first ten.
 async fn answer(State(rest): State<Arc<Rest>>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
+    let mut upload = Upload::new(body);
     let path = head.uri.path().strip_prefix("/v4").unwrap_or_default().trim_matches('/');
     let (service, name) = path.split_once('/').unwrap_or((path, ""));
     let command = Command { service, name };
@@ -74,14 +77,15 @@ async fn answer(State(rest): State<Arc<Rest>>, request: Request) -> Response<Bod
         if !COMMANDS.contains(&(service, name)) {
             return Err(unknown(command));
         }
-        let body = request::read(&rest.settings, &head, body).await?;
+        let body = upload.read(&rest.settings, &head).await?;
         dispatch(&rest, &caller, command, &body).await
     };
     let outcome = outcome.await;
     if let Err(ChatError::Failed(fault)) = &outcome {
         tracing::error!(service, command = name, %fault, "a command failed");
     }
-    envelope::response(Service::named(service), outcome)
+    let rest_of_body = upload.drain().await;
+    envelope::response(Service::named(service), outcome, rest_of_body)
 }
 
 fn unknown(command: Command<'_>) -> ChatError {

@@ -1,6 +1,6 @@
 //! `openim/sendmsg` (rest 4.1).
 
-use unsaid_protocol::{callback::CallbackCommand, element::MsgBody, error, rest};
+use unsaid_protocol::{UserId, callback::CallbackCommand, element::MsgBody, error, rest};
 
 use super::{
     Rest,
@@ -30,7 +30,10 @@ fn read(rest: &Rest, caller: &Caller, body: &[u8]) -> Result<Send, Refusal> {
         }
         Some(_) => fields.account("From_Account", error::FROM_ACCOUNT)?,
     };
-    let to = fields.account("To_Account", error::TO_ACCOUNT)?;
+    let to = fields.text("To_Account", error::TO_ACCOUNT)?.filter(|to| !to.is_empty());
+    let to = to.ok_or_else(|| missing("To_Account", error::TO_ACCOUNT))?;
+    let to =
+        UserId::new(&to).map_err(|error| Refusal::new(error::TO_ACCOUNT_NOT_FOUND, format!("To_Account: {error}")))?;
     let lifetime = lifetime(&fields)?;
     let seq = fields.number("MsgSeq", error::BODY_NOT_JSON)?.unwrap_or_else(|| rest.entropy.next_u32());
     let random = fields.number("MsgRandom", error::MSG_RANDOM)?;

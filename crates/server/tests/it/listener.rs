@@ -119,3 +119,53 @@ async fn a_stop_finishes_requests_and_attempts() {
         receiver.arrivals().iter().map(|arrival| arrival.header("unsaid-number").expect("one").to_owned()).collect();
     assert_eq!(numbers, ["1", "2"], "the attempt that was under way was finished, so nothing is repeated");
 }
+
+/// Sends the pieces one after the other, and reads what comes back until the connection ends or is quiet after an
+/// answer.
+async fn converse(app: &TestApp, pieces: &[Vec<u8>]) -> String {
+    #[expect(clippy::disallowed_methods, reason = "it is the caller's side of the server's own socket")]
+    let mut stream = TcpStream::connect(app.server().address()).await.expect("it listens");
+    for piece in pieces {
+        stream.write_all(piece).await.expect("it reads");
+        stream.flush().await.expect("it reads");
+        tokio::task::yield_now().await;
+    }
+    stream.shutdown().await.expect("it is open");
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    tokio::time::timeout(Duration::from_secs(10), read).await.expect("it closes in time").expect("nothing is cut");
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_before_its_body_came_can_go_on_over_the_same_connection() {
+    let (app, ..) = TestApp::start().await;
+    let body = r#"{"To_Account":"Jonh"}"#;
+    let head =
+        |path: &str| format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+    let good = app.admin().path_and_query("openim", "get_c2c_unread_msg_num");
+    let bad = good.replace("usersig=", "usersig=x");
+    let unknown = app.admin().path_and_query("openim", "nothing");
+    for _ in 0..20 {
+        let pieces = [head(&bad), body.into(), head(&unknown), body.into(), head(&good), body.into()];
+        let answer = converse(&app, &pieces).await;
+        for part in ["\"ErrorCode\":70003", "\"ErrorCode\":60009", "AllC2CUnreadMsgNum"] {
+            assert!(answer.contains(part), "{part} is not in {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_far_too_much_still_gets_the_answer() {
+    let (app, ..) = TestApp::start().await;
+    let path = app.admin().path_and_query("openim", "sendmsg");
+    let bytes = 10 * 1024 * 1024;
+    let announced = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {bytes}\r\n\r\n").into_bytes();
+    let chunked =
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{bytes:x}\r\n").into_bytes();
+    for head in [announced, chunked] {
+        let answer = converse(&app, &[head, vec![b' '; bytes]]).await;
+        assert!(answer.contains("\"ErrorCode\":93000"), "{answer}");
+        assert!(answer.contains("Connection: close"), "{answer}");
+    }
+}

@@ -102,6 +102,8 @@ async fn sendmsg_checks_its_fields_in_the_order_of_its_table() {
         case("To_Account", None, 90003),
         case("To_Account", Some("[\"Jonh\"]"), 90003),
         case("To_Account", Some("\"nobody\""), 90012),
+        case("To_Account", Some("\"\""), 90003),
+        case("To_Account", Some("\"a name that has more than thirty-two bytes\""), 90012),
         case("OnlineOnlyFlag", Some("\"x\""), 90001),
         case("MsgLifeTime", Some("\"x\""), 90044),
         case("MsgLifeTime", Some("-1"), 90044),
