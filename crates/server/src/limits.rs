@@ -46,6 +46,7 @@ pub const STORE_QUEUE_READS_MAX: usize = 1024;
 
 /// Batches of hints on their way to the dispatcher; what finds no place is found in the outbox a little later.
 pub const HINT_BATCHES_MAX: usize = 1024;
+pub const HINT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Events of one lane that are held in memory; the others wait in the outbox.
 pub const LANE_EVENTS_MAX: usize = 16;

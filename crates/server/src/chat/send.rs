@@ -1,5 +1,7 @@
 //! Sending a message (rest 4.1, callbacks 4.2).
 
+use std::collections::BTreeSet;
+
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use unsaid_protocol::{
@@ -92,7 +94,8 @@ impl Send {
         if let Some(first) = repeats.iter().find(|first| first.direction == direction && first.content_hash == hash) {
             return Ok(Placed::Repeat(first.time_s));
         }
-        while repeats.iter().any(|other| other.time_s == time_s) {
+        let taken: BTreeSet<u32> = repeats.iter().map(|other| other.time_s).collect();
+        while taken.contains(&time_s) {
             time_s += 1;
         }
         Ok(Placed::New(time_s))

@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::sync::mpsc;
@@ -13,21 +13,34 @@ use crate::{chat::OwedEvent, limits};
 /// The two ends of the hints of one server.
 pub fn hints() -> (HintSender, HintReceiver) {
     let (sender, receiver) = mpsc::channel(limits::HINT_BATCHES_MAX);
-    let missed = Arc::new(AtomicBool::new(false));
-    (HintSender { sender, missed: Arc::clone(&missed) }, HintReceiver { receiver, missed })
+    let shared = Arc::new(Shared::default());
+    (HintSender { sender, shared: Arc::clone(&shared) }, HintReceiver { receiver, shared })
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    missed: AtomicBool,
+    /// The bodies of the events that are on their way.
+    bytes: AtomicUsize,
 }
 
 #[derive(Clone, Debug)]
 pub struct HintSender {
     sender: mpsc::Sender<Vec<OwedEvent>>,
-    missed: Arc<AtomicBool>,
+    shared: Arc<Shared>,
 }
 
 impl HintSender {
     /// Hands over the events of a commit, in their order. Never waits.
     pub fn committed(&self, events: Vec<OwedEvent>) {
-        if !events.is_empty() && self.sender.try_send(events).is_err() {
-            self.missed.store(true, Ordering::Release);
+        if events.is_empty() {
+            return;
+        }
+        let bytes = bytes(&events);
+        let on_their_way = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if on_their_way > limits::HINT_BYTES_MAX || self.sender.try_send(events).is_err() {
+            self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.shared.missed.store(true, Ordering::Release);
         }
     }
 }
@@ -35,22 +48,31 @@ impl HintSender {
 #[derive(Debug)]
 pub struct HintReceiver {
     receiver: mpsc::Receiver<Vec<OwedEvent>>,
-    missed: Arc<AtomicBool>,
+    shared: Arc<Shared>,
 }
 
 impl HintReceiver {
     /// The next events; none when the store is gone.
     pub async fn next(&mut self) -> Option<Vec<OwedEvent>> {
-        self.receiver.recv().await
+        self.receiver.recv().await.map(|events| self.taken(events))
     }
 
     /// The next events that are here already.
     pub fn ready(&mut self) -> Option<Vec<OwedEvent>> {
-        self.receiver.try_recv().ok()
+        self.receiver.try_recv().ok().map(|events| self.taken(events))
     }
 
     /// Whether a hint was lost since this was asked last.
     pub fn take_missed(&self) -> bool {
-        self.missed.swap(false, Ordering::AcqRel)
+        self.shared.missed.swap(false, Ordering::AcqRel)
     }
+
+    fn taken(&self, events: Vec<OwedEvent>) -> Vec<OwedEvent> {
+        self.shared.bytes.fetch_sub(bytes(&events), Ordering::Relaxed);
+        events
+    }
+}
+
+fn bytes(events: &[OwedEvent]) -> usize {
+    events.iter().map(|event| event.body.len()).sum()
 }

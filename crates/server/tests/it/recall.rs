@@ -50,6 +50,21 @@ async fn r3_a_recalled_message_is_a_tombstone_in_both_histories() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r3_nothing_of_a_recalled_text_is_left_after_an_orderly_stop() {
+    let (mut app, jared, jonh, _) = TestApp::start().await;
+    let key = jared.send(&jonh, "I never liked your soup").await;
+    assert_eq!(jared.recall(&jonh, key).await, Ok(()));
+    app.all_settled().await;
+    app.stop().await;
+    for file in std::fs::read_dir(app.data_dir()).expect("readable") {
+        let path = file.expect("readable").path();
+        // The database's last connection may be taking its log away just now.
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        assert!(!bytes.windows(8).any(|window| window == b"your sou"), "{} holds it", path.display());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r1_r7_a_client_recalls_its_own_message_within_the_window() {
     let (app, jared, jonh, receiver) = TestApp::start().await;
     let key = jared.send(&jonh, "one").await;

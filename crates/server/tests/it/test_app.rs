@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -95,6 +96,10 @@ impl TestApp {
 
     pub(crate) fn server(&self) -> &Server {
         self.server.as_ref().expect("the server runs")
+    }
+
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.config.data_dir
     }
 
     pub(crate) fn base(&self) -> String {

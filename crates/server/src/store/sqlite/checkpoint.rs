@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -34,6 +34,7 @@ pub(super) struct Checkpoints {
     grown: SyncSender<()>,
     finish: Arc<AtomicBool>,
     pages: u64,
+    thread: JoinHandle<()>,
 }
 
 impl Checkpoints {
@@ -44,11 +45,18 @@ impl Checkpoints {
         let (grown, wake) = sync_channel(1);
         let finish = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&finish);
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("store-checkpoint".to_owned())
             .spawn(move || run(&connection, &wake, &asked))
             .map_err(OpenError::Thread)?;
-        Ok(Self { grown, finish, pages: 0 })
+        Ok(Self { grown, finish, pages: 0, thread })
+    }
+
+    /// Returns when the thread has ended, and its connection is closed.
+    pub(super) fn end(self) {
+        drop(self.grown);
+        // It panics nowhere; what it has not copied is in the log.
+        let _ = self.thread.join();
     }
 
     /// Called by the writer after each commit, with about how many pages it wrote.
@@ -66,7 +74,7 @@ impl Checkpoints {
 }
 
 fn run(connection: &Connection, wake: &Receiver<()>, finish: &AtomicBool) {
-    let mut copied = 0;
+    let (mut copied, mut emptied) = (0, 0);
     loop {
         match wake.recv_timeout(IDLE) {
             Ok(()) => {
@@ -79,10 +87,20 @@ fn run(connection: &Connection, wake: &Receiver<()>, finish: &AtomicBool) {
                 if version != copied {
                     let _ = checkpoint(connection);
                     copied = version;
+                } else if version != emptied {
+                    // Nobody writes: what was erased need not stay in the log.
+                    empty(connection);
+                    emptied = version;
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+fn empty(connection: &Connection) {
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "the log was not emptied; it is when the next one is");
     }
 }
 

@@ -99,24 +99,43 @@ struct Thread {
 
 impl Thread {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut closing = Vec::new();
         while let Some(first) = jobs.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < limits::STORE_BATCH_COMMANDS_MAX
-                && let Ok(job) = jobs.try_recv()
-            {
-                batch.push(job);
-            }
-            let closing = batch.iter().any(|job| matches!(job, Job::Close { .. }));
-            if closing {
-                jobs.close();
+            let mut batch = Vec::new();
+            let mut next = Some(first);
+            while let Some(job) = next {
+                match job {
+                    // What was accepted before is still carried out; nothing more is.
+                    Job::Close { answer } => {
+                        jobs.close();
+                        closing.push(answer);
+                    }
+                    Job::Commit { .. } | Job::Settle { .. } | Job::EraseAuditCopies { .. } => batch.push(job),
+                }
+                let full = batch.len() >= limits::STORE_BATCH_COMMANDS_MAX;
+                next = if full { None } else { jobs.try_recv().ok() };
             }
             self.carry_out(batch);
         }
+        self.end(closing);
+    }
+
+    /// Empties the log, so that nothing of what was erased is left in it.
+    fn end(self, closing: Vec<oneshot::Sender<Result<(), Fault>>>) {
+        self.checkpoints.end();
+        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(fault);
+        if let Err(fault) = &emptied {
+            tracing::warn!(%fault, "the log was not emptied; the next start does it");
+        }
+        closing.into_iter().for_each(|answer| drop(answer.send(emptied.clone())));
     }
 
     /// One transaction for all. Where that fails, each job gets a transaction of its own, so that a bad one spoils no
     /// other.
     fn carry_out(&mut self, batch: Vec<Job>) {
+        if batch.is_empty() {
+            return;
+        }
         if let Some(fault) = self.broken.borrow().clone() {
             batch.into_iter().for_each(|job| job.fail(&fault));
             return;
@@ -190,7 +209,7 @@ fn apply(job: &Job, batch: &mut Batch<'_>) -> Result<Done, Fault> {
             .execute("DELETE FROM audit_copy WHERE erase_ms <= ?1", params![now.0])
             .map(|erased| Done::Erased(erased as u64))
             .map_err(fault),
-        Job::Close { .. } => Ok(Done::Nothing),
+        Job::Close { .. } => unreachable!("it is taken out of its batch"),
     }))
     .unwrap_or_else(|_| Err(Fault::Failed("a rule was broken inside the server; see the log".into())))
 }
@@ -201,7 +220,7 @@ impl Job {
         match (self, done) {
             (Self::Commit { answer, .. }, Done::Applied(applied)) => drop(answer.send(Ok(applied))),
             (Self::EraseAuditCopies { answer, .. }, Done::Erased(count)) => drop(answer.send(Ok(count))),
-            (Self::Settle { answer, .. } | Self::Close { answer }, Done::Nothing) => drop(answer.send(Ok(()))),
+            (Self::Settle { answer, .. }, Done::Nothing) => drop(answer.send(Ok(()))),
             _ => unreachable!("a job is answered with what it has done"),
         }
     }
