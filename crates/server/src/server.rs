@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     apps::{App, Apps, Origin},
-    callback::{Connector, Dispatcher, DispatcherParts, EndpointCheck},
+    callback::{Connector, Dispatcher, DispatcherParts, EndpointRules},
     chat::{Chat, Store},
     clock::{Clock, Entropy},
     config::{Config, TlsFiles},
@@ -33,7 +33,7 @@ pub struct Server {
     chat: Chat,
     store: Arc<dyn Store>,
     apps: Arc<Apps>,
-    endpoints: EndpointCheck,
+    rules: EndpointRules,
     addresses: Vec<SocketAddr>,
     /// How long each part of a stop may take.
     stop_grace: Duration,
@@ -67,12 +67,12 @@ impl Server {
         let store: Arc<dyn Store> = Arc::new(store);
         let apps = Arc::new(Apps::default());
         let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps));
-        let connector = Arc::new(Connector::new(config.callback.allow_networks.clone(), world.clock.clone()));
+        let connector = Arc::new(Connector::new(config.callback.clone(), world.clock.clone()));
         let mut server = Self {
             chat: chat.clone(),
             store: Arc::clone(&store),
             apps: Arc::clone(&apps),
-            endpoints: EndpointCheck::new(Arc::clone(&connector), config.callback.clone()),
+            rules: config.callback.clone(),
             addresses: Vec::new(),
             stop_grace: config.listener.stop_grace,
             stop_listening: CancellationToken::new(),
@@ -89,19 +89,20 @@ impl Server {
             clock: world.clock.clone(),
             entropy: world.entropy.clone(),
         };
-        let dispatcher = Dispatcher::new(Arc::clone(&store), parts);
-        server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
-        server.workers.spawn(erase_audit_copies(store, world.clock.clone(), server.stop_delivering.clone()));
-
         let operator = Operator::new(
             Arc::clone(&apps),
             chat.clone(),
-            server.endpoints.clone(),
+            server.rules.clone(),
             world.entropy.clone(),
             config.operator.token.as_ref(),
         );
-        let rest = Rest::new(apps, chat, world.clock, world.entropy, config.rest.clone());
+        let rest = Rest::new(apps, chat, world.clock.clone(), world.entropy, config.rest.clone());
         server.listen(config, rest::router(rest), operator::router(operator)).await?;
+
+        // Nothing is delivered by a server that cannot start.
+        let dispatcher = Dispatcher::new(Arc::clone(&store), parts);
+        server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
+        server.workers.spawn(erase_audit_copies(store, world.clock.clone(), server.stop_delivering.clone()));
         Ok(server)
     }
 
@@ -116,10 +117,7 @@ impl Server {
             tracing::warn!(app = %app.sdkappid, "the app is no longer declared; it is disabled, and nothing of it deleted");
             self.chat.save_app(App { disabled: true, ..app.clone() }).await?;
         }
-        for app in declared {
-            if stored.contains(app) {
-                continue;
-            }
+        for app in declared.iter().filter(|app| !stored.contains(app)) {
             self.save_app(app.clone()).await.with_context(|| format!("app {}", app.sdkappid))?;
         }
         Ok(())
@@ -159,7 +157,7 @@ impl Server {
 
     /// Makes an app or changes its settings. What cannot work is refused, with the reason.
     pub async fn save_app(&self, app: App) -> anyhow::Result<()> {
-        self.endpoints.check(&app)?;
+        self.rules.check(&app)?;
         Ok(self.chat.save_app(app).await?)
     }
 

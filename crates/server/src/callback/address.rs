@@ -72,7 +72,7 @@ fn embedded(address: IpAddr) -> Option<IpAddr> {
         [0, 0, 0, 0, 0, 0xffff, ..] => pair(6),
         [0, 0, 0, 0, 0xffff, 0, ..] => pair(6),
         [0, 0, 0, 0, 0, 0, high, low] if (high, low) != (0, 0) && (high, low) != (0, 1) => pair(6),
-        [0x64, 0xff9b, ..] => pair(6),
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => pair(6),
         [0x2002, ..] => pair(1),
         _ => None,
     }

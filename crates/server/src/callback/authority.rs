@@ -13,7 +13,7 @@ use rustls::{
         verify_server_name,
     },
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
     server::ParsedCertificate,
 };
 
@@ -25,7 +25,13 @@ pub(super) struct OwnAuthority {
 }
 
 impl OwnAuthority {
-    pub(super) fn new(given: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Result<Self, String> {
+    /// Reads the certificates of a PEM text; at least one.
+    pub(super) fn parse(pem: &str, provider: Arc<CryptoProvider>) -> Result<Self, String> {
+        let given: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+        let given = given.map_err(|error| format!("is not a PEM file: {error}"))?;
+        if given.is_empty() {
+            return Err("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned());
+        }
         let mut roots = RootCertStore::empty();
         for certificate in &given {
             roots

@@ -10,20 +10,15 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use ipnet::IpNet;
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Phase, Unavailable, address, authority::OwnAuthority};
+use super::{EndpointRules, Phase, Unavailable, address, authority::OwnAuthority};
 use crate::clock::Clock;
 
 /// Names that are resolved at once, over all apps: each takes a thread for as long as the DNS takes.
@@ -38,10 +33,10 @@ pub(super) type Sender = SendRequest<Full<Bytes>>;
 /// Makes connections for all apps.
 #[derive(Debug)]
 pub struct Connector {
-    allow_networks: Vec<IpNet>,
+    rules: EndpointRules,
     provider: Arc<CryptoProvider>,
     system_roots: Arc<RootCertStore>,
-    resolving: Semaphore,
+    resolving: Arc<Semaphore>,
     clock: Clock,
 }
 
@@ -75,7 +70,7 @@ pub(super) struct ConnectTimes {
 
 impl Connector {
     /// Reads the system's roots once.
-    pub fn new(allow_networks: Vec<IpNet>, clock: Clock) -> Self {
+    pub fn new(rules: EndpointRules, clock: Clock) -> Self {
         let mut roots = RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
         let (added, _) = roots.add_parsable_certificates(found.certs);
@@ -83,12 +78,17 @@ impl Connector {
             tracing::warn!("the system has no root certificates: only endpoints with their own ca_file can be reached");
         }
         Self {
-            allow_networks,
+            rules,
             provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
             system_roots: Arc::new(roots),
-            resolving: Semaphore::new(RESOLVING_MAX),
+            resolving: Arc::new(Semaphore::new(RESOLVING_MAX)),
             clock,
         }
+    }
+
+    /// What the operator allows of endpoints.
+    pub(super) fn rules(&self) -> &EndpointRules {
+        &self.rules
     }
 
     /// The TLS settings of an endpoint: the system's roots, or the app's own.
@@ -99,7 +99,7 @@ impl Connector {
         let mut config = match ca_pem {
             None => builder.with_root_certificates(Arc::clone(&self.system_roots)).with_no_client_auth(),
             Some(pem) => {
-                let own = OwnAuthority::new(parse_certificates(pem.as_bytes())?, Arc::clone(&self.provider))?;
+                let own = OwnAuthority::parse(pem, Arc::clone(&self.provider))?;
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(own)).with_no_client_auth()
             }
         };
@@ -141,14 +141,13 @@ impl Connector {
         let found: Vec<IpAddr> = if let Some(literal) = address::literal(&target.host) {
             vec![literal]
         } else {
-            let _permit = self.resolving.acquire().await.expect("it is never closed");
-            let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
-            found.map_err(|error| Unavailable::NameNotResolved(error.to_string()))?.map(|found| found.ip()).collect()
+            let permit = Arc::clone(&self.resolving).acquire_owned().await.expect("it is never closed");
+            lookup(target.host.clone(), permit).await?
         };
         let mut forbidden = None;
         let mut allowed = Vec::new();
         for ip in found {
-            match address::check(ip, &self.allow_networks) {
+            match address::check(ip, &self.rules.allow_networks) {
                 Ok(()) => allowed.push(SocketAddr::new(ip, target.port)),
                 Err(why) => forbidden = Some(why),
             }
@@ -161,14 +160,16 @@ impl Connector {
     }
 }
 
-/// The certificates of a PEM text; at least one.
-pub(super) fn parse_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned()),
-        Err(error) => Err(format!("is not a PEM file: {error}")),
-    }
+/// The system resolves on a thread that cannot be called back, so the permit is kept until it has ended, even if nobody
+/// waits for it any more.
+async fn lookup(host: String, permit: OwnedSemaphorePermit) -> Result<Vec<IpAddr>, Unavailable> {
+    let found = tokio::spawn(async move {
+        let _permit = permit;
+        let found = tokio::net::lookup_host((host, 0)).await?;
+        std::io::Result::Ok(found.map(|address| address.ip()).collect())
+    });
+    let found = found.await.map_err(std::io::Error::other).flatten();
+    found.map_err(|error| Unavailable::NameNotResolved(error.to_string()))
 }
 
 /// Tries one address after the other; all but the last one get a part of the time.

@@ -419,6 +419,7 @@ mod tests {
     use super::*;
     use crate::{
         apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
+        callback::EndpointRules,
         chat::{Command, Import, Lifetime, MessageFlags, Origin, Send},
         clock::Timestamp,
         store::{hints, memory::Memory},
@@ -441,7 +442,7 @@ mod tests {
         app.callback.endpoint = Some(EndpointSettings { url, token: None, ca_pem: None });
         let (app, apps) = (Arc::new(app), Arc::new(Apps::default()));
         apps.put(&app);
-        let connector = Arc::new(Connector::new(Vec::new(), clock.clone()));
+        let connector = Arc::new(Connector::new(EndpointRules::default(), clock.clone()));
         let mut dispatcher = Dispatcher::new(store, DispatcherParts { apps, connector, hints, clock, entropy });
         dispatcher.commit(Command::SaveApp(app)).await;
         for name in ["alice", "bob"] {

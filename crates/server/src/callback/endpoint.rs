@@ -1,8 +1,9 @@
 //! An endpoint, ready to be tried: parsed, checked, with its TLS settings and its idle connections.
 
 use std::{
+    collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use http::{HeaderValue, Uri};
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     address,
+    authority::OwnAuthority,
     connect::{Connector, Sender, Target, Tls},
 };
 use crate::{
@@ -26,30 +28,6 @@ pub struct EndpointRules {
     pub allow_networks: Vec<IpNet>,
 }
 
-/// What knows whether an endpoint can be used.
-#[derive(Clone, Debug)]
-pub struct EndpointCheck {
-    connector: Arc<Connector>,
-    rules: EndpointRules,
-}
-
-impl EndpointCheck {
-    pub fn new(connector: Arc<Connector>, rules: EndpointRules) -> Self {
-        Self { connector, rules }
-    }
-
-    /// Refuses an app whose settings cannot work, with the reason.
-    pub fn check(&self, app: &App) -> Result<(), AppError> {
-        app.check()?;
-        let Some(settings) = &app.callback.endpoint else {
-            return Ok(());
-        };
-        let uri =
-            check_url(&settings.url, &self.rules).map_err(|problem| AppError { setting: "callback.url", problem })?;
-        target(&uri, settings, &self.connector).map(drop)
-    }
-}
-
 /// An endpoint of an app. It is made anew when the app's settings change.
 pub(super) struct Endpoint {
     /// The settings it was made from.
@@ -59,7 +37,7 @@ pub(super) struct Endpoint {
     pub(super) path_and_query: String,
     pub(super) host_header: HeaderValue,
     /// Connections that wait for the next attempt, the latest last; at most as many as there are attempts at once.
-    idle: Mutex<Vec<Idle>>,
+    idle: Mutex<VecDeque<Idle>>,
 }
 
 struct Idle {
@@ -73,6 +51,25 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+impl EndpointRules {
+    /// Refuses an app whose settings cannot work, with the reason.
+    pub fn check(&self, app: &App) -> Result<(), AppError> {
+        app.check()?;
+        let Some(settings) = &app.callback.endpoint else {
+            return Ok(());
+        };
+        let uri = check_url(&settings.url, self).map_err(|problem| AppError { setting: "callback.url", problem })?;
+        if uri.scheme_str() == Some("https") {
+            server_name(&uri)?;
+        }
+        if let Some(pem) = &settings.ca_pem {
+            let problem = |problem| AppError { setting: "callback.ca_file", problem };
+            OwnAuthority::parse(pem, Arc::new(rustls::crypto::aws_lc_rs::default_provider())).map_err(problem)?;
+        }
+        Ok(())
+    }
+}
+
 /// Checks a callback URL as far as that is possible without asking the network.
 fn check_url(url: &str, rules: &EndpointRules) -> Result<Uri, String> {
     if url.len() > limits::URL_BYTES_MAX {
@@ -81,19 +78,19 @@ fn check_url(url: &str, rules: &EndpointRules) -> Result<Uri, String> {
     if url.contains('#') {
         return Err("has a fragment (#...), which is never sent: leave it out".to_owned());
     }
-    let uri: Uri = url.parse().map_err(|error| format!("{url:?} is not a URL: {error}"))?;
+    let uri: Uri = url.parse().map_err(|error| format!("is not a URL: {error}"))?;
     match uri.scheme_str() {
         Some("https") => {}
         Some("http") if rules.allow_http => {}
         Some("http") => return Err("is plain http: use https, or set callback.allow_http".to_owned()),
-        _ => return Err(format!("{url:?} must begin with https:// or http://")),
+        _ => return Err("must begin with https:// or http://".to_owned()),
     }
-    let authority = uri.authority().ok_or_else(|| format!("{url:?} names no host"))?;
+    let authority = uri.authority().ok_or("names no host")?;
     if authority.as_str().contains('@') {
         return Err("carries a user name or password: use callback.token instead".to_owned());
     }
     if authority.host().is_empty() || authority.port().is_some_and(|port| port.as_u16() == 0) {
-        return Err(format!("{url:?} names no host and port that can be reached"));
+        return Err("names no host and port that can be reached".to_owned());
     }
     if let Some(literal) = address::literal(authority.host()) {
         address::check(literal, &rules.allow_networks).map_err(|forbidden| forbidden.to_string())?;
@@ -102,27 +99,31 @@ fn check_url(url: &str, rules: &EndpointRules) -> Result<Uri, String> {
 }
 
 fn target(uri: &Uri, settings: &EndpointSettings, connector: &Connector) -> Result<Target, AppError> {
-    let problem = |setting| move |problem: String| AppError { setting, problem };
-    let host = uri.host().unwrap_or_default();
     let https = uri.scheme_str() == Some("https");
-    let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let tls = if https {
-        let connector = connector.tls(settings.ca_pem.as_deref()).map_err(problem("callback.ca_file"))?;
-        let name = ServerName::try_from(name)
-            .map_err(|_| AppError { setting: "callback.url", problem: format!("{host:?} is no host name") })?;
-        Some(Tls { connector, name })
+        let problem = |problem| AppError { setting: "callback.ca_file", problem };
+        let connector = connector.tls(settings.ca_pem.as_deref()).map_err(problem)?;
+        Some(Tls { connector, name: server_name(uri)? })
     } else {
         None
     };
-    let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-    Ok(Target { host: host.to_owned(), port, tls })
+    let host = uri.host().unwrap_or_default().to_owned();
+    Ok(Target { host, port: uri.port_u16().unwrap_or(if https { 443 } else { 80 }), tls })
+}
+
+/// The name that the receiver's certificate has to be for.
+fn server_name(uri: &Uri) -> Result<ServerName<'static>, AppError> {
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let problem = format!("{host:?} is no host name");
+    ServerName::try_from(host).map_err(|_| AppError { setting: "callback.url", problem })
 }
 
 impl Endpoint {
     /// The endpoint of an app that was checked when it was saved.
     pub(super) fn new(app: Arc<App>, connector: &Connector) -> Result<Self, String> {
         let settings = app.callback.endpoint.as_ref().ok_or("callback.url is not set")?;
-        let uri: Uri = settings.url.parse().map_err(|error| format!("callback.url: {error}"))?;
+        // What the operator allows may have changed since the app was saved.
+        let uri = check_url(&settings.url, connector.rules()).map_err(|problem| format!("callback.url {problem}"))?;
         let target = target(&uri, settings, connector).map_err(|error| error.to_string())?;
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let host_header = HeaderValue::from_str(authority).map_err(|error| format!("callback.url: {error}"))?;
@@ -132,12 +133,10 @@ impl Endpoint {
 
     /// A connection that was used before and still seems good.
     pub(super) fn take_idle(&self, now: Instant) -> Option<Sender> {
-        let mut idle = self.idle.lock().expect("nothing panics while it holds them");
-        while let Some(Idle { sender, since }) = idle.pop() {
-            if now.duration_since(since) > limits::ENDPOINT_IDLE {
-                // The others wait even longer.
-                idle.clear();
-            } else if sender.is_ready() {
+        let mut idle = self.idle();
+        drop_expired(&mut idle, now);
+        while let Some(Idle { sender, .. }) = idle.pop_back() {
+            if sender.is_ready() {
                 return Some(sender);
             }
         }
@@ -146,10 +145,22 @@ impl Endpoint {
 
     /// Keeps a connection whose answer was read to the end.
     pub(super) fn keep(&self, sender: Sender, now: Instant) {
-        let mut idle = self.idle.lock().expect("nothing panics while it holds them");
+        let mut idle = self.idle();
+        drop_expired(&mut idle, now);
         if idle.len() < limits::APP_ATTEMPTS_MAX && !sender.is_closed() {
-            idle.push(Idle { sender, since: now });
+            idle.push_back(Idle { sender, since: now });
         }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Idle>> {
+        self.idle.lock().expect("nothing panics while it holds them")
+    }
+}
+
+/// The first ones wait longest, since the latest is taken again first.
+fn drop_expired(idle: &mut VecDeque<Idle>, now: Instant) {
+    while idle.front().is_some_and(|idle| now.duration_since(idle.since) > limits::ENDPOINT_IDLE) {
+        idle.pop_front();
     }
 }
 
@@ -158,10 +169,7 @@ mod tests {
     use unsaid_protocol::SdkAppId;
 
     use super::*;
-    use crate::{
-        apps::{CallbackSettings, Origin, Secret},
-        clock::Clock,
-    };
+    use crate::apps::{CallbackSettings, Origin, Secret};
 
     fn setting(url: &str, ca_pem: Option<&str>, rules: &EndpointRules) -> Result<(), &'static str> {
         let endpoint = EndpointSettings { url: url.to_owned(), token: None, ca_pem: ca_pem.map(str::to_owned) };
@@ -169,8 +177,7 @@ mod tests {
             callback: CallbackSettings { endpoint: Some(endpoint), ..CallbackSettings::default() },
             ..App::new(SdkAppId(1), Secret::new("0123456789abcdef"), Origin::Runtime)
         };
-        let connector = Arc::new(Connector::new(rules.allow_networks.clone(), Clock::system()));
-        EndpointCheck::new(connector, rules.clone()).check(&app).map_err(|error| error.setting)
+        rules.check(&app).map_err(|error| error.setting)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Callbacks: what is owed leaves the server here.
 //!
-//! The dispatcher holds the lanes and decides what is tried when; the decisions themselves are pure (`lanes.rs`,
+//! The dispatcher holds the lanes and decides what is tried when; the decisions themselves are pure (`lanes/`,
 //! `schedule.rs`). An attempt is one try at one event (`attempt.rs`), over a connection of the app's endpoint
 //! (`endpoint.rs`), which only `connect.rs` makes, to an address that `address.rs` allows. What came of it is an
 //! [`Outcome`].
@@ -17,5 +17,5 @@ mod schedule;
 
 pub use connect::Connector;
 pub use dispatcher::{Dispatcher, DispatcherParts};
-pub use endpoint::{EndpointCheck, EndpointRules};
+pub use endpoint::EndpointRules;
 pub use outcome::{Outcome, Phase, Refused, Unavailable};

@@ -3,10 +3,13 @@
 use std::{collections::HashSet, path::Path};
 
 use super::layers::{ConfigError, Layers, Place, Sources};
-use crate::apps::{App, AppError, DeclaredApp, Origin, Secret, Surroundings};
+use crate::{
+    apps::{App, AppError, DeclaredApp, Origin, Secret, Surroundings},
+    callback::EndpointRules,
+};
 
 /// All declared apps, with what they refer to read.
-pub(super) fn declared(layers: &Layers, sources: &Sources) -> Result<Vec<App>, ConfigError> {
+pub(super) fn declared(layers: &Layers, sources: &Sources, rules: &EndpointRules) -> Result<Vec<App>, ConfigError> {
     let place = &layers.apps_place;
     let mut apps = Vec::new();
     let mut seen = HashSet::new();
@@ -22,8 +25,10 @@ pub(super) fn declared(layers: &Layers, sources: &Sources) -> Result<Vec<App>, C
         if !seen.insert(declared.sdkappid) {
             return Err(error("sdkappid", format!("{} is declared twice", declared.sdkappid)));
         }
-        let app = declared.into_app(Origin::File, &Around { place, sources });
-        apps.push(app.map_err(|AppError { setting, problem }| error(setting, problem))?);
+        let wrong = |AppError { setting, problem }| error(setting, problem);
+        let app = declared.into_app(Origin::File, &Around { place, sources }).map_err(wrong)?;
+        rules.check(&app).map_err(wrong)?;
+        apps.push(app);
     }
     Ok(apps)
 }

@@ -132,6 +132,10 @@ impl Layers {
     }
 
     fn lay(&mut self, key: &str, value: Value, place: &Place) -> Result<(), ConfigError> {
+        let of_table = format!("{key}.");
+        if value.is_table() && self.values.keys().any(|known| known.starts_with(&of_table)) {
+            return Ok(());
+        }
         let error = |problem| ConfigError { place: place.to_string(), key: key.to_owned(), problem };
         let Some(default) = self.values.get_mut(key) else {
             let problem = match nearest(key, self.values.keys()) {
@@ -194,8 +198,8 @@ impl Layers {
 fn flatten(prefix: &str, table: Table, into: &mut BTreeMap<String, Value>) {
     for (key, value) in table {
         let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
-        if let Value::Table(table) = value {
-            flatten(&key, table, into);
+        if let Some(table) = value.as_table().filter(|table| !table.is_empty()) {
+            flatten(&key, table.clone(), into);
         } else {
             into.insert(key, value);
         }

@@ -28,6 +28,9 @@ use crate::{
 /// The default file.
 pub const DEFAULT_TOML: &str = include_str!("../../../../unsaid.default.toml");
 
+/// A message with its fields and, in JSON, twice its bytes for what is escaped.
+const REQUEST_BYTES_LEAST: u64 = 2 * limits::MESSAGE_BYTES_MAX as u64;
+
 /// Everything that a server is set up with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -70,6 +73,10 @@ impl Config {
     /// Reads all layers and checks what must hold between their values.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let layers = Layers::read(DEFAULT_TOML, sources)?;
+        let callback = EndpointRules {
+            allow_http: layers.boolean("callback.allow_http"),
+            allow_networks: networks(&layers, "callback.allow_networks")?,
+        };
         let config = Self {
             listen: layers.parsed("listen", "an address and port, like 127.0.0.1:8080")?,
             listen_plain: optional(&layers, "listen_plain", "an address and port, like 127.0.0.1:8080")?,
@@ -85,29 +92,41 @@ impl Config {
                 stop_grace: seconds(&layers, "limits.stop_grace_s")?,
             },
             rest: RestSettings {
-                request_bytes_max: layers.integer("limits.request_bytes_max", 1024, 16 * 1024 * 1024)? as usize,
+                request_bytes_max: layers.integer("limits.request_bytes_max", REQUEST_BYTES_LEAST, 16 * 1024 * 1024)?
+                    as usize,
                 body_timeout: seconds(&layers, "limits.body_timeout_s")?,
                 trusted_proxies: networks(&layers, "proxy.trusted")?,
             },
-            callback: EndpointRules {
-                allow_http: layers.boolean("callback.allow_http"),
-                allow_networks: networks(&layers, "callback.allow_networks")?,
-            },
             operator: operator(&layers)?,
-            apps: apps::declared(&layers, sources)?,
+            apps: apps::declared(&layers, sources, &callback)?,
+            callback,
         };
         config.check(&layers)?;
         Ok(config)
     }
 
     fn check(&self, layers: &Layers) -> Result<(), ConfigError> {
-        // JSON may escape every byte of a message with six.
-        let least = 2 * limits::MESSAGE_BYTES_MAX;
-        if self.rest.request_bytes_max < least {
-            let expected =
-                format!("must be at least {least}, so that a message of {} bytes fits", limits::MESSAGE_BYTES_MAX);
-            return Err(layers.error("limits.request_bytes_max", expected));
+        self.check_operator(layers)?;
+        self.check_plain(layers)
+    }
+
+    /// The token must not cross a network in clear, and must have an address where it can be used.
+    fn check_operator(&self, layers: &Layers) -> Result<(), ConfigError> {
+        if self.operator.token.is_none() {
+            return Ok(());
         }
+        match self.operator.listen {
+            None if !self.listen.ip().is_loopback() => {
+                Err(layers.error("operator.listen", "must be set where listen is no loopback address"))
+            }
+            Some(address) if !address.ip().is_loopback() && self.tls.is_none() => {
+                Err(layers.error("operator.listen", "must be a loopback address without [tls]"))
+            }
+            None | Some(_) => Ok(()),
+        }
+    }
+
+    fn check_plain(&self, layers: &Layers) -> Result<(), ConfigError> {
         let Some(plain) = self.listen_plain else {
             return Ok(());
         };
@@ -226,7 +245,12 @@ mod tests {
             ("listen = \"nowhere\"", vec!["unsaid.toml", "listen", "127.0.0.1:8080"]),
             ("[tls]\ncert_file = \"a.pem\"", vec!["tls.key_file", "tls.cert_file"]),
             ("[limits]\nconnections_max = 0", vec!["limits.connections_max", "from 1 to"]),
-            ("[limits]\nrequest_bytes_max = 2000", vec!["limits.request_bytes_max", "at least 16384"]),
+            ("[limits]\nrequest_bytes_max = 2000", vec!["limits.request_bytes_max", "from 16384"]),
+            ("[calback]", vec!["calback", "unknown key"]),
+            ("listen = \"0.0.0.0:1\"\n[operator]\ntoken = \"0123456789abcdef\"", vec!["operator.listen", "loopback"]),
+            ("[operator]\nlisten = \"0.0.0.0:1\"\ntoken = \"0123456789abcdef\"", vec!["operator.listen", "[tls]"]),
+            (&app("[apps.callback]\nurl = \"http://x\""), vec!["unsaid.toml", "apps[0].callback.url", "allow_http"]),
+            (&app("[apps.callback]\nurl = \"https://127.0.0.1\""), vec!["apps[0].callback.url", "allow_networks"]),
             ("listen_plain = \"127.0.0.1:1\"", vec!["listen_plain", "[tls]"]),
             ("[operator]\ntoken = \"short\"", vec!["operator.token", "too short"]),
             ("[callback]\nallow_networks = [\"all\"]", vec!["callback.allow_networks", "10.0.0.0/8"]),

@@ -65,13 +65,14 @@ pub(super) async fn create(State(operator): State<Arc<Operator>>, body: Body) ->
             let message = format!("{}: {}", error.path(), error.inner());
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message)
         })?;
+    let _making = operator.making.lock().await;
     if operator.apps.get(unsaid_protocol::SdkAppId(declared.sdkappid)).is_some() {
         let message = format!("there is an app {} already: choose another sdkappid", declared.sdkappid);
         return Err(Problem::new(StatusCode::CONFLICT, message));
     }
     let wrong = |error: AppError| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
     let app = declared.into_app(Origin::Runtime, &Around { entropy: &operator.entropy }).map_err(wrong)?;
-    operator.endpoints.check(&app).map_err(wrong)?;
+    operator.rules.check(&app).map_err(wrong)?;
     operator.chat.save_app(app.clone()).await.map_err(|error| {
         tracing::error!(app = %app.sdkappid, %error, "an app was not saved");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use unsaid_protocol::{SdkAppId, UserId};
 
-use crate::chat::Store;
+use crate::{chat::Store, clock::Timestamp};
 
 /// `/healthz`: the process answers. `/readyz`: the store does, too.
 pub fn health(store: Arc<dyn Store>) -> Router {
@@ -13,8 +12,8 @@ pub fn health(store: Arc<dyn Store>) -> Router {
 }
 
 async fn ready(State(store): State<Arc<dyn Store>>) -> (StatusCode, String) {
-    let anyone = UserId::new("anyone").expect("a valid UserID");
-    match store.unread(SdkAppId(0), anyone).await {
+    // A transaction that finds nothing to do waits its turn at the writer like any other.
+    match store.erase_audit_copies(Timestamp(i64::MIN)).await {
         Ok(_) => (StatusCode::OK, "ready\n".to_owned()),
         Err(fault) => (StatusCode::SERVICE_UNAVAILABLE, format!("{fault}\n")),
     }

@@ -19,10 +19,11 @@ use axum::{
 pub use health::health;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 use crate::{
     apps::{Apps, Secret},
-    callback::EndpointCheck,
+    callback::EndpointRules,
     chat::Chat,
     clock::Entropy,
 };
@@ -31,8 +32,10 @@ use crate::{
 pub struct Operator {
     apps: Arc<Apps>,
     chat: Chat,
-    endpoints: EndpointCheck,
+    rules: EndpointRules,
     entropy: Entropy,
+    /// Apps are made one after the other, so that of two with one number the second finds the first.
+    making: Mutex<()>,
     /// Of the token, so that comparing takes the same time wherever two tokens differ.
     token_digest: Option<[u8; 32]>,
 }
@@ -41,12 +44,12 @@ impl Operator {
     pub fn new(
         apps: Arc<Apps>,
         chat: Chat,
-        endpoints: EndpointCheck,
+        rules: EndpointRules,
         entropy: Entropy,
         token: Option<&Secret>,
     ) -> Arc<Self> {
         let token_digest = token.map(|token| Sha256::digest(token.expose()).into());
-        Arc::new(Self { apps, chat, endpoints, entropy, token_digest })
+        Arc::new(Self { apps, chat, rules, entropy, making: Mutex::new(()), token_digest })
     }
 }
 

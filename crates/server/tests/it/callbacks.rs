@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unsaid::apps::{AnswerRule, LaneBy};
 use unsaid_protocol::callback::CallbackCommand;
-use unsaid_testkit::{Answer, Authority, Script};
+use unsaid_testkit::{Answer, Authority, Receiver, ReceiverConfig, Script};
 
 use crate::test_app::{TestApp, endpoint_url, of_command, receiver};
 
@@ -154,6 +154,22 @@ async fn c7_loopback_is_not_called_unless_the_operator_allows_it() {
     jared.send(&jonh, "two").await;
     app.stop().await;
     assert_eq!(receiver.connections(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c7_plain_http_is_not_called_any_more_when_the_operator_forbids_it() {
+    let (mut app, jared, jonh, secure) = TestApp::start().await;
+    let plain = Receiver::start(ReceiverConfig::default()).await.expect("a free port");
+    let url = format!("{}/im", plain.base());
+    app.change_app(|app| app.callback.endpoint.as_mut().expect("it has one").url = url).await;
+    jared.send(&jonh, "one").await;
+    plain.next().await;
+    app.restart_with(|config| config.callback.allow_http = false).await;
+    app.leave_backlog();
+    let (jared, jonh) = (app.actor("jared"), app.actor("Jonh"));
+    jared.send(&jonh, "two").await;
+    app.stop().await;
+    assert_eq!((plain.arrivals().len(), secure.arrivals().len()), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
