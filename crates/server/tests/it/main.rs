@@ -19,3 +19,4 @@ mod listener;
 mod programs;
 
 mod crash;
+mod full_disk;
