@@ -133,10 +133,15 @@ impl Server {
         let mut addresses = vec![(config.listen, tls.clone(), rest.clone())];
         addresses.extend(config.listen_plain.map(|address| (address, None, rest)));
         addresses.extend(config.operator.listen.map(|address| (address, tls, operator)));
+        let mut bound = Vec::new();
         for (address, tls, router) in addresses {
             let listener = Listener::bind(address, tls, config.listener).await;
             let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
             self.addresses.push(listener.address()?);
+            bound.push((listener, router));
+        }
+        // Nobody is served by a server that cannot listen everywhere.
+        for (listener, router) in bound {
             self.listeners.spawn(listener.serve(router, self.stop_listening.clone()));
         }
         Ok(())

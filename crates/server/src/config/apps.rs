@@ -20,7 +20,10 @@ pub(super) fn declared(layers: &Layers, sources: &Sources, rules: &EndpointRules
         };
         let declared: DeclaredApp = serde_path_to_error::deserialize(value.clone()).map_err(|problem| {
             let setting = problem.path().to_string();
-            error(setting.trim_matches('.'), problem.inner().message().trim().replace('\n', " "))
+            // What is wrong with a secret is said without showing it.
+            let secret = setting.ends_with("secret_key") || setting.ends_with("token");
+            let message = problem.inner().message().trim().replace('\n', " ");
+            error(setting.trim_matches('.'), if secret { "must be a string in quotes".to_owned() } else { message })
         })?;
         if !seen.insert(declared.sdkappid) {
             return Err(error("sdkappid", format!("{} is declared twice", declared.sdkappid)));

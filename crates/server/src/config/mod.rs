@@ -257,6 +257,7 @@ mod tests {
             ("listen = ", vec!["unsaid.toml", "line 1"]),
             ("[[apps]]\nsdkappid = 1", vec!["unsaid.toml", "apps[0].secret_key", "UNSAID_APP_1_SECRET_KEY"]),
             (&app("key = 1"), vec!["apps[0]", "key", "unknown field"]),
+            ("[[apps]]\nsdkappid = 1\nsecret_key = 12345", vec!["apps[0].secret_key", "must be a string"]),
             (&app("admins = [\"\"]"), vec!["apps[0]", "admins"]),
             (&app("[apps.callback]\ncommands = [\"C2C.Nothing\"]"), vec!["apps[0]", "C2C.Nothing"]),
             (
@@ -271,6 +272,8 @@ mod tests {
                 assert!(error.contains(part), "{part:?} is not in: {error}");
             }
         }
+        let error = load("[[apps]]\nsdkappid = 1\nsecret_key = 12345", &[], &[]).expect_err("no text");
+        assert!(!error.contains("12345"), "a secret is not shown: {error}");
         let error = load("", &[], &["nothing=1"]).expect_err("unknown");
         assert!(error.contains("--set") && error.contains("nothing"), "{error}");
         let error = load("", &[("UNSAID_LIMITS__BODY_TIMEOUT_S", "soon")], &[]).expect_err("no number");

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
 };
@@ -135,6 +136,8 @@ async fn a_server_is_set_up_by_its_file_alone() {
     admin.admin_msgwithdraw("jared", "Jonh", key).await.expect("recalled");
     let arrivals = receiver.wait_until(|arrivals| arrivals.len() == 2).await;
     assert!(arrivals.iter().all(|arrival| arrival.passed() && arrival.checks.len() == 6));
+    let data_dir = std::fs::metadata(folder.path().join("data")).expect("it was made");
+    assert_eq!(data_dir.permissions().mode() & 0o777, 0o700, "the store is for the server alone");
     assert!(program.terminate().success(), "SIGTERM is an orderly stop");
 }
 
