@@ -57,8 +57,6 @@ codes! {
         "each may have 500 bytes";
     HTTP_PARSE = 60002, "the request line or its query cannot be read",
         "send POST /v4/{service}/{command}?sdkappid=..&identifier=..&usersig=..&random=..&contenttype=json";
-    NOT_JSON = 60003, "the body is not a JSON object",
-        "send one JSON object, {} where a command takes no input";
     IDENTIFIER_MISSING = 60004, "identifier is missing in the query",
         "add identifier=, the UserID of an admin of the app";
     SDKAPPID_INVALID = 60006, "sdkappid is not a number or names no app of this server",

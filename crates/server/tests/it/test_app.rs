@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use unsaid::{
     apps::{App, CallbackSettings, EndpointSettings, Origin, Secret},
-    chat::{self, Backlog, ChatError, Door, MessageName, Recall},
+    chat::{self, Backlog, ChatError, Door, Lane, MessageName, Recall},
     clock::{Clock, Entropy},
     config::{Config, Sources},
     server::{Server, World},
@@ -170,6 +170,19 @@ impl TestApp {
 
     pub(crate) async fn backlog(&self) -> Backlog {
         self.server().store().backlog().await.expect("readable")
+    }
+
+    /// Waits until the first event of Jonh's lane was tried in vain, `attempts` times at least.
+    pub(crate) async fn tried_in_vain(&self, attempts: u32) {
+        let began = self.world.clock.instant();
+        loop {
+            let events = self.server().store().lane(SDKAPPID, Lane("Jonh".to_owned()), 0, 1).await.expect("readable");
+            if events.first().is_some_and(|event| event.tries.attempts >= attempts) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "it was not tried: {events:?}");
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until the outbox is empty; it learns a little late that something was delivered.
