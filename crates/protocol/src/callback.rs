@@ -12,28 +12,56 @@ use crate::{SdkAppId, sign::sign};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum CallbackCommand {
+    /// The only one that is waited for.
+    BeforeSendMsg,
     AfterSendMsg,
     AfterMsgReport,
     AfterMsgWithDraw,
+    AfterModifyMsg,
+    AfterMsgReadReceipt,
+    AfterMsgReadAll,
+    StateChange,
 }
 
 /// Not the name of a callback that this version sends.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error(
-    "{0:?} is not a callback of this server; it sends C2C.CallbackAfterSendMsg, C2C.CallbackAfterMsgReport and \
-     C2C.CallbackAfterMsgWithDraw"
-)]
+#[error("{0:?} is not a callback of this server; it sends {names}", names = CallbackCommand::ALL.map(CallbackCommand::as_str).join(", "))]
 pub struct UnknownCommand(String);
 
 impl CallbackCommand {
-    pub const ALL: [Self; 3] = [Self::AfterSendMsg, Self::AfterMsgReport, Self::AfterMsgWithDraw];
+    pub const ALL: [Self; 8] = [
+        Self::BeforeSendMsg,
+        Self::AfterSendMsg,
+        Self::AfterMsgReport,
+        Self::AfterMsgWithDraw,
+        Self::AfterModifyMsg,
+        Self::AfterMsgReadReceipt,
+        Self::AfterMsgReadAll,
+        Self::StateChange,
+    ];
+
+    /// Those that are owed and delivered at least once: all but the one that is waited for.
+    pub const AFTER: [Self; 7] = {
+        let [_, after @ ..] = Self::ALL;
+        after
+    };
 
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::BeforeSendMsg => "C2C.CallbackBeforeSendMsg",
             Self::AfterSendMsg => "C2C.CallbackAfterSendMsg",
             Self::AfterMsgReport => "C2C.CallbackAfterMsgReport",
             Self::AfterMsgWithDraw => "C2C.CallbackAfterMsgWithDraw",
+            Self::AfterModifyMsg => "C2C.CallbackAfterModifyMsg",
+            Self::AfterMsgReadReceipt => "C2C.CallbackAfterMsgReadReceipt",
+            Self::AfterMsgReadAll => "C2C.CallbackAfterMsgReadAll",
+            Self::StateChange => "State.StateChange",
         }
+    }
+
+    /// Whether its body holds what a message says.
+    pub const fn holds_text(self) -> bool {
+        matches!(self, Self::BeforeSendMsg | Self::AfterSendMsg | Self::AfterModifyMsg)
     }
 }
 
@@ -98,6 +126,14 @@ impl Platform {
         }
     }
 
+    /// As the query of `command` writes it: `State.StateChange` alone has its own casing of one of them.
+    pub const fn in_query_of(self, command: CallbackCommand) -> &'static str {
+        match (self, command) {
+            (Self::Ios, CallbackCommand::StateChange) => "IOS",
+            _ => self.as_str(),
+        }
+    }
+
     /// The platform of that name, for what the server itself has written.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|platform| platform.as_str() == name)
@@ -134,7 +170,7 @@ impl Query<'_> {
         let command = utf8_percent_encode(self.command.as_str(), VALUE);
         let client_ip = self.client_ip.to_string();
         let client_ip = utf8_percent_encode(&client_ip, VALUE);
-        let platform = self.platform.as_str();
+        let platform = self.platform.in_query_of(self.command);
         out.push_str(&format!(
             "SdkAppid={}&CallbackCommand={command}&contenttype=json&ClientIP={client_ip}&OptPlatform={platform}",
             self.sdkappid
@@ -232,6 +268,139 @@ pub struct AfterMsgReport<'a> {
     pub unread: i64,
     #[serde(rename = "EventTime")]
     pub event_time_ms: i64,
+}
+
+/// The body of `C2C.CallbackBeforeSendMsg` (callbacks 4.1).
+#[derive(Serialize, Debug)]
+pub struct BeforeSendMsg<'a> {
+    #[serde(rename = "CallbackCommand")]
+    pub command: CallbackCommand,
+    #[serde(rename = "From_Account")]
+    pub from: &'a str,
+    #[serde(rename = "To_Account")]
+    pub to: &'a str,
+    #[serde(rename = "MsgSeq")]
+    pub seq: u32,
+    #[serde(rename = "MsgRandom")]
+    pub random: u32,
+    #[serde(rename = "MsgTime")]
+    pub time_s: u32,
+    #[serde(rename = "MsgKey")]
+    pub key: &'a str,
+    #[serde(rename = "MsgId")]
+    pub id: &'a str,
+    #[serde(rename = "OnlineOnlyFlag")]
+    pub online_only: u8,
+    #[serde(rename = "MsgBody")]
+    pub body: &'a RawValue,
+    #[serde(rename = "CloudCustomData", skip_serializing_if = "str::is_empty")]
+    pub custom_data: &'a str,
+    #[serde(rename = "EventTime")]
+    pub event_time_ms: i64,
+}
+
+/// The body of `C2C.CallbackAfterModifyMsg` (callbacks 4.6).
+#[derive(Serialize, Debug)]
+pub struct AfterModifyMsg<'a> {
+    #[serde(rename = "CallbackCommand")]
+    pub command: CallbackCommand,
+    #[serde(rename = "Operator_Account")]
+    pub operator: &'a str,
+    #[serde(rename = "From_Account")]
+    pub from: &'a str,
+    #[serde(rename = "To_Account")]
+    pub to: &'a str,
+    #[serde(rename = "MsgSeq")]
+    pub seq: u32,
+    #[serde(rename = "MsgRandom")]
+    pub random: u32,
+    #[serde(rename = "MsgTime")]
+    pub time_s: u32,
+    #[serde(rename = "MsgKey")]
+    pub key: &'a str,
+    #[serde(rename = "MsgBody")]
+    pub body: &'a RawValue,
+    #[serde(rename = "CloudCustomData")]
+    pub custom_data: &'a str,
+    #[serde(rename = "EventTime")]
+    pub event_time_ms: i64,
+}
+
+/// The body of `C2C.CallbackAfterMsgReadReceipt` (callbacks 4.5).
+#[derive(Serialize, Debug)]
+pub struct AfterMsgReadReceipt<'a> {
+    #[serde(rename = "CallbackCommand")]
+    pub command: CallbackCommand,
+    /// Who sent the receipt.
+    #[serde(rename = "Operator_Account")]
+    pub operator: &'a str,
+    #[serde(rename = "Peer_Account")]
+    pub peer: &'a str,
+    #[serde(rename = "C2CMsgInfo")]
+    pub messages: &'a [ReceiptMessage],
+    #[serde(rename = "EventTime")]
+    pub event_time_ms: i64,
+}
+
+/// A message that a receipt acknowledges.
+#[derive(Serialize, Debug)]
+pub struct ReceiptMessage {
+    #[serde(rename = "From_Account")]
+    pub from: String,
+    #[serde(rename = "To_Account")]
+    pub to: String,
+    #[serde(rename = "MsgKey")]
+    pub key: String,
+    #[serde(rename = "MsgId")]
+    pub id: String,
+}
+
+/// The body of `C2C.CallbackAfterMsgReadAll` (callbacks 4.8).
+#[derive(Serialize, Debug)]
+pub struct AfterMsgReadAll<'a> {
+    #[serde(rename = "CallbackCommand")]
+    pub command: CallbackCommand,
+    #[serde(rename = "Report_Account")]
+    pub reader: &'a str,
+    #[serde(rename = "EventTime")]
+    pub event_time_ms: i64,
+    /// There are no groups here, so it is always empty.
+    #[serde(rename = "GroupReadInfo")]
+    pub groups: [(); 0],
+}
+
+/// The body of `State.StateChange` (callbacks 4.9).
+#[derive(Serialize, Debug)]
+pub struct StateChange<'a> {
+    #[serde(rename = "CallbackCommand")]
+    pub command: CallbackCommand,
+    #[serde(rename = "EventTime")]
+    pub event_time_ms: i64,
+    #[serde(rename = "Info")]
+    pub info: StateInfo<'a>,
+    /// The devices that a login displaced.
+    #[serde(rename = "KickedDevice", skip_serializing_if = "<[_]>::is_empty")]
+    pub kicked: &'a [KickedDevice<'a>],
+}
+
+/// What changed in `State.StateChange`.
+#[derive(Serialize, Debug)]
+pub struct StateInfo<'a> {
+    /// `Login`, `Logout` or `Disconnect`.
+    #[serde(rename = "Action")]
+    pub action: &'a str,
+    #[serde(rename = "To_Account")]
+    pub account: &'a str,
+    /// `Register`, `Unregister`, `LinkClose` or `TimeOut`.
+    #[serde(rename = "Reason")]
+    pub reason: &'a str,
+}
+
+/// A device that a login displaced.
+#[derive(Serialize, Debug)]
+pub struct KickedDevice<'a> {
+    #[serde(rename = "Platform")]
+    pub platform: &'a str,
 }
 
 /// What a receiver answers (callbacks 1.4). `ErrorCode` alone decides; the other two may be missing.

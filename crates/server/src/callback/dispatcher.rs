@@ -197,7 +197,7 @@ impl Dispatcher {
     /// Decides what follows an attempt.
     fn attempted(&mut self, event: &OwedEvent, report: &Report) {
         let refusals = event.tries.refusals + u32::from(matches!(report.outcome, Outcome::Refused(_)));
-        let tries = Tries { attempts: event.tries.attempts + 1, refusals };
+        let tries = Tries { attempts: event.tries.attempts + 1, refusals, ..event.tries };
         self.log(event, tries, report);
         let now = self.clock.now();
         let (verdict, to) = match schedule::next(&report.outcome, tries, self.entropy.fraction()) {
@@ -437,7 +437,7 @@ mod tests {
         let (sender, hints) = hints();
         let store = Arc::new(Memory::new(clock.clone(), entropy.clone(), sender));
         let mut app = App::new(APP, Secret::new("0123456789abcdef"), AppOrigin::Runtime);
-        app.callback.commands = CallbackCommand::ALL.into();
+        app.callback.commands = CallbackCommand::AFTER.into();
         let url = "https://backend.example/im".to_owned();
         app.callback.endpoint = Some(EndpointSettings { url, token: None, ca_pem: None });
         let (app, apps) = (Arc::new(app), Arc::new(Apps::default()));

@@ -65,7 +65,7 @@ mod tests {
     const DOWN: Outcome = Outcome::Unavailable(Unavailable::ConnectionRefused);
 
     fn tries(attempts: u32, refusals: u32) -> Tries {
-        Tries { attempts, refusals }
+        Tries { attempts, refusals, unavailable_since: None }
     }
 
     #[test]

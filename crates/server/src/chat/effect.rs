@@ -73,6 +73,8 @@ pub(super) fn owe(
         body: Bytes::from(body),
         origin,
         created: now,
+        age_from: now,
+        replay: false,
         tries: Tries::default(),
         due: now,
     };

@@ -31,6 +31,10 @@ pub struct OwedEvent {
     pub body: Bytes,
     pub origin: Origin,
     pub created: Timestamp,
+    /// Since when its age counts (rule C9); a replay begins anew.
+    pub age_from: Timestamp,
+    /// Whether it was parked or delivered before and is sent again because someone asked for that.
+    pub replay: bool,
     pub tries: Tries,
     /// Not to be tried before this moment.
     pub due: Timestamp,
@@ -41,6 +45,8 @@ pub struct OwedEvent {
 pub struct Tries {
     pub attempts: u32,
     pub refusals: u32,
+    /// When it was found unavailable for the first time.
+    pub unavailable_since: Option<Timestamp>,
 }
 
 /// Names an event for ever; `webhook-id` of its attempts.

@@ -63,7 +63,7 @@ pub async fn run(listen: SocketAddr, then: Then) -> anyhow::Result<()> {
     story.chapter("An app, made at run time");
     server.save_app(app(&url, backend.ca_pem())).await?;
     story.fact("SDKAppID", SDKAPPID);
-    story.fact("switches on", CallbackCommand::ALL.map(CallbackCommand::as_str).join(", "));
+    story.fact("switches on", CallbackCommand::AFTER.map(CallbackCommand::as_str).join(", "));
 
     let now_s = u64::from(world.clock.now().seconds());
     let usersig = usersig::make(
@@ -96,7 +96,7 @@ fn app(url: &str, ca_pem: &str) -> App {
         admins: vec![UserId::new(ADMIN).expect("a valid UserID")],
         callback: CallbackSettings {
             endpoint: Some(endpoint),
-            commands: CallbackCommand::ALL.into(),
+            commands: CallbackCommand::AFTER.into(),
             ..CallbackSettings::default()
         },
         ..App::new(SDKAPPID, Secret::new(SECRET_KEY), Origin::Runtime)

@@ -317,7 +317,7 @@ fn settings(receiver: &Receiver, authority: &Authority) -> App {
     App {
         callback: CallbackSettings {
             endpoint: Some(endpoint),
-            commands: CallbackCommand::ALL.into(),
+            commands: CallbackCommand::AFTER.into(),
             ..CallbackSettings::default()
         },
         ..App::new(SDKAPPID, Secret::new(SECRET_KEY), Origin::Runtime)

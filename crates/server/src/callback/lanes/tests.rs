@@ -388,6 +388,8 @@ fn event(lane: &Lane, place: i64, previous: i64, body: Vec<u8>) -> OwedEvent {
         body: Bytes::from(body),
         origin: Origin::LOCAL,
         created: Timestamp(0),
+        age_from: Timestamp(0),
+        replay: false,
         tries: Tries::default(),
         due: Timestamp(0),
     }

@@ -92,7 +92,9 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<OwedEvent> {
         command: text(6)?.parse().map_err(|_| broken(6, "no callback command"))?,
         origin: Origin { client_ip, platform },
         created: Timestamp(row.get(9)?),
-        tries: Tries { attempts: row.get(10)?, refusals: row.get(11)? },
+        age_from: Timestamp(row.get(9)?),
+        replay: false,
+        tries: Tries { attempts: row.get(10)?, refusals: row.get(11)?, unavailable_since: None },
         due: Timestamp(row.get(12)?),
         body: row.get::<_, Vec<u8>>(13)?.into(),
     })

@@ -28,7 +28,7 @@ pub(super) fn user(name: &str) -> UserId {
 /// An app whose switches are all on.
 pub(super) fn app(sdkappid: SdkAppId) -> App {
     let mut app = App::new(sdkappid, Secret::new("0123456789abcdef"), AppOrigin::Runtime);
-    app.callback.commands = CallbackCommand::ALL.into();
+    app.callback.commands = CallbackCommand::AFTER.into();
     let url = "https://backend.example/im".to_owned();
     app.callback.endpoint = Some(EndpointSettings { url, token: None, ca_pem: None });
     app
@@ -86,7 +86,7 @@ pub(super) fn settled(event: &OwedEvent, to: Settlement) -> Settled {
 }
 
 pub(super) fn parked(event: &OwedEvent) -> Settled {
-    let tries = Tries { attempts: 3, refusals: 3 };
+    let tries = Tries { attempts: 3, refusals: 3, unavailable_since: None };
     settled(event, Settlement::Parked { tries, at: event.created, reason: "refused".into() })
 }
 

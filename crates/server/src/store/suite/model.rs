@@ -238,7 +238,10 @@ impl Twins {
             return;
         }
         let event = event.get(&owed);
-        let (tries, now) = (Tries { attempts: event.tries.attempts + 1, refusals: 1 }, self.sqlite.clock.now());
+        let (tries, now) = (
+            Tries { attempts: event.tries.attempts + 1, refusals: 1, unavailable_since: None },
+            self.sqlite.clock.now(),
+        );
         let to = match verdict {
             0 => Settlement::DueAgain { tries, due: now.plus(std::time::Duration::from_secs(1)) },
             1 => Settlement::Parked { tries, at: now, reason: "refused".into() },

@@ -79,7 +79,8 @@ pub(super) async fn c3_settling_twice_or_what_is_not_there_changes_nothing(world
     world.with(app(APP), &WHO).await;
     world.sent("alice", "bob", 1).await;
     let event = world.only_owed().await;
-    let again = || Settlement::DueAgain { tries: Tries { attempts: 1, refusals: 0 }, due: START };
+    let again =
+        || Settlement::DueAgain { tries: Tries { attempts: 1, refusals: 0, unavailable_since: None }, due: START };
     world.settle(vec![parked(&event), parked(&event), settled(&event, again())]).await;
     world.settle(vec![settled(&event, Settlement::Delivered), parked(&event), settled(&event, again())]).await;
     world.settle(Vec::new()).await;
@@ -101,7 +102,10 @@ pub(super) async fn c6_what_is_due_again_stays_with_its_tries(mut world: World) 
     world.sent("alice", "bob", 1).await;
     world.sent("alice", "bob", 2).await;
     let mut expect = world.owed().await;
-    let (tries, due) = (Tries { attempts: 5, refusals: 2 }, START.plus(std::time::Duration::from_millis(1234)));
+    let (tries, due) = (
+        Tries { attempts: 5, refusals: 2, unavailable_since: None },
+        START.plus(std::time::Duration::from_millis(1234)),
+    );
     world.settle(vec![settled(&expect[0], Settlement::DueAgain { tries, due })]).await;
     world.reopen().await;
     (expect[0].tries, expect[0].due) = (tries, due);
