@@ -15,6 +15,7 @@ pub mod error;
 pub mod usersig;
 
 pub mod sign;
+pub mod webhook;
 
 pub mod callback;
 
