@@ -100,7 +100,7 @@ impl Server {
         server.listen(config, rest::router(rest), operator::router(operator)).await?;
 
         // Nothing is delivered by a server that cannot start.
-        let dispatcher = Dispatcher::new(Arc::clone(&store), parts);
+        let (dispatcher, _deliveries) = Dispatcher::new(Arc::clone(&store), parts);
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
         server.workers.spawn(erase_audit_copies(store, world.clock.clone(), server.stop_delivering.clone()));
         Ok(server)

@@ -13,14 +13,17 @@ use arc_swap::ArcSwap;
 pub use declared::{DeclaredApp, Surroundings};
 pub use secret::Secret;
 pub use settings::{
-    AnswerRule, App, AppError, CallbackSettings, EndpointSettings, LaneBy, Origin, RecallBody, SecretKey,
+    AnswerRule, App, AppError, CallbackSettings, EndpointSettings, LaneBy, Origin, RecallBody, Retry, SecretKey,
 };
+use tokio::sync::watch;
 use unsaid_protocol::SdkAppId;
 
 /// All apps as they stand now.
 #[derive(Debug, Default)]
 pub struct Apps {
     by_id: ArcSwap<HashMap<SdkAppId, Arc<App>>>,
+    /// Tells that something was put.
+    changes: watch::Sender<()>,
 }
 
 impl Apps {
@@ -42,5 +45,11 @@ impl Apps {
             apps.insert(app.sdkappid, Arc::clone(app));
             apps
         });
+        self.changes.send_replace(());
+    }
+
+    /// Wakes its holder after each change of an app.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 }

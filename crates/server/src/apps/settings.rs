@@ -95,6 +95,17 @@ pub enum AnswerRule {
     Status,
 }
 
+/// Whether a callback that was not delivered is tried again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Retry {
+    /// Until it is delivered, refused for good, or too old (rule C6).
+    #[default]
+    On,
+    /// One attempt, as the original service does; then it is parked.
+    Off,
+}
+
 /// Where callbacks go, with what secures them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct EndpointSettings {

@@ -12,8 +12,10 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::schedule::Pause;
 use crate::{
-    chat::{Lane, OwedEvent},
+    chat::{Lane, OwedEvent, Tries},
+    clock::Timestamp,
     limits,
 };
 
@@ -25,6 +27,8 @@ pub(super) struct Lanes {
     ready: VecDeque<Lane>,
     /// Lanes whose first event has to wait.
     waiting: BTreeSet<(Instant, Lane)>,
+    /// Lanes whose first event has become too old.
+    expired: VecDeque<Lane>,
     /// Lanes that want events from the outbox.
     wanting: BTreeSet<Lane>,
     in_flight: usize,
@@ -59,7 +63,7 @@ impl Default for Bounds {
 #[derive(Debug)]
 struct State {
     events: VecDeque<Arc<OwedEvent>>,
-    head: Head,
+    head: Stand,
     /// The place of the last event that this lane has seen.
     tail: i64,
     /// Whether the outbox may hold events behind `tail`.
@@ -69,14 +73,20 @@ struct State {
     unsettled: usize,
     /// An event that was parked: its number, and what its successor follows instead.
     parked: Option<(i64, i64)>,
+    /// When the first event was tried here for the last time.
+    tried: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Head {
-    /// There is no event, or it stands in `ready`.
+enum Stand {
+    /// There is no event, or it stands in `ready` or `expired`.
     Free,
     InFlight,
-    Waits(Instant),
+    /// It stands in `waiting`.
+    Waits(Instant, Pause),
+    /// The event before it was parked, and the outbox does not know yet. What overtook it would do so for ever if it were
+    /// tried once more after a crash.
+    Behind,
 }
 
 /// What became of the event at the head of a lane.
@@ -84,33 +94,42 @@ enum Head {
 pub(super) enum Verdict {
     Delivered,
     Parked,
-    Again(Instant),
+    Again(Instant, Pause),
+}
+
+/// Which of the lanes that wait need wait no longer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wake {
+    /// Those that wait until the endpoint is back.
+    UntilBack,
+    All,
 }
 
 /// The events of one lane that are wanted from the outbox.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Want {
-    pub(super) lane: Lane,
+pub(in crate::callback) struct Want {
+    pub(in crate::callback) lane: Lane,
     /// Behind this place.
-    pub(super) after: i64,
-    pub(super) events_max: u32,
+    pub(in crate::callback) after: i64,
+    pub(in crate::callback) events_max: u32,
 }
 
 impl State {
     fn new(tail: i64) -> Self {
         Self {
             events: VecDeque::new(),
-            head: Head::Free,
+            head: Stand::Free,
             tail,
             more: false,
             loading: false,
             unsettled: 0,
             parked: None,
+            tried: None,
         }
     }
 
     fn is_idle(&self) -> bool {
-        self.events.is_empty() && !self.more && !self.loading && self.unsettled == 0 && self.head == Head::Free
+        self.events.is_empty() && !self.more && !self.loading && self.unsettled == 0 && self.head == Stand::Free
     }
 }
 
@@ -122,6 +141,15 @@ impl Lanes {
     /// Whether another lane finds a place.
     pub(super) fn has_room(&self) -> bool {
         self.lanes.len() < self.bounds.lanes_max
+    }
+
+    pub(super) fn knows(&self, lane: &Lane) -> bool {
+        self.lanes.contains_key(lane)
+    }
+
+    /// How many lanes are here.
+    pub(super) fn count(&self) -> usize {
+        self.lanes.len()
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -239,19 +267,87 @@ impl Lanes {
 
     /// The event to try next, if there is one. It is in flight until [`Lanes::finished`].
     pub(super) fn next(&mut self, now: Instant) -> Option<Arc<OwedEvent>> {
-        while let Some((due, lane)) = self.waiting.first()
+        while let Some((due, _)) = self.waiting.first()
             && *due <= now
         {
-            let lane = lane.clone();
-            self.waiting.pop_first();
-            self.lanes.get_mut(&lane).expect("a lane that waits is here").head = Head::Free;
-            self.ready.push_back(lane);
+            self.wake_first();
         }
         let lane = self.ready.pop_front()?;
-        let state = self.lanes.get_mut(&lane).expect("a lane that is ready is here");
-        state.head = Head::InFlight;
+        Some(self.take_off(&lane))
+    }
+
+    /// The event that shows whether the endpoint is back: of the lane that waits longest for its turn, even if its pause
+    /// is not over.
+    pub(super) fn probe(&mut self, now: Instant) -> Option<Arc<OwedEvent>> {
+        if let Some(event) = self.next(now) {
+            return Some(event);
+        }
+        self.wake_first();
+        self.next(now)
+    }
+
+    /// An event that has become too old.
+    pub(super) fn next_expired(&mut self) -> Option<Arc<OwedEvent>> {
+        let lane = self.expired.pop_front()?;
+        Some(self.take_off(&lane))
+    }
+
+    fn take_off(&mut self, lane: &Lane) -> Arc<OwedEvent> {
+        let state = self.lanes.get_mut(lane).expect("a lane that is ready is here");
+        state.head = Stand::InFlight;
         self.in_flight += 1;
-        Some(Arc::clone(state.events.front().expect("a lane that is ready has an event")))
+        Arc::clone(state.events.front().expect("a lane that is ready has an event"))
+    }
+
+    fn wake_first(&mut self) {
+        if let Some((_, lane)) = self.waiting.pop_first() {
+            self.lanes.get_mut(&lane).expect("a lane that waits is here").head = Stand::Free;
+            self.ready.push_back(lane);
+        }
+    }
+
+    /// Ends the waiting of lanes before its time; the one that would have been tried first comes first.
+    pub(super) fn wake(&mut self, which: Wake) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for (due, lane) in waiting {
+            let state = self.lanes.get_mut(&lane).expect("a lane that waits is here");
+            if which == Wake::All || state.head == Stand::Waits(due, Pause::UntilBack) {
+                state.head = Stand::Free;
+                self.ready.push_back(lane);
+            } else {
+                self.waiting.insert((due, lane));
+            }
+        }
+    }
+
+    /// Sets aside the lanes whose first event is older than that; [`Lanes::next_expired`] gives them out.
+    pub(super) fn expire(&mut self, before: Timestamp) {
+        let Self { lanes, ready, waiting, expired, .. } = self;
+        let mut is_old = |lane: &Lane| {
+            let state = lanes.get_mut(lane).expect("a lane that waits is here");
+            let old = state.events.front().is_some_and(|head| head.age_from < before);
+            if old {
+                state.head = Stand::Free;
+                expired.push_back(lane.clone());
+            }
+            old
+        };
+        ready.retain(|lane| !is_old(lane));
+        waiting.retain(|(_, lane)| !is_old(lane));
+    }
+
+    /// Whether an event stands here that could be tried or probed with.
+    pub(super) fn has_heads(&self) -> bool {
+        !self.ready.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// Whether an event can be tried now.
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
+        !self.ready.is_empty() || self.wakes().is_some_and(|due| due <= now)
+    }
+
+    pub(super) fn has_expired(&self) -> bool {
+        !self.expired.is_empty()
     }
 
     /// When a lane that waits can be tried again.
@@ -259,37 +355,52 @@ impl Lanes {
         self.waiting.first().map(|(due, _)| *due)
     }
 
+    /// When the event at the head of the lane was tried here before, if it was.
+    pub(super) fn tried(&self, lane: &Lane) -> Option<Timestamp> {
+        self.lanes.get(lane).and_then(|state| state.tried)
+    }
+
     /// The head of a lane was tried. What is done has to be settled in the outbox, and then [`Lanes::settled`].
-    pub(super) fn finished(&mut self, event: &OwedEvent, tries: crate::chat::Tries, verdict: Verdict) {
+    pub(super) fn finished(&mut self, event: &OwedEvent, tries: Tries, verdict: Verdict, now: Timestamp) {
         let state = self.lanes.get_mut(&event.lane).expect("a lane in flight is here");
-        assert!(state.head == Head::InFlight, "only the head of a lane is tried");
+        assert!(state.head == Stand::InFlight, "only the head of a lane is tried");
         self.in_flight -= 1;
-        state.head = Head::Free;
+        state.head = Stand::Free;
         state.unsettled += 1;
-        if let Verdict::Again(due) = verdict {
+        if let Verdict::Again(due, pause) = verdict {
             let head = state.events.front_mut().expect("it is in flight");
             Arc::make_mut(head).tries = tries;
-            state.head = Head::Waits(due);
+            state.head = Stand::Waits(due, pause);
+            state.tried = Some(now);
             self.waiting.insert((due, event.lane.clone()));
             return;
         }
+        state.tried = None;
         state.events.pop_front();
         self.bytes -= event.body.len();
-        if verdict == Verdict::Parked {
+        if verdict == Verdict::Parked && !event.replay {
             state.parked = Some((event.number, event.previous));
         }
         state.mend_previous();
-        if !state.events.is_empty() {
+        if verdict == Verdict::Parked {
+            state.head = Stand::Behind;
+        } else if !state.events.is_empty() {
             self.ready.push_back(event.lane.clone());
         }
         self.refill(&event.lane);
     }
 
-    /// The outbox knows what became of `count` events of the lane. Every hint that was given before it knew has to be told
+    /// The outbox knows what became of one event of the lane. Every hint that was given before it knew has to be told
     /// first: of a lane that is gone, a late hint would be taken for a new event.
-    pub(super) fn settled(&mut self, lane: &Lane, count: usize) {
+    pub(super) fn settled(&mut self, lane: &Lane) {
         if let Some(state) = self.lanes.get_mut(lane) {
-            state.unsettled -= count;
+            state.unsettled -= 1;
+            if state.unsettled == 0 && state.head == Stand::Behind {
+                state.head = Stand::Free;
+                if !state.events.is_empty() {
+                    self.ready.push_back(lane.clone());
+                }
+            }
             if state.is_idle() {
                 self.lanes.remove(lane);
             }
@@ -301,15 +412,16 @@ impl Lanes {
         assert!(event.place > state.tail, "an event is taken once, in the order of its lane");
         state.tail = event.place;
         self.bytes += event.body.len();
+        // After a restart nobody knows why it waits; a refused one keeps its pause.
+        let pause = if event.tries.refusals > 0 { Pause::Fixed } else { Pause::UntilBack };
         state.events.push_back(Arc::new(event));
-        if state.events.len() > 1 {
-            state.mend_previous();
+        state.mend_previous();
+        if state.events.len() > 1 || state.head == Stand::Behind {
             return;
         }
-        state.mend_previous();
         match wait {
             Some(due) => {
-                state.head = Head::Waits(due);
+                state.head = Stand::Waits(due, pause);
                 self.waiting.insert((due, lane.clone()));
             }
             None => self.ready.push_back(lane.clone()),
@@ -337,7 +449,7 @@ impl Lanes {
 }
 
 impl State {
-    /// The event behind one that was parked follows what that one followed.
+    /// The event behind one that was parked follows what that one followed. Nothing ever follows a replay.
     fn mend_previous(&mut self) {
         if let (Some((number, previous)), Some(head)) = (self.parked, self.events.front_mut())
             && head.previous == number

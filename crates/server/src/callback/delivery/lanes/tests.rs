@@ -284,12 +284,12 @@ impl World {
         let tries = Tries { attempts: event.tries.attempts + 1, ..event.tries };
         let (verdict, fate) = match if luck == Luck::Good { 9 } else { self.draw(8) } {
             0 | 1 => (Verdict::Parked, Fate::Parked),
-            2 | 3 => (Verdict::Again(self.now + Duration::from_millis(300)), Fate::Waiting),
+            2 | 3 => (Verdict::Again(self.now + Duration::from_millis(300), Pause::UntilBack), Fate::Waiting),
             _ => (Verdict::Delivered, Fate::Delivered),
         };
         self.fates.insert((event.lane.clone(), event.place), fate);
         self.delivered += usize::from(fate == Fate::Delivered);
-        self.lanes.finished(&event, tries, verdict);
+        self.lanes.finished(&event, tries, verdict, Timestamp(0));
         self.unsettled.push((event.lane.clone(), event.place, verdict));
     }
 
@@ -299,7 +299,7 @@ impl World {
             let key = (lane.clone(), place);
             match verdict {
                 Verdict::Delivered => drop(self.outbox.remove(&key)),
-                Verdict::Again(_) => self.outbox.get_mut(&key).expect("it waits").due = Timestamp(300),
+                Verdict::Again(..) => self.outbox.get_mut(&key).expect("it waits").due = Timestamp(300),
                 Verdict::Parked => {
                     let parked = self.outbox.remove(&key).expect("it waits");
                     let mut behind = self.outbox.range_mut(key..=(lane.clone(), i64::MAX));
@@ -322,7 +322,7 @@ impl World {
             self.hear_hints();
         }
         for lane in std::mem::take(&mut self.settled) {
-            self.lanes.settled(&lane, 1);
+            self.lanes.settled(&lane);
         }
     }
 
