@@ -20,7 +20,7 @@ pub(super) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { at_once: 1, saved: 0.0, reckoned: None }
+        Self { at_once: limits::APP_ATTEMPTS_MAX, saved: 0.0, reckoned: None }
     }
 }
 
@@ -68,14 +68,14 @@ mod tests {
     #[test]
     fn c6_the_number_in_flight_doubles_from_one() {
         let mut pace = Pace::default();
+        assert_eq!(pace.at_once(), 256, "lanes run side by side from the start");
+        pace.begin_anew();
         let mut rounds = Vec::new();
         for _ in 0..10 {
             rounds.push(pace.at_once());
             (0..pace.at_once()).for_each(|_| pace.delivered());
         }
         assert_eq!(rounds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 256]);
-        pace.begin_anew();
-        assert_eq!(pace.at_once(), 1);
     }
 
     proptest! {
