@@ -305,3 +305,176 @@ fn oldest_allowed(moment: Moment, rules: &Rules) -> Timestamp {
     let Timestamp(now) = moment.now;
     Timestamp(now.saturating_sub(i64::try_from(rules.age_max.as_millis()).unwrap_or(i64::MAX)))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
+
+    use super::{super::breaker::UNAVAILABLE_MAX, *};
+    use crate::{
+        callback::{Refused, Unavailable},
+        chat::Origin,
+        clock::Clock,
+    };
+
+    const RULES: Rules =
+        Rules { removed: None, retry: Retry::On, age_max: Duration::from_secs(100), rate_per_s_max: 20_000 };
+    const START: Timestamp = Timestamp(1_800_000_000_000);
+    const DOWN: Outcome = Outcome::Unavailable(Unavailable::ConnectionRefused);
+
+    fn event(lane: &str, place: i64) -> OwedEvent {
+        OwedEvent {
+            id: EventId(format!("{lane} {place}")),
+            app: SdkAppId(1),
+            lane: Lane(lane.to_owned()),
+            place,
+            number: place,
+            previous: place - 1,
+            command: CallbackCommand::AfterMsgWithDraw,
+            body: Bytes::new(),
+            origin: Origin::LOCAL,
+            created: START,
+            age_from: START,
+            replay: false,
+            tries: Tries::default(),
+            due: START,
+        }
+    }
+
+    /// A flow of as many lanes, each with one event, and the moment at which it begins.
+    fn flow_of(lanes: u32) -> (Flow, Moment) {
+        let moment = Moment { now: START, instant: Clock::system().instant() };
+        let mut flow = Flow::new(moment.instant);
+        flow.lanes.search_begins();
+        flow.lanes.search_ended();
+        (0..lanes).for_each(|lane| flow.lanes.hint(event(&lane.to_string(), 1)));
+        (flow, moment)
+    }
+
+    fn later(moment: Moment, pause: Duration) -> Moment {
+        Moment { now: moment.now.plus(pause), instant: moment.instant + pause }
+    }
+
+    fn tried(flow: &mut Flow, moment: Moment) -> Option<Arc<OwedEvent>> {
+        match flow.next(moment, &RULES) {
+            Some(Step::Try(event)) => Some(event),
+            Some(Step::Park(event, parking)) => panic!("{event:?} is parked: {parking}"),
+            None => None,
+        }
+    }
+
+    fn all_fail(flow: &mut Flow, moment: Moment) {
+        let tries: Vec<_> = std::iter::from_fn(|| tried(flow, moment)).collect();
+        for event in tries {
+            flow.attempted(&event, &DOWN, moment, &RULES, 0.5);
+        }
+    }
+
+    #[test]
+    fn c6_after_a_success_all_that_waited_is_tried_at_once_and_twice_as_much_each_time() {
+        let (mut flow, moment) = flow_of(UNAVAILABLE_MAX + 5);
+        all_fail(&mut flow, moment);
+        assert!(flow.state(moment.instant).breaker.is_some_and(|breaker| breaker.why == "unavailable"));
+        assert!(tried(&mut flow, later(moment, Duration::from_millis(500))).is_none(), "it is open");
+        let moment = later(moment, Duration::from_secs(1));
+        let probe = tried(&mut flow, moment).expect("the first probe");
+        assert!(tried(&mut flow, moment).is_none(), "one at a time");
+        flow.attempted(&probe, &Outcome::Delivered, moment, &RULES, 0.5);
+        for at_once in [2, 4, 8] {
+            let round: Vec<_> = std::iter::from_fn(|| tried(&mut flow, moment)).collect();
+            assert_eq!(round.len(), at_once, "in the moment of the success");
+            for event in round {
+                flow.attempted(&event, &Outcome::Delivered, moment, &RULES, 0.5);
+            }
+        }
+    }
+
+    #[test]
+    fn c9_i_am_back_lets_everything_be_tried_again_at_once() {
+        let (mut flow, moment) = flow_of(3);
+        all_fail(&mut flow, moment);
+        assert!(tried(&mut flow, moment).is_none());
+        flow.back(moment.instant);
+        assert!(tried(&mut flow, moment).is_some());
+    }
+
+    #[test]
+    fn c9_what_is_too_old_is_parked_and_not_sent_late() {
+        let (mut flow, moment) = flow_of(2);
+        let first = tried(&mut flow, moment).expect("the first lane");
+        flow.attempted(&first, &DOWN, moment, &RULES, 0.5);
+        let moment = later(moment, RULES.age_max + Duration::from_millis(1));
+        for _ in 0..2 {
+            let step = flow.next(moment, &RULES);
+            assert!(matches!(&step, Some(Step::Park(_, Parking::TooOld { .. }))), "{step:?}");
+            if let Some(Step::Park(event, parking)) = step {
+                flow.parked(&event, &parking, moment.now);
+            }
+        }
+        assert!(flow.next(moment, &RULES).is_none());
+    }
+
+    #[test]
+    fn c9_what_waits_for_an_open_breaker_becomes_too_old_as_well() {
+        let (mut flow, moment) = flow_of(UNAVAILABLE_MAX);
+        all_fail(&mut flow, moment);
+        let moment = later(moment, RULES.age_max + Duration::from_millis(1));
+        let parked =
+            std::iter::from_fn(|| flow.next(moment, &RULES)).take(100).filter(|step| matches!(step, Step::Park(..)));
+        assert_eq!(parked.count(), UNAVAILABLE_MAX as usize);
+    }
+
+    #[test]
+    fn c11_what_a_removed_endpoint_is_owed_is_parked_without_a_try() {
+        let (mut flow, moment) = flow_of(2);
+        let rules = Rules { removed: Some("the endpoint was removed"), ..RULES };
+        for _ in 0..2 {
+            assert!(matches!(flow.next(moment, &rules), Some(Step::Park(_, Parking::Removed(_)))));
+        }
+    }
+
+    #[test]
+    fn c6_with_retry_off_there_is_no_breaker() {
+        let (mut flow, moment) = flow_of(UNAVAILABLE_MAX + 5);
+        let rules = Rules { retry: Retry::Off, ..RULES };
+        for _ in 0..UNAVAILABLE_MAX + 5 {
+            let Some(Step::Try(event)) = flow.next(moment, &rules) else { panic!("each is tried") };
+            let settled = flow.attempted(&event, &DOWN, moment, &rules, 0.5);
+            assert!(matches!(settled.to, Settlement::Parked { .. }), "{settled:?}");
+        }
+        assert_eq!(flow.state(moment.instant).breaker, None);
+    }
+
+    #[test]
+    fn c6_an_event_that_fails_while_nothing_is_delivered_is_not_to_blame() {
+        let (mut flow, moment) = flow_of(1);
+        let mut at = moment;
+        for _ in 0..60 {
+            at = later(at, Duration::from_secs(61));
+            let rules = Rules { age_max: Duration::from_secs(100_000), ..RULES };
+            let Some(Step::Try(event)) = flow.next(at, &rules) else { continue };
+            let settled = flow.attempted(&event, &DOWN, at, &rules, 0.5);
+            assert!(matches!(settled.to, Settlement::DueAgain { .. }), "{settled:?}");
+        }
+    }
+
+    #[test]
+    fn c6_everything_refused_opens_the_breaker_and_parks_nothing() {
+        let (mut flow, moment) = flow_of(12);
+        let refused = Outcome::Refused(Refused::Status(400));
+        let events: Vec<_> = std::iter::from_fn(|| tried(&mut flow, moment)).collect();
+        for event in events {
+            flow.attempted(&event, &refused, moment, &RULES, 0.5);
+        }
+        let mut at = moment;
+        for _ in 0..100 {
+            at = later(at, Duration::from_millis(900));
+            if let Some(probe) = tried(&mut flow, at) {
+                let settled = flow.attempted(&probe, &refused, at, &RULES, 0.5);
+                assert!(matches!(settled.to, Settlement::DueAgain { .. }), "{settled:?}");
+            }
+        }
+        assert!(flow.state(at.instant).breaker.is_some_and(|breaker| breaker.why == "refusing"));
+    }
+}

@@ -50,6 +50,19 @@ fn a_full_memory_takes_no_more_events() {
     assert!(lanes.wants(LOADS_MAX).is_empty());
 }
 
+#[test]
+fn c5_a_lane_goes_on_behind_a_parked_event_when_the_outbox_knows_of_it() {
+    let lane = Lane("alice".to_owned());
+    let mut lanes = Lanes { complete: true, ..Lanes::default() };
+    (1..=2).for_each(|place| lanes.hint(event(&lane, place, place - 1, Vec::new())));
+    let now = Clock::system().instant();
+    let first = lanes.next(now).expect("it was hinted at");
+    lanes.finished(&first, Tries::default(), Verdict::Parked, Timestamp(0));
+    assert_eq!(lanes.next(now), None, "a crash now would try the first one again");
+    lanes.settled(&lane);
+    assert_eq!(lanes.next(now).map(|event| event.place), Some(2));
+}
+
 fn simulate(number: u64) {
     let mut world = World::new(Seed(number));
     let steps = world.draw(600);
