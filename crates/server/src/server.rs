@@ -127,7 +127,11 @@ impl Server {
     async fn listen(&mut self, config: &Config, rest: Router, operator: Router) -> anyhow::Result<()> {
         let tls = config.tls.as_ref().map(acceptor).transpose()?;
         let shared = config.operator.listen.is_none() && config.listen.ip().is_loopback();
-        let health = operator::health(Arc::clone(&self.store));
+        let health = operator::health(operator::Health {
+            store: Arc::clone(&self.store),
+            data_dir: config.data_dir.clone(),
+            disk_free_min_bytes: config.disk_free_min_bytes,
+        });
         let rest = if shared { rest.merge(operator.clone()) } else { rest };
         let (rest, operator) = (rest.merge(health.clone()), operator.merge(health));
         let mut addresses = vec![(config.listen, tls.clone(), rest.clone())];

@@ -37,6 +37,8 @@ pub struct Config {
     pub listen: SocketAddr,
     pub listen_plain: Option<SocketAddr>,
     pub data_dir: PathBuf,
+    /// With less room in `data_dir` the server is not ready.
+    pub disk_free_min_bytes: u64,
     pub log: String,
     pub log_format: LogFormat,
     pub tls: Option<TlsFiles>,
@@ -81,6 +83,7 @@ impl Config {
             listen: layers.parsed("listen", "an address and port, like 127.0.0.1:8080")?,
             listen_plain: optional(&layers, "listen_plain", "an address and port, like 127.0.0.1:8080")?,
             data_dir: path(&layers, "data_dir")?.ok_or_else(|| layers.error("data_dir", "must name a folder"))?,
+            disk_free_min_bytes: layers.integer("limits.disk_free_min_mb", 0, 1_000_000)? * 1_000_000,
             log: layers.text("log").to_owned(),
             log_format: log_format(&layers)?,
             tls: tls(&layers)?,

@@ -16,7 +16,7 @@ use axum::{
     middleware::{self, Next},
     routing::get,
 };
-pub use health::health;
+pub use health::{Health, health};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;

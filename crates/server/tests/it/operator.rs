@@ -96,3 +96,16 @@ async fn a_server_tells_that_it_lives_and_is_ready() {
         assert_eq!(app.admin().raw(request).await.expect("an answer").0, StatusCode::OK, "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c9_too_little_free_disk_turns_readiness_off_and_the_rest_goes_on() {
+    // No disk has that.
+    let (app, jared, jonh, _) = TestApp::start_with(|config, _| config.disk_free_min_bytes = u64::MAX).await;
+    let request = |path: &str| Request::builder().uri(path).body(Full::default()).expect("valid");
+    let (status, _, body) = app.admin().raw(request("/readyz")).await.expect("an answer");
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(String::from_utf8_lossy(&body).contains("limits.disk_free_min_mb"), "{body:?}");
+    assert_eq!(app.admin().raw(request("/healthz")).await.expect("an answer").0, StatusCode::OK);
+    jared.send(&jonh, "hello").await;
+    assert_eq!(app.all_settled().await.waiting, 0);
+}
