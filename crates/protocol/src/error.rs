@@ -117,6 +117,8 @@ codes! {
         "send seconds, or leave it out";
     MSG_KEY = 90054, "MsgKey is missing or malformed",
         "send the MsgKey of the send answer, the callback or the history";
+    BACK_END = 90992, "as many callbacks wait for the app backend as may",
+        "mend the app's callback endpoint: what waits is delivered then";
     INTERNAL = 91000, "the server could not carry the command out",
         "try again; if it stays, see the server's log";
     TOO_LONG = 93000, "the request or the message is too long",

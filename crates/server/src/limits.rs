@@ -57,6 +57,33 @@ pub const APP_LANES_MAX: usize = 16_384;
 /// Bytes of event bodies of one app that are held in memory; the other events wait in the outbox.
 pub const APP_EVENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// How old an event may become before it is parked, unless the app says otherwise (rule C9): three days.
+pub const EVENT_AGE_DEFAULT_S: u32 = 3 * 86_400;
+pub const EVENT_AGE_MIN_S: u32 = 60;
+pub const EVENT_AGE_MAX_S: u32 = 30 * 86_400;
+
+/// Callbacks a second to one endpoint, unless the app says otherwise.
+pub const CALLBACK_RATE_DEFAULT: u32 = 20_000;
+pub const CALLBACK_RATE_MAX: u32 = 100_000;
+
+/// Events of an app that may wait, unless the app says otherwise (rule C9).
+pub const BACKLOG_EVENTS_MAX: u64 = 2_000_000;
+pub const BACKLOG_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+/// What an app may ask for.
+pub const BACKLOG_EVENTS_CEILING: u64 = 100_000_000;
+pub const BACKLOG_BYTES_CEILING: u64 = 1024 * 1024 * 1024 * 1024;
+
+/// How long a delivered event that holds no text is kept, to be sent again.
+pub const DELIVERED_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
+/// Events that are sent again in one transaction, and rows of the log that are looked at for them.
+pub const REPLAY_PIECE_EVENTS: u32 = 500;
+pub const REPLAY_PIECE_ROWS: u32 = 5_000;
+
+/// Rows of the log of events that are looked at in one piece of pruning.
+pub const PRUNE_PIECE_ROWS: u32 = 1_000;
+
 /// Attempts of one app that are under way at once, and so its connections.
 pub const APP_ATTEMPTS_MAX: usize = 256;
 

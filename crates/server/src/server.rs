@@ -12,9 +12,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     apps::{App, Apps, Origin},
     callback::{Connector, Dispatcher, DispatcherParts, EndpointRules},
-    chat::{Chat, Store},
-    clock::{Clock, Entropy},
+    chat::{Chat, Fault, Store},
+    clock::{Clock, Entropy, Timestamp},
     config::{Config, TlsFiles},
+    limits,
     listener::Listener,
     operator::{self, Operator},
     rest::{self, Rest},
@@ -24,8 +25,8 @@ use crate::{
     },
 };
 
-/// How often audit copies whose day has come are looked for.
-const AUDIT_PAUSE: Duration = Duration::from_secs(3600);
+/// How often what is kept for a time only is looked through.
+const FORGET_PAUSE: Duration = Duration::from_secs(3600);
 
 /// A server that runs.
 pub struct Server {
@@ -102,7 +103,7 @@ impl Server {
         // Nothing is delivered by a server that cannot start.
         let (dispatcher, _deliveries) = Dispatcher::new(Arc::clone(&store), parts);
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
-        server.workers.spawn(erase_audit_copies(store, world.clock.clone(), server.stop_delivering.clone()));
+        server.workers.spawn(forget(store, world.clock.clone(), server.stop_delivering.clone()));
         Ok(server)
     }
 
@@ -191,19 +192,36 @@ impl Server {
     }
 }
 
-/// Rule R3: an audit copy is erased when its day has come.
-async fn erase_audit_copies(store: Arc<dyn Store>, clock: Clock, stop: CancellationToken) {
+/// Erases what is kept for a time only: audit copies until their day (rule R3), delivered events for a week.
+async fn forget(store: Arc<dyn Store>, clock: Clock, stop: CancellationToken) {
     loop {
         match store.erase_audit_copies(clock.now()).await {
             Ok(0) => {}
             Ok(erased) => tracing::info!(erased, "audit copies were erased"),
             Err(fault) => tracing::warn!(%fault, "audit copies could not be erased; it is tried again"),
         }
+        if let Err(fault) = prune_events(&*store, clock.now()).await {
+            tracing::warn!(%fault, "delivered events could not be erased; it is tried again");
+        }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(AUDIT_PAUSE) => {}
+            () = tokio::time::sleep(FORGET_PAUSE) => {}
         }
     }
+}
+
+/// Piece by piece, so that nobody waits long for the writer.
+async fn prune_events(store: &dyn Store, now: Timestamp) -> Result<(), Fault> {
+    let before = now.minus(limits::DELIVERED_KEPT);
+    let (mut erased, mut after) = (0, Some(0));
+    while let Some(row) = after {
+        let pruned = store.prune_events(before, row).await?;
+        (erased, after) = (erased + pruned.erased, pruned.next);
+    }
+    if erased > 0 {
+        tracing::info!(erased, "delivered events were erased");
+    }
+    Ok(())
 }
 
 fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {

@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand};
 
-use super::{AnswerRule, App, AppError, CallbackSettings, EndpointSettings, LaneBy, Origin, RecallBody, Secret};
+use super::{AnswerRule, App, AppError, CallbackSettings, EndpointSettings, LaneBy, Origin, RecallBody, Retry, Secret};
 
 /// What is written down. What is left out has its default.
 #[derive(Deserialize)]
@@ -42,6 +42,12 @@ struct DeclaredCallback {
     answer: AnswerRule,
     #[serde(default)]
     commands: BTreeSet<CallbackCommand>,
+    #[serde(default)]
+    retry: Retry,
+    age_max_s: Option<u32>,
+    rate_per_s_max: Option<u32>,
+    backlog_events_max: Option<u64>,
+    backlog_bytes_max: Option<u64>,
 }
 
 /// What stands around a declaration: the files that it names, and secrets that are kept elsewhere.
@@ -87,7 +93,17 @@ impl DeclaredCallback {
         let of_file = self.ca_file.map(|file| around.read("callback.ca_file", &file)).transpose()?;
         let ca_pem = of_file.or(self.ca_pem);
         let endpoint = self.url.map(|url| EndpointSettings { url, token, ca_pem });
-        Ok(CallbackSettings { endpoint, answer: self.answer, commands: self.commands })
+        let defaults = CallbackSettings::default();
+        Ok(CallbackSettings {
+            endpoint,
+            answer: self.answer,
+            commands: self.commands,
+            retry: self.retry,
+            age_max_s: self.age_max_s.unwrap_or(defaults.age_max_s),
+            rate_per_s_max: self.rate_per_s_max.unwrap_or(defaults.rate_per_s_max),
+            backlog_events_max: self.backlog_events_max.unwrap_or(defaults.backlog_events_max),
+            backlog_bytes_max: self.backlog_bytes_max.unwrap_or(defaults.backlog_bytes_max),
+        })
     }
 }
 

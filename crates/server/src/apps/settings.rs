@@ -75,13 +75,38 @@ pub enum LaneBy {
     Conversation,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CallbackSettings {
     pub endpoint: Option<EndpointSettings>,
     /// What an answer needs to count as delivered (rule C4).
     pub answer: AnswerRule,
     /// The switches that are on.
     pub commands: BTreeSet<CallbackCommand>,
+    pub retry: Retry,
+    /// An event that is older is parked instead of sent late, in seconds (rule C9).
+    pub age_max_s: u32,
+    /// Callbacks a second that the endpoint gets at most.
+    pub rate_per_s_max: u32,
+    /// With as many events waiting, commands that would owe another one are refused (rule C9).
+    pub backlog_events_max: u64,
+    /// The same for the bytes of their bodies.
+    pub backlog_bytes_max: u64,
+}
+
+impl Default for CallbackSettings {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            answer: AnswerRule::default(),
+            commands: BTreeSet::new(),
+            retry: Retry::default(),
+            age_max_s: limits::EVENT_AGE_DEFAULT_S,
+            rate_per_s_max: limits::CALLBACK_RATE_DEFAULT,
+            backlog_events_max: limits::BACKLOG_EVENTS_MAX,
+            backlog_bytes_max: limits::BACKLOG_BYTES_MAX,
+        }
+    }
 }
 
 /// What an answer needs to count as delivered.
@@ -177,7 +202,21 @@ impl App {
         if self.callback.endpoint.is_none() && !self.callback.commands.is_empty() {
             return error("callback.commands", "callbacks are switched on, but callback.url is not set".to_owned());
         }
-        Ok(())
+        self.callback.check()
+    }
+}
+
+impl CallbackSettings {
+    fn check(&self) -> Result<(), AppError> {
+        let within = |setting, value: u64, least: u64, most: u64| {
+            let problem = || format!("is {value}, but must be from {least} to {most}");
+            if (least..=most).contains(&value) { Ok(()) } else { Err(AppError { setting, problem: problem() }) }
+        };
+        let (least, most) = (limits::EVENT_AGE_MIN_S.into(), limits::EVENT_AGE_MAX_S.into());
+        within("callback.age_max_s", self.age_max_s.into(), least, most)?;
+        within("callback.rate_per_s_max", self.rate_per_s_max.into(), 1, limits::CALLBACK_RATE_MAX.into())?;
+        within("callback.backlog_events_max", self.backlog_events_max, 1, limits::BACKLOG_EVENTS_CEILING)?;
+        within("callback.backlog_bytes_max", self.backlog_bytes_max, 1, limits::BACKLOG_BYTES_CEILING)
     }
 }
 
@@ -196,6 +235,29 @@ mod tests {
         app.callback.commands.insert(CallbackCommand::AfterMsgWithDraw);
         assert_eq!(app.check().expect_err("refused").setting, "callback.commands");
         assert!(!app.owes(CallbackCommand::AfterMsgWithDraw));
+    }
+
+    #[test]
+    fn c9_bounds_that_cannot_work_are_refused() {
+        for change in [
+            |callback: &mut CallbackSettings| callback.age_max_s = 59,
+            |callback: &mut CallbackSettings| callback.age_max_s = u32::MAX,
+            |callback: &mut CallbackSettings| callback.rate_per_s_max = 0,
+            |callback: &mut CallbackSettings| callback.backlog_events_max = 0,
+            |callback: &mut CallbackSettings| callback.backlog_bytes_max = 0,
+        ] {
+            let mut app = app();
+            change(&mut app.callback);
+            assert!(app.check().is_err(), "{app:?}");
+        }
+    }
+
+    #[test]
+    fn an_app_that_was_saved_by_an_earlier_version_can_be_read() {
+        let mut saved = serde_json::to_value(app()).expect("it serializes");
+        let callback = saved["callback"].as_object_mut().expect("an object");
+        callback.retain(|key, _| ["endpoint", "answer", "commands"].contains(&key.as_str()));
+        assert_eq!(serde_json::from_value::<App>(saved).expect("it can be read"), app());
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use unsaid_protocol::{ErrorCode, MsgKey};
 
-use super::tx::Fault;
+use super::{replay::Replayed, tx::Fault};
 
 /// What a command has to say when it was done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Done {
     Nothing,
     Sent(Sent),
+    Replayed(Replayed),
 }
 
 /// A command that the rules do not allow. It has changed nothing.

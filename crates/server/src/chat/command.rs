@@ -7,6 +7,7 @@ use super::{
     import::Import,
     read::Read,
     recall::Recall,
+    replay::Replay,
     send::Send,
     tx::{Fault, Tx},
 };
@@ -20,6 +21,7 @@ pub enum Command {
     Send(Box<Send>),
     Recall(Recall),
     Read(Read),
+    Replay(Replay),
 }
 
 impl Command {
@@ -31,6 +33,7 @@ impl Command {
             Self::Send(send) => send.apply(tx),
             Self::Recall(recall) => recall.apply(tx),
             Self::Read(read) => read.apply(tx),
+            Self::Replay(replay) => replay.apply(tx),
         };
         match done {
             Ok(done) => Ok(Ok(done)),

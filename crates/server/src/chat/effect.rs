@@ -13,6 +13,7 @@ use super::{
     lane::Lane,
     message::SyncEvent,
     pair::Pair,
+    store::Backlog,
     tx::{Fault, Tx},
 };
 use crate::apps::{App, LaneBy};
@@ -21,6 +22,25 @@ use crate::apps::{App, LaneBy};
 pub(super) fn app(tx: &mut dyn Tx, sdkappid: SdkAppId) -> Result<Arc<App>, ChatError> {
     let app = tx.app(sdkappid)?;
     app.ok_or_else(|| Refusal::new(error::SDKAPPID_INVALID, format!("there is no app {sdkappid}")).into())
+}
+
+/// Refuses a command that would owe an event if too many wait already (rule C9). Asked before anything is changed.
+pub(super) fn may_owe(tx: &mut dyn Tx, app: &App, command: CallbackCommand) -> Result<(), ChatError> {
+    if app.owes(command) { has_room(tx, app) } else { Ok(()) }
+}
+
+/// Whether the app's backlog takes more.
+pub(super) fn has_room(tx: &mut dyn Tx, app: &App) -> Result<(), ChatError> {
+    let Backlog { waiting, waiting_bytes, .. } = tx.backlog(app.sdkappid)?;
+    if waiting < app.callback.backlog_events_max && waiting_bytes < app.callback.backlog_bytes_max {
+        return Ok(());
+    }
+    let info = format!(
+        "{waiting} callbacks ({waiting_bytes} bytes) wait for the app backend, as many as may; nothing of this command was \
+         done: mend the endpoint of app {}, or switch callbacks off",
+        app.sdkappid
+    );
+    Err(Refusal::new(error::BACK_END, info).into())
 }
 
 /// Adds a sync event to an account whose row the caller saves.

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -40,6 +41,51 @@ pub struct OwedEvent {
     pub due: Timestamp,
 }
 
+/// An event as it is kept: to be shown, or to be sent again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptEvent {
+    /// Its row in the log of events, which grows in commit order.
+    pub row: i64,
+    pub id: EventId,
+    pub app: SdkAppId,
+    pub lane: Lane,
+    pub number: i64,
+    pub command: CallbackCommand,
+    pub body: Bytes,
+    pub origin: Origin,
+    pub created: Timestamp,
+    pub standing: Standing,
+}
+
+impl KeptEvent {
+    /// The place at which it was parked, if it is parked.
+    pub fn parked_place(&self) -> Option<i64> {
+        match self.standing {
+            Standing::Parked { place, .. } => Some(place),
+            Standing::Waiting { .. } | Standing::Delivered => None,
+        }
+    }
+
+    /// When it was parked, if it is parked.
+    pub fn parked_at(&self) -> Option<Timestamp> {
+        match self.standing {
+            Standing::Parked { at, .. } => Some(at),
+            Standing::Waiting { .. } | Standing::Delivered => None,
+        }
+    }
+}
+
+/// Where an event stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// In the outbox.
+    Waiting { place: i64, tries: Tries, due: Timestamp },
+    /// Aside, with the reason.
+    Parked { place: i64, attempts: u32, at: Timestamp, reason: Arc<str> },
+    /// The receiver has it.
+    Delivered,
+}
+
 /// How often an event was tried, and how many of the attempts the receiver refused; the others found it unavailable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tries {
@@ -53,14 +99,25 @@ pub struct Tries {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct EventId(pub String);
 
+const PREFIX: &str = "evt_";
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
 impl EventId {
-    /// Sorts by time: 48 bits of milliseconds and 80 random ones, in Crockford's base 32.
-    pub fn new(now: Timestamp, random: (u64, u32)) -> Self {
-        const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-        let ms = u128::from(u64::try_from(now.0).unwrap_or(0)) & ((1 << 48) - 1);
-        let bits = (ms << 80) | (u128::from(random.0) << 16) | u128::from(random.1 & 0xffff);
+    /// Sorts by time and commit order: 48 bits of milliseconds, 48 of its row in the log of events, and 32 random ones, in
+    /// Crockford's base 32. So it is found by its row, and needs no index of its own.
+    pub fn new(now: Timestamp, row: i64, random: u32) -> Self {
+        let part = |number: i64| u128::from(u64::try_from(number).unwrap_or(0)) & ((1 << 48) - 1);
+        let bits = (part(now.0) << 80) | (part(row) << 32) | u128::from(random);
         let digits = (0..26).rev().map(|digit| DIGITS[usize::try_from((bits >> (5 * digit)) & 31).expect("below 32")]);
-        Self("evt_".chars().chain(digits.map(char::from)).collect())
+        Self(PREFIX.chars().chain(digits.map(char::from)).collect())
+    }
+
+    /// Its row in the log of events; none if this is no name that a server has given.
+    pub fn row(&self) -> Option<i64> {
+        let digits = self.0.strip_prefix(PREFIX).filter(|digits| digits.len() == 26)?;
+        let value = |digit: u8| DIGITS.iter().position(|one| *one == digit);
+        let bits = digits.bytes().try_fold(0_u128, |bits, digit| Some((bits << 5) | value(digit)? as u128))?;
+        i64::try_from((bits >> 32) & ((1 << 48) - 1)).ok()
     }
 }
 
@@ -88,9 +145,19 @@ mod tests {
 
     #[test]
     fn event_ids_sort_by_time() {
-        let early = EventId::new(Timestamp(1_700_000_000_000), (u64::MAX, u32::MAX));
-        let late = EventId::new(Timestamp(1_700_000_000_001), (0, 0));
-        assert!(early < late);
+        let early = EventId::new(Timestamp(1_700_000_000_000), i64::MAX, u32::MAX);
+        let late = EventId::new(Timestamp(1_700_000_000_001), 1, 0);
+        assert!(early < late && late < EventId::new(Timestamp(1_700_000_000_001), 2, 0));
         assert_eq!(early.0.len(), 30);
+    }
+
+    #[test]
+    fn an_event_id_tells_its_row() {
+        for row in [1, 77, (1 << 48) - 1] {
+            assert_eq!(EventId::new(Timestamp(1_700_000_000_000), row, 7).row(), Some(row));
+        }
+        for text in ["", "evt_", "evt_1", "evt_uuuuuuuuuuuuuuuuuuuuuuuuuu", "01mcc5s896naavq72pkvnhwn7r"] {
+            assert_eq!(EventId(text.to_owned()).row(), None, "{text}");
+        }
     }
 }

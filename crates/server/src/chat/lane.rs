@@ -19,10 +19,26 @@ impl Lane {
         Self(format!("{}\t{}", pair.low, pair.high))
     }
 
+    /// Whose row has the lane's counter.
+    pub fn holder(&self) -> Holder {
+        let name = |text: &str| UserId::new(text).expect("a lane is made of names");
+        match self.0.split_once('\t') {
+            Some((low, high)) => Holder::Conversation(Pair { low: name(low), high: name(high) }),
+            None => Holder::Account(name(&self.0)),
+        }
+    }
+
     /// Stands behind every lane of an app.
     pub fn after_all() -> Self {
         Self("\u{7f}".to_owned())
     }
+}
+
+/// Who holds a lane.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Holder {
+    Account(UserId),
+    Conversation(Pair),
 }
 
 /// Gives the events of a lane their places and numbers.

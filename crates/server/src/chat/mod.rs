@@ -18,6 +18,7 @@ mod effect;
 mod import;
 mod read;
 mod recall;
+mod replay;
 mod send;
 
 mod command;
@@ -31,16 +32,17 @@ pub use account::Account;
 pub use applied::{Applied, ChatError, Done, Refusal, Sent};
 pub use command::Command;
 pub use conversation::{Conversation, Side};
-pub use event::{EventId, Origin, OwedEvent, Tries};
+pub use event::{EventId, KeptEvent, Origin, OwedEvent, Standing, Tries};
 pub use history::{HistoryQuery, Place};
 pub use import::Import;
-pub use lane::{Lane, LaneCounter};
+pub use lane::{Holder, Lane, LaneCounter};
 pub use message::{Content, Message, MessageFlags, MessageName, SyncEvent, SyncKind};
 pub use pair::{Direction, Pair};
 pub use read::Read;
 pub use recall::{Door, Recall};
+pub use replay::{Found, ParkedFilter, Replay, Replayed, Rows, What};
 pub use send::{Lifetime, Send};
-pub use store::{Backlog, Later, Settled, Settlement, Store};
+pub use store::{Backlog, Later, Oldest, Pruned, Settled, Settlement, Store};
 pub use tx::{Fault, ReadUpTo, Repeat, Tx};
 
 use crate::apps::{App, Apps};
@@ -84,7 +86,7 @@ impl Chat {
     pub async fn send(&self, send: Send) -> Result<Sent, ChatError> {
         match self.commit(Command::Send(Box::new(send))).await? {
             Done::Sent(sent) => Ok(sent),
-            Done::Nothing => unreachable!("a send that was not refused says what was sent"),
+            Done::Nothing | Done::Replayed(_) => unreachable!("a send that was not refused says what was sent"),
         }
     }
 
@@ -95,6 +97,14 @@ impl Chat {
 
     pub async fn read(&self, read: Read) -> Result<(), ChatError> {
         self.commit(Command::Read(read)).await.map(drop)
+    }
+
+    /// Sends events again, a piece at a time.
+    pub async fn replay(&self, replay: Replay) -> Result<Replayed, ChatError> {
+        match self.commit(Command::Replay(replay)).await? {
+            Done::Replayed(replayed) => Ok(replayed),
+            Done::Nothing | Done::Sent(_) => unreachable!("a replay says what it has done"),
+        }
     }
 
     async fn commit(&self, command: Command) -> Result<Done, ChatError> {

@@ -49,6 +49,7 @@ impl Read {
         if covered.position <= side.read_position {
             return Ok(Done::Nothing);
         }
+        effect::may_owe(tx, &app, CallbackCommand::AfterMsgReport)?;
         side.read_position = covered.position;
         reader.unread -= side.unread - covered.unread_after;
         side.unread = covered.unread_after;

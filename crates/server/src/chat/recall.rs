@@ -42,6 +42,7 @@ impl Recall {
         let app = effect::app(tx, self.name.app)?;
         let (pair, direction) = Pair::of(&self.name.from, &self.name.to);
         let message = self.find(tx, &app, &pair, direction)?;
+        effect::may_owe(tx, &app, CallbackCommand::AfterMsgWithDraw)?;
         self.take_back(tx, &app, &pair, &message)?;
         Ok(Done::Nothing)
     }

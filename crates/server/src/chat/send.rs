@@ -66,6 +66,9 @@ impl Send {
             Placed::New(time_s) => time_s,
             Placed::Repeat(time_s) => return Ok(self.sent(&sender, time_s)),
         };
+        if !self.forbidden_callbacks.contains(&CallbackCommand::AfterSendMsg) {
+            effect::may_owe(tx, &app, CallbackCommand::AfterSendMsg)?;
+        }
         let message = Message {
             direction,
             key: MsgKey { seq: self.seq, random: self.random, time: time_s },

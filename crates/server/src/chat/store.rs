@@ -1,16 +1,17 @@
 //! What the domain needs of a store: the trait that every one of them keeps (`crate::store`).
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
 use unsaid_protocol::{SdkAppId, UserId};
 
 use super::{
     applied::Applied,
     command::Command,
-    event::{OwedEvent, Tries},
+    event::{EventId, KeptEvent, OwedEvent, Tries},
     history::HistoryQuery,
     lane::Lane,
     message::{Message, SyncEvent},
+    replay::ParkedFilter,
     tx::Fault,
 };
 use crate::{apps::App, clock::Timestamp};
@@ -54,8 +55,35 @@ pub trait Store: Send + Sync + 'static {
     /// The events of a lane behind the place `after`, in their order.
     fn lane(&self, app: SdkAppId, lane: Lane, after: i64, events_max: u32) -> Later<'_, Vec<OwedEvent>>;
 
-    /// How much is owed and how much is parked.
-    fn backlog(&self) -> Later<'_, Backlog>;
+    /// How much each app is owed, and how much is parked. Counted at each commit, so asking costs next to nothing.
+    fn backlogs(&self) -> Later<'_, BTreeMap<SdkAppId, Backlog>>;
+
+    /// The sum over all apps.
+    fn backlog(&self) -> Later<'_, Backlog> {
+        Box::pin(async {
+            let backlogs = self.backlogs().await?;
+            Ok(backlogs.into_values().fold(Backlog::default(), Backlog::plus))
+        })
+    }
+
+    /// Since when the event waits that waits longest, among the first events of the app's lanes behind `after`; at most
+    /// `lanes_max` of them are looked at.
+    fn oldest(&self, app: SdkAppId, after: Option<Lane>, lanes_max: u32) -> Later<'_, Oldest>;
+
+    /// Parked events, in the order of lanes and places, behind `after`.
+    fn parked(
+        &self,
+        app: SdkAppId,
+        filter: ParkedFilter,
+        after: Option<(Lane, i64)>,
+        events_max: u32,
+    ) -> Later<'_, Vec<KeptEvent>>;
+
+    /// An event, while it is kept.
+    fn event(&self, app: SdkAppId, id: EventId) -> Later<'_, Option<KeptEvent>>;
+
+    /// Erases delivered events that are older than `before`, among some rows of the log behind `after`.
+    fn prune_events(&self, before: Timestamp, after: i64) -> Later<'_, Pruned>;
 
     /// Erases audit copies whose day has come (rule R3). Answers how many.
     fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64>;
@@ -74,7 +102,36 @@ pub trait Store: Send + Sync + 'static {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Backlog {
     pub waiting: u64,
+    /// The bodies of those that wait.
+    pub waiting_bytes: u64,
     pub parked: u64,
+}
+
+impl Backlog {
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            waiting: self.waiting + other.waiting,
+            waiting_bytes: self.waiting_bytes + other.waiting_bytes,
+            parked: self.parked + other.parked,
+        }
+    }
+}
+
+/// What was found of the event that waits longest.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Oldest {
+    pub since: Option<Timestamp>,
+    /// Behind which lane to go on; none if that was the last.
+    pub next: Option<Lane>,
+}
+
+/// What a piece of pruning has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pruned {
+    pub erased: u64,
+    /// Behind which row to go on; none if nothing older is left.
+    pub next: Option<i64>,
 }
 
 /// What became of an attempt, as the outbox has to know it.

@@ -8,8 +8,11 @@ use super::{
     account::Account,
     conversation::Conversation,
     event::{EventId, OwedEvent},
+    lane::Lane,
     message::{Message, MessageName, SyncEvent},
     pair::{Direction, Pair},
+    replay::{Found, What},
+    store::Backlog,
 };
 use crate::{apps::App, clock::Timestamp};
 
@@ -71,6 +74,15 @@ pub trait Tx {
 
     /// Puts an event into the outbox.
     fn owe(&mut self, event: OwedEvent) -> Result<(), Fault>;
+
+    /// How much an app's outbox holds.
+    fn backlog(&mut self, app: SdkAppId) -> Result<Backlog, Fault>;
+    /// Parked or delivered events that can be sent again, at most so many.
+    fn kept(&mut self, app: SdkAppId, what: &What, events_max: u32) -> Result<Found, Fault>;
+    /// Takes an event from where it was parked.
+    fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault>;
+    /// Puts an event whose row is in the log into the outbox once more.
+    fn owe_again(&mut self, row: i64, event: OwedEvent) -> Result<(), Fault>;
 }
 
 /// A message that may be what a repeated send has already stored.

@@ -14,12 +14,15 @@ use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        Account, Applied, Backlog, Command, Content, Conversation, Direction, EventId, Fault, HistoryQuery, Lane,
-        Later, Message, MessageFlags, MessageName, OwedEvent, Pair, Place, ReadUpTo, Repeat, Settled, Settlement,
-        Store, SyncEvent, Tx,
+        Account, Applied, Backlog, Command, Content, Conversation, Direction, EventId, Fault, Found, HistoryQuery,
+        Holder, KeptEvent, Lane, Later, Message, MessageFlags, MessageName, Oldest, OwedEvent, Pair, ParkedFilter,
+        Place, Pruned, ReadUpTo, Repeat, Rows, Settled, Settlement, Standing, Store, SyncEvent, Tx, What,
     },
     clock::{Clock, Entropy, Timestamp},
 };
+
+/// Where an event stands: its app, its lane, its place.
+type Stand = (SdkAppId, Lane, i64);
 
 type Conversations<T> = BTreeMap<(SdkAppId, Pair), T>;
 
@@ -41,8 +44,11 @@ pub(super) struct State {
     pub(super) conversations: Conversations<Conversation>,
     pub(super) messages: Conversations<BTreeMap<MsgKey, Message>>,
     sync_events: BTreeMap<(SdkAppId, UserId, i64), SyncEvent>,
-    outbox: BTreeMap<(SdkAppId, Lane, i64), OwedEvent>,
-    parked: Vec<(OwedEvent, Arc<str>)>,
+    /// What was owed, by the row that its name tells, as long as it is kept.
+    log: BTreeMap<i64, KeptEvent>,
+    event_row: i64,
+    outbox: BTreeMap<Stand, OwedEvent>,
+    parked: BTreeMap<Stand, (OwedEvent, Timestamp, Arc<str>)>,
     audit_copies: Vec<(MessageName, Content, Timestamp)>,
     closed: bool,
 }
@@ -137,8 +143,48 @@ impl Store for Memory {
         })
     }
 
-    fn backlog(&self) -> Later<'_, Backlog> {
-        self.answer(|state| Backlog { waiting: state.outbox.len() as u64, parked: state.parked.len() as u64 })
+    fn backlogs(&self) -> Later<'_, BTreeMap<SdkAppId, Backlog>> {
+        self.answer(|state| state.backlogs())
+    }
+
+    fn oldest(&self, app: SdkAppId, after: Option<Lane>, lanes_max: u32) -> Later<'_, Oldest> {
+        self.answer(|state| {
+            let of_app = state.outbox.iter().filter(|((of, ..), _)| *of == app);
+            let mut heads: Vec<_> = of_app.map(|((_, lane, _), event)| (lane.clone(), event.age_from)).collect();
+            heads.dedup_by(|later, earlier| later.0 == earlier.0);
+            heads.retain(|(lane, _)| after.as_ref().is_none_or(|after| lane > after));
+            let full = heads.len() >= lanes_max as usize;
+            heads.truncate(lanes_max as usize);
+            let next = heads.last().filter(|_| full).map(|(lane, _)| lane.clone());
+            Oldest { since: heads.into_iter().map(|(_, since)| since).min(), next }
+        })
+    }
+
+    fn parked(
+        &self,
+        app: SdkAppId,
+        filter: ParkedFilter,
+        after: Option<(Lane, i64)>,
+        events_max: u32,
+    ) -> Later<'_, Vec<KeptEvent>> {
+        self.answer(|state| state.parked(app, &filter, after.as_ref(), events_max))
+    }
+
+    fn event(&self, app: SdkAppId, id: EventId) -> Later<'_, Option<KeptEvent>> {
+        self.answer(|state| {
+            let kept = state.log.values().find(|kept| kept.app == app && kept.id == id);
+            kept.map(|kept| KeptEvent { standing: state.standing(kept), ..kept.clone() })
+        })
+    }
+
+    fn prune_events(&self, before: Timestamp, _: i64) -> Later<'_, Pruned> {
+        self.answer(|state| {
+            let old = state.log.values().filter(|kept| kept.created < before);
+            let gone: Vec<i64> =
+                old.filter(|kept| state.standing(kept) == Standing::Delivered).map(|kept| kept.row).collect();
+            gone.iter().for_each(|row| drop(state.log.remove(row)));
+            Pruned { erased: gone.len() as u64, next: None }
+        })
     }
 
     fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64> {
@@ -166,19 +212,27 @@ impl State {
     fn settle(&mut self, settled: Settled) {
         let key = (settled.app, settled.lane, settled.place);
         match settled.to {
-            Settlement::Delivered => drop(self.outbox.remove(&key)),
+            Settlement::Delivered => {
+                if let Some(event) = self.outbox.remove(&key)
+                    && event.command.holds_text()
+                {
+                    self.log.retain(|_, kept| kept.id != event.id);
+                }
+            }
             Settlement::DueAgain { tries, due } => {
                 if let Some(event) = self.outbox.get_mut(&key) {
                     (event.tries, event.due) = (tries, due);
                 }
             }
-            Settlement::Parked { tries, reason, .. } => {
+            Settlement::Parked { tries, at, reason } => {
                 let Some(mut event) = self.outbox.remove(&key) else {
                     return;
                 };
                 event.tries = tries;
-                self.close_gap(&event);
-                self.parked.push((event, reason));
+                if !event.replay {
+                    self.close_gap(&event);
+                }
+                self.parked.insert(key, (event, at, reason));
             }
         }
     }
@@ -192,20 +246,62 @@ impl State {
                 *follows = parked.previous;
             }
         };
-        if let Some((_, next)) = self.outbox.range_mut(behind).next() {
+        if let Some((_, next)) = self.outbox.range_mut(behind).find(|(_, event)| !event.replay) {
             mend(&mut next.previous);
-        } else if let Some(pair) = parked.lane.0.split_once('\t') {
-            let low = UserId::new(pair.0).expect("a lane is made of names");
-            let high = UserId::new(pair.1).expect("a lane is made of names");
-            if let Some(conversation) = self.conversations.get_mut(&(parked.app, Pair { low, high })) {
-                mend(&mut conversation.lane.last);
+            return;
+        }
+        match parked.lane.holder() {
+            Holder::Conversation(pair) => {
+                if let Some(conversation) = self.conversations.get_mut(&(parked.app, pair)) {
+                    mend(&mut conversation.lane.last);
+                }
             }
-        } else {
-            let account = UserId::new(&parked.lane.0).expect("a lane is made of names");
-            if let Some(account) = self.accounts.get_mut(&(parked.app, account)) {
-                mend(&mut account.lane.last);
+            Holder::Account(user) => {
+                if let Some(account) = self.accounts.get_mut(&(parked.app, user)) {
+                    mend(&mut account.lane.last);
+                }
             }
         }
+    }
+
+    fn backlogs(&self) -> BTreeMap<SdkAppId, Backlog> {
+        let mut backlogs: BTreeMap<SdkAppId, Backlog> = BTreeMap::new();
+        for ((app, ..), event) in &self.outbox {
+            let backlog = backlogs.entry(*app).or_default();
+            backlog.waiting += 1;
+            backlog.waiting_bytes += event.body.len() as u64;
+        }
+        for (app, ..) in self.parked.keys() {
+            backlogs.entry(*app).or_default().parked += 1;
+        }
+        backlogs
+    }
+
+    fn standing(&self, kept: &KeptEvent) -> Standing {
+        if let Some(event) = self.outbox.values().find(|event| event.id == kept.id) {
+            return Standing::Waiting { place: event.place, tries: event.tries, due: event.due };
+        }
+        match self.parked.values().find(|(event, ..)| event.id == kept.id) {
+            Some((event, at, reason)) => parked_standing(event, *at, reason),
+            None => Standing::Delivered,
+        }
+    }
+
+    fn parked(
+        &self,
+        app: SdkAppId,
+        filter: &ParkedFilter,
+        after: Option<&(Lane, i64)>,
+        events_max: u32,
+    ) -> Vec<KeptEvent> {
+        let of_app = self.parked.iter().filter(|((of, ..), _)| *of == app);
+        let behind =
+            of_app.filter(|((_, lane, place), _)| after.is_none_or(|after| (lane, place) > (&after.0, &after.1)));
+        let kept = behind.map(|(_, (event, at, reason))| {
+            let kept = self.log.values().find(|kept| kept.id == event.id).expect("what is parked is kept");
+            (KeptEvent { standing: parked_standing(event, *at, reason), ..kept.clone() }, *at)
+        });
+        kept.filter(|(event, at)| filter.covers(event, *at)).map(|(event, _)| event).take(events_max as usize).collect()
     }
 
     fn history(&self, query: &HistoryQuery) -> Vec<Message> {
@@ -225,6 +321,10 @@ impl State {
         found.truncate(query.messages_max as usize);
         found
     }
+}
+
+fn parked_standing(event: &OwedEvent, at: Timestamp, reason: &Arc<str>) -> Standing {
+    Standing::Parked { place: event.place, attempts: event.tries.attempts, at, reason: Arc::clone(reason) }
 }
 
 fn place(message: &Message) -> Place {
@@ -250,7 +350,8 @@ impl Tx for MemoryTx<'_> {
     }
 
     fn event_id(&mut self) -> EventId {
-        EventId::new(self.now, (self.entropy.next_u64(), self.entropy.next_u32()))
+        self.state.event_row += 1;
+        EventId::new(self.now, self.state.event_row, self.entropy.next_u32())
     }
 
     fn app(&mut self, app: SdkAppId) -> Result<Option<Arc<App>>, Fault> {
@@ -359,6 +460,52 @@ impl Tx for MemoryTx<'_> {
     }
 
     fn owe(&mut self, event: OwedEvent) -> Result<(), Fault> {
+        let row = event.id.row().expect("this transaction has named it");
+        let OwedEvent { id, app, lane, number, command, body, origin, created, .. } = event.clone();
+        let standing = Standing::Delivered;
+        self.state.log.insert(row, KeptEvent { row, id, app, lane, number, command, body, origin, created, standing });
+        self.owe_again(row, event)
+    }
+
+    fn backlog(&mut self, app: SdkAppId) -> Result<Backlog, Fault> {
+        Ok(self.state.backlogs().get(&app).copied().unwrap_or_default())
+    }
+
+    fn kept(&mut self, app: SdkAppId, what: &What, events_max: u32) -> Result<Found, Fault> {
+        Ok(match what {
+            What::Parked { filter, after, until } => {
+                let mut events = self.state.parked(app, filter, after.as_ref(), events_max);
+                let full = events.len() >= events_max as usize;
+                let last = events.last().and_then(|event| Some((event.lane.clone(), event.parked_place()?)));
+                events.retain(|event| event.parked_at() <= *until);
+                let again = |last| What::Parked { filter: filter.clone(), after: Some(last), until: *until };
+                Found { events, next: last.filter(|_| full).map(again) }
+            }
+            What::Delivered { since, rows } => {
+                let through = self.state.log.last_key_value().map_or(0, |(row, _)| *row);
+                let rows = rows.unwrap_or(Rows { after: 0, through });
+                let log = self.state.log.range(rows.after + 1..=rows.through.max(rows.after)).map(|(_, kept)| kept);
+                let wanted = |kept: &&KeptEvent| {
+                    kept.app == app
+                        && kept.created >= *since
+                        && !kept.command.holds_text()
+                        && self.state.standing(kept) == Standing::Delivered
+                };
+                let events: Vec<_> = log.filter(wanted).take(events_max as usize).cloned().collect();
+                let next = events.last().filter(|_| events.len() >= events_max as usize);
+                let next =
+                    next.map(|last| What::Delivered { since: *since, rows: Some(Rows { after: last.row, ..rows }) });
+                Found { events, next }
+            }
+        })
+    }
+
+    fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
+        self.state.parked.remove(&(app, lane.clone(), place));
+        Ok(())
+    }
+
+    fn owe_again(&mut self, _: i64, event: OwedEvent) -> Result<(), Fault> {
         self.owed.push(event.clone());
         self.state.outbox.insert((event.app, event.lane.clone(), event.place), event);
         Ok(())

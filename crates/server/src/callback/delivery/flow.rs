@@ -13,7 +13,7 @@ use super::{
     search::Search,
 };
 use crate::{
-    apps::{App, Retry},
+    apps::{App, CallbackSettings, Retry},
     callback::Outcome,
     chat::{EventId, Lane, OwedEvent, Settled, Settlement, Tries},
     clock::Timestamp,
@@ -86,7 +86,14 @@ impl Rules {
             Some(app) if app.callback.endpoint.is_none() => Some("the endpoint was removed"),
             Some(_) => None,
         };
-        Self { removed, retry: Retry::On, age_max: Duration::from_secs(3 * 86_400), rate_per_s_max: 20_000 }
+        let defaults = CallbackSettings::default();
+        let callback = app.map_or(&defaults, |app| &app.callback);
+        Self {
+            removed,
+            retry: callback.retry,
+            age_max: Duration::from_secs(callback.age_max_s.into()),
+            rate_per_s_max: callback.rate_per_s_max,
+        }
     }
 }
 
@@ -302,8 +309,7 @@ impl Flow {
 
 /// Events whose age counts from before this are too old.
 fn oldest_allowed(moment: Moment, rules: &Rules) -> Timestamp {
-    let Timestamp(now) = moment.now;
-    Timestamp(now.saturating_sub(i64::try_from(rules.age_max.as_millis()).unwrap_or(i64::MAX)))
+    moment.now.minus(rules.age_max)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! touch them.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -12,15 +12,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
 use super::{
-    fault,
+    fault, outbox, query,
     row::Sql,
     statements::{self, AccountRow},
 };
 use crate::{
     apps::App,
     chat::{
-        Account, Content, Conversation, Direction, EventId, Fault, Message, MessageFlags, MessageName, OwedEvent, Pair,
-        ReadUpTo, Repeat, SyncEvent, Tx,
+        Account, Backlog, Content, Conversation, Direction, EventId, Fault, Found, Holder, Lane, Message, MessageFlags,
+        MessageName, OwedEvent, Pair, ReadUpTo, Repeat, SyncEvent, Tx, What,
     },
     clock::{Entropy, Timestamp},
 };
@@ -31,6 +31,9 @@ pub(super) struct Known {
     pub(super) apps: HashMap<SdkAppId, Arc<App>>,
     /// The serial of the newest account.
     pub(super) serial: i64,
+    /// The newest row of the log of events.
+    pub(super) event_row: i64,
+    pub(super) backlogs: BTreeMap<SdkAppId, Backlog>,
 }
 
 /// A transaction that has begun.
@@ -43,6 +46,9 @@ pub(super) struct Batch<'a> {
     conversations: HashMap<(SdkAppId, Pair), Row<Conversation>>,
     apps: Vec<Arc<App>>,
     serial: i64,
+    event_row: i64,
+    /// Of the apps whose outbox has changed.
+    backlogs: BTreeMap<SdkAppId, Backlog>,
     owed: Vec<OwedEvent>,
 }
 
@@ -51,16 +57,12 @@ struct Row<T> {
     changed: bool,
 }
 
-/// What is missing in a lane where an event was parked: its number, and the one that it followed.
-pub(super) struct Gap {
-    pub(super) number: i64,
-    pub(super) previous: i64,
-}
-
 /// What holds once the transaction is durable.
 pub(super) struct Committed {
     apps: Vec<Arc<App>>,
     serial: i64,
+    event_row: i64,
+    backlogs: BTreeMap<SdkAppId, Backlog>,
     /// The events that it put into the outbox, in their order.
     pub(super) owed: Vec<OwedEvent>,
 }
@@ -68,6 +70,8 @@ pub(super) struct Committed {
 impl Committed {
     pub(super) fn apply_to(&mut self, known: &mut Known) {
         known.serial = self.serial;
+        known.event_row = self.event_row;
+        known.backlogs.append(&mut self.backlogs);
         known.apps.extend(self.apps.drain(..).map(|app| (app.sdkappid, app)));
     }
 }
@@ -89,6 +93,8 @@ impl<'a> Batch<'a> {
             conversations: HashMap::new(),
             apps: Vec::new(),
             serial: known.serial,
+            event_row: known.event_row,
+            backlogs: BTreeMap::new(),
             owed: Vec::new(),
         })
     }
@@ -117,8 +123,12 @@ impl<'a> Batch<'a> {
                 )?
                 .execute([self.serial.to_string()])?;
         }
+        for (app, backlog) in &self.backlogs {
+            statements::write_backlog(self.connection, *app, backlog)?;
+        }
         self.connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok(Committed { apps: self.apps, serial: self.serial, owed: self.owed })
+        let Self { apps, serial, event_row, backlogs, owed, .. } = self;
+        Ok(Committed { apps, serial, event_row, backlogs, owed })
     }
 
     fn account_row(&mut self, app: SdkAppId, user: &UserId) -> Result<&mut Row<AccountRow>, Fault> {
@@ -137,7 +147,8 @@ impl Tx for Batch<'_> {
     }
 
     fn event_id(&mut self) -> EventId {
-        EventId::new(self.now, (self.entropy.next_u64(), self.entropy.next_u32()))
+        self.event_row += 1;
+        EventId::new(self.now, self.event_row, self.entropy.next_u32())
     }
 
     fn app(&mut self, app: SdkAppId) -> Result<Option<Arc<App>>, Fault> {
@@ -387,33 +398,58 @@ impl Tx for Batch<'_> {
     }
 
     fn owe(&mut self, event: OwedEvent) -> Result<(), Fault> {
-        statements::insert_event(self.connection, &event).map_err(fault)?;
+        let row = event.id.row().expect("this transaction has named it");
+        statements::log_event(self.connection, row, &event).map_err(fault)?;
+        self.owe_again(row, event)
+    }
+
+    fn backlog(&mut self, app: SdkAppId) -> Result<Backlog, Fault> {
+        Ok(*self.backlog_of(app))
+    }
+
+    fn kept(&mut self, app: SdkAppId, what: &What, events_max: u32) -> Result<Found, Fault> {
+        query::kept(self.connection, app, what, events_max).map_err(fault)
+    }
+
+    fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
+        outbox::unpark(self, app, lane, place)
+    }
+
+    fn owe_again(&mut self, row: i64, event: OwedEvent) -> Result<(), Fault> {
+        statements::queue_event(self.connection, row, &event).map_err(fault)?;
+        let backlog = self.backlog_of(event.app);
+        backlog.waiting += 1;
+        backlog.waiting_bytes += event.body.len() as u64;
         self.owed.push(event);
         Ok(())
     }
 }
 
 impl Batch<'_> {
-    /// Where the next event of a lane would follow the parked one, it follows the one before it.
-    pub(super) fn lane_follows(&mut self, app: SdkAppId, lane: &str, gap: &Gap) -> Result<(), Fault> {
-        let name = |text: &str| UserId::new(text).map_err(|error| Fault::Failed(error.to_string().into()));
-        if let Some((low, high)) = lane.split_once('\t') {
-            let pair = Pair { low: name(low)?, high: name(high)? };
-            self.conversation(app, &pair)?;
-            if let Entry::Occupied(mut entry) = self.conversations.entry((app, pair))
-                && let Some(conversation) = &mut entry.get_mut().value
-                && conversation.lane.last == gap.number
-            {
-                conversation.lane.last = gap.previous;
-                entry.get_mut().changed = true;
+    /// What waits and is parked of an app, as this transaction leaves it.
+    pub(super) fn backlog_of(&mut self, app: SdkAppId) -> &mut Backlog {
+        let known = self.known;
+        self.backlogs.entry(app).or_insert_with(|| known.backlogs.get(&app).copied().unwrap_or_default())
+    }
+
+    /// Where the next event of a lane would follow `number`, it follows `previous`.
+    pub(super) fn lane_follows(&mut self, app: SdkAppId, lane: &Lane, number: i64, previous: i64) -> Result<(), Fault> {
+        match lane.holder() {
+            Holder::Conversation(pair) => {
+                if let Some(mut conversation) = self.conversation(app, &pair)?
+                    && conversation.lane.last == number
+                {
+                    conversation.lane.last = previous;
+                    self.save_conversation(app, &pair, &conversation)?;
+                }
             }
-        } else {
-            let user = name(lane)?;
-            if let Some(mut account) = self.account(app, &user)?
-                && account.lane.last == gap.number
-            {
-                account.lane.last = gap.previous;
-                self.save_account(app, &user, &account)?;
+            Holder::Account(user) => {
+                if let Some(mut account) = self.account(app, &user)?
+                    && account.lane.last == number
+                {
+                    account.lane.last = previous;
+                    self.save_account(app, &user, &account)?;
+                }
             }
         }
         Ok(())

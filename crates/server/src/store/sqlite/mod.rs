@@ -15,7 +15,11 @@ mod schema;
 mod statements;
 mod writer;
 
+#[cfg(test)]
+pub(super) use schema::version_1;
+
 use std::{
+    collections::BTreeMap,
     future::Future,
     path::{Path, PathBuf},
     pin::Pin,
@@ -36,7 +40,8 @@ use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        Applied, Backlog, Command, Fault, HistoryQuery, Lane, Later, Message, OwedEvent, Settled, Store, SyncEvent,
+        Applied, Backlog, Command, EventId, Fault, HistoryQuery, KeptEvent, Lane, Later, Message, Oldest, OwedEvent,
+        ParkedFilter, Pruned, Settled, Store, SyncEvent,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -143,8 +148,30 @@ impl Store for Sqlite {
         self.readers.read(move |connection| query::lane(connection, app, &lane, after, events_max))
     }
 
-    fn backlog(&self) -> Later<'_, Backlog> {
-        self.readers.read(query::backlog)
+    fn backlogs(&self) -> Later<'_, BTreeMap<SdkAppId, Backlog>> {
+        self.readers.read(statements::read_backlogs)
+    }
+
+    fn oldest(&self, app: SdkAppId, after: Option<Lane>, lanes_max: u32) -> Later<'_, Oldest> {
+        self.readers.read(move |connection| query::oldest(connection, app, after, lanes_max))
+    }
+
+    fn parked(
+        &self,
+        app: SdkAppId,
+        filter: ParkedFilter,
+        after: Option<(Lane, i64)>,
+        events_max: u32,
+    ) -> Later<'_, Vec<KeptEvent>> {
+        self.readers.read(move |connection| query::parked(connection, app, &filter, after, events_max))
+    }
+
+    fn event(&self, app: SdkAppId, id: EventId) -> Later<'_, Option<KeptEvent>> {
+        self.readers.read(move |connection| query::event(connection, app, &id))
+    }
+
+    fn prune_events(&self, before: Timestamp, after: i64) -> Later<'_, Pruned> {
+        self.ask(|answer| Job::PruneEvents { before, after, answer })
     }
 
     fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64> {

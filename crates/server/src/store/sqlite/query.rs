@@ -3,13 +3,15 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
-use super::row::{EVENT_COLUMNS, Sql, event};
+use super::row::{self, KEPT_COLUMNS, OWED_COLUMNS, Sql};
 use crate::{
     apps::App,
     chat::{
-        Backlog, Content, Direction, HistoryQuery, Lane, Message, MessageFlags, OwedEvent, Pair, Place, SyncEvent,
-        SyncKind,
+        Content, Direction, EventId, Found, HistoryQuery, KeptEvent, Lane, Message, MessageFlags, Oldest, OwedEvent,
+        Pair, ParkedFilter, Place, Rows, Standing, SyncEvent, SyncKind, Tries, What,
     },
+    clock::Timestamp,
+    limits,
 };
 
 pub(super) fn apps(connection: &Connection) -> rusqlite::Result<Vec<App>> {
@@ -175,6 +177,7 @@ pub(super) fn lanes(
     Ok(lanes)
 }
 
+/// Along the outbox's key; each event's row in the log is found by its own.
 pub(super) fn lane(
     connection: &Connection,
     app: SdkAppId,
@@ -183,13 +186,196 @@ pub(super) fn lane(
     events_max: u32,
 ) -> rusqlite::Result<Vec<OwedEvent>> {
     let sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM outbox WHERE app = ?1 AND lane = ?2 AND place > ?3 ORDER BY place LIMIT ?4"
+        "SELECT {KEPT_COLUMNS}, {OWED_COLUMNS} FROM outbox AS o CROSS JOIN event ON event.id = o.event
+         WHERE o.app = ?1 AND o.lane = ?2 AND o.place > ?3 ORDER BY o.place LIMIT ?4"
     );
-    connection.prepare_cached(&sql)?.query_map(params![Sql(app), lane.0, after, events_max], event)?.collect()
+    connection.prepare_cached(&sql)?.query_map(params![Sql(app), lane.0, after, events_max], row::owed)?.collect()
 }
 
-pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
+/// Jumps from lane to lane: the first event of each waits longest in it.
+pub(super) fn oldest(
+    connection: &Connection,
+    app: SdkAppId,
+    after: Option<Lane>,
+    lanes_max: u32,
+) -> rusqlite::Result<Oldest> {
     let transaction = connection.unchecked_transaction()?;
-    let count = |sql| transaction.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
-    Ok(Backlog { waiting: count("SELECT count(*) FROM outbox")?, parked: count("SELECT count(*) FROM parked")? })
+    let mut statement = transaction.prepare_cached(
+        "SELECT lane, age_from_ms FROM outbox WHERE app = ?1 AND lane > ?2 ORDER BY lane, place LIMIT 1",
+    )?;
+    let mut oldest = Oldest { since: None, next: Some(after.unwrap_or_else(|| Lane(String::new()))) };
+    for _ in 0..lanes_max {
+        let Some(lane) = &oldest.next else {
+            break;
+        };
+        let head = statement
+            .query_row(params![Sql(app), lane.0], |row| Ok((Lane(row.get(0)?), Timestamp(row.get(1)?))))
+            .optional()?;
+        oldest.next = head.as_ref().map(|(lane, _)| lane.clone());
+        if let Some((_, since)) = head {
+            oldest.since = Some(oldest.since.map_or(since, |other| other.min(since)));
+        }
+    }
+    Ok(oldest)
+}
+
+/// Along the key of `parked`; what the filter leaves out is read and passed over.
+pub(super) fn parked(
+    connection: &Connection,
+    app: SdkAppId,
+    filter: &ParkedFilter,
+    after: Option<(Lane, i64)>,
+    events_max: u32,
+) -> rusqlite::Result<Vec<KeptEvent>> {
+    let sql = format!(
+        "SELECT {KEPT_COLUMNS}, p.place, p.attempts, p.parked_ms, p.reason
+         FROM parked AS p CROSS JOIN event ON event.id = p.event
+         WHERE p.app = ?1 AND (p.lane, p.place) > (?2, ?3) AND (?4 IS NULL OR p.lane = ?4)
+         ORDER BY p.lane, p.place"
+    );
+    let (lane, place) = match (after, &filter.lane) {
+        (Some(after), _) => after,
+        (None, Some(lane)) => (lane.clone(), 0),
+        (None, None) => (Lane(String::new()), 0),
+    };
+    let only = filter.lane.as_ref().map(|lane| lane.0.as_str());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![Sql(app), lane.0, place, only])?;
+    let mut events = Vec::new();
+    while events.len() < events_max as usize
+        && let Some(row) = rows.next()?
+    {
+        let event = parked_event(row)?;
+        if matches!(&event.standing, Standing::Parked { at, .. } if filter.covers(&event, *at)) {
+            events.push(event);
+        }
+    }
+    Ok(events)
+}
+
+fn parked_event(row: &Row<'_>) -> rusqlite::Result<KeptEvent> {
+    let reason: String = row.get(13)?;
+    let at = Timestamp(row.get(12)?);
+    row::kept(row, Standing::Parked { place: row.get(10)?, attempts: row.get(11)?, at, reason: reason.into() })
+}
+
+/// By its row in the log; one from before there was a log is found among the parked ones.
+pub(super) fn event(connection: &Connection, app: SdkAppId, id: &EventId) -> rusqlite::Result<Option<KeptEvent>> {
+    let transaction = connection.unchecked_transaction()?;
+    let sql = format!("SELECT {KEPT_COLUMNS} FROM event WHERE id = ?1 AND name = ?2 AND app = ?3");
+    let kept = transaction
+        .prepare_cached(&sql)?
+        .query_row(params![id.row(), id.0, Sql(app)], |row| row::kept(row, Standing::Delivered))
+        .optional()?;
+    let Some(mut kept) = kept else {
+        let filter = ParkedFilter { id: Some(id.clone()), ..ParkedFilter::default() };
+        return Ok(parked(&transaction, app, &filter, None, 1)?.pop());
+    };
+    if let Some(standing) = standing(&transaction, &kept)? {
+        kept.standing = standing;
+    }
+    Ok(Some(kept))
+}
+
+/// Where an event of the log stands; none if it was delivered.
+fn standing(connection: &Connection, kept: &KeptEvent) -> rusqlite::Result<Option<Standing>> {
+    let waiting = connection
+        .prepare_cached(
+            "SELECT place, attempts, refusals, unavailable_since_ms, due_ms FROM outbox
+             WHERE app = ?1 AND lane = ?2 AND place = ?3 AND event = ?4
+             UNION ALL
+             SELECT place, attempts, refusals, unavailable_since_ms, due_ms FROM outbox WHERE event = ?4 AND replay = 1",
+        )?
+        .query_row(params![Sql(kept.app), kept.lane.0, kept.number, kept.row], |row| {
+            let unavailable_since = row.get::<_, Option<i64>>(3)?.map(Timestamp);
+            let tries = Tries { attempts: row.get(1)?, refusals: row.get(2)?, unavailable_since };
+            Ok(Standing::Waiting { place: row.get(0)?, tries, due: Timestamp(row.get(4)?) })
+        })
+        .optional()?;
+    if waiting.is_some() {
+        return Ok(waiting);
+    }
+    connection
+        .prepare_cached(
+            "SELECT place, attempts, parked_ms, reason FROM parked
+             WHERE app = ?1 AND lane = ?2 AND place = ?3 AND event = ?4
+             UNION ALL
+             SELECT place, attempts, parked_ms, reason FROM parked WHERE event = ?4 AND replay = 1",
+        )?
+        .query_row(params![Sql(kept.app), kept.lane.0, kept.number, kept.row], |row| {
+            let (at, reason): (i64, String) = (row.get(2)?, row.get(3)?);
+            Ok(Standing::Parked { place: row.get(0)?, attempts: row.get(1)?, at: Timestamp(at), reason: reason.into() })
+        })
+        .optional()
+}
+
+/// A piece of what can be sent again, and how to go on.
+pub(super) fn kept(connection: &Connection, app: SdkAppId, what: &What, events_max: u32) -> rusqlite::Result<Found> {
+    match what {
+        What::Parked { filter, after, until } => {
+            let mut events = parked(connection, app, filter, after.clone(), events_max)?;
+            let full = events.len() >= events_max as usize;
+            let last = events.last().and_then(|event| Some((event.lane.clone(), event.parked_place()?)));
+            // What was parked once more since the first piece is left for another time.
+            events.retain(|event| event.parked_at() <= *until);
+            let next = last.filter(|_| full);
+            let next = next.map(|last| What::Parked { filter: filter.clone(), after: Some(last), until: *until });
+            Ok(Found { events, next })
+        }
+        What::Delivered { since, rows } => delivered(connection, app, *since, *rows, events_max),
+    }
+}
+
+/// Along the log, from the first row of the time on.
+fn delivered(
+    connection: &Connection,
+    app: SdkAppId,
+    since: Timestamp,
+    rows: Option<Rows>,
+    events_max: u32,
+) -> rusqlite::Result<Found> {
+    let Rows { after, through } = match rows {
+        Some(rows) => rows,
+        None => Rows { after: first_row_since(connection, since)? - 1, through: last_row(connection)? },
+    };
+    let sql = format!("SELECT {KEPT_COLUMNS} FROM event WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut log = statement.query(params![after, through, limits::REPLAY_PIECE_ROWS])?;
+    let (mut events, mut last, mut looked_at) = (Vec::new(), after, 0);
+    while events.len() < events_max as usize
+        && let Some(row) = log.next()?
+    {
+        (last, looked_at) = (row.get(0)?, looked_at + 1);
+        if row.get::<_, Sql<SdkAppId>>(2)?.0 != app {
+            continue;
+        }
+        let event = row::kept(row, Standing::Delivered)?;
+        if event.created >= since && !event.command.holds_text() && standing(connection, &event)?.is_none() {
+            events.push(event);
+        }
+    }
+    let more = looked_at >= limits::REPLAY_PIECE_ROWS || events.len() >= events_max as usize;
+    let next = (more && last < through).then_some(What::Delivered { since, rows: Some(Rows { after: last, through }) });
+    Ok(Found { events, next })
+}
+
+pub(super) fn last_row(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT coalesce(max(id), 0) FROM event", [], |row| row.get(0))
+}
+
+/// The log is in commit order, and so, but for a clock that was set back, in the order of time: the row is found by
+/// halves.
+fn first_row_since(connection: &Connection, since: Timestamp) -> rusqlite::Result<i64> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, created_ms FROM event WHERE id >= ?1 ORDER BY id LIMIT 1")?;
+    let (mut low, mut high) = (0, last_row(connection)? + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found = statement.query_row([middle], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?))).optional()?;
+        match found {
+            Some((id, created_ms)) if Timestamp(created_ms) < since => low = id + 1,
+            Some(_) | None => high = middle,
+        }
+    }
+    Ok(low)
 }

@@ -7,7 +7,7 @@ use rusqlite::{
 use unsaid_protocol::{SdkAppId, UserId, callback::Platform};
 
 use crate::{
-    chat::{Direction, EventId, Lane, MessageFlags, Origin, OwedEvent, SyncKind, Tries},
+    chat::{Direction, EventId, KeptEvent, Lane, MessageFlags, Origin, OwedEvent, Standing, SyncKind, Tries},
     clock::Timestamp,
 };
 
@@ -71,31 +71,59 @@ impl FromSql for Sql<MessageFlags> {
     }
 }
 
-/// The columns of an event in the order in which [`event`] reads them.
-pub(super) const EVENT_COLUMNS: &str = "app, lane, place, number, previous, id, command, client_ip, platform, created_ms, attempts, refusals, due_ms, body";
+/// The columns of the log, in the order in which [`kept`] reads them.
+pub(super) const KEPT_COLUMNS: &str = "event.id, event.name, event.app, event.lane, event.number, event.command, \
+                                       event.client_ip, event.platform, event.created_ms, event.body";
 
-/// Reads the columns of [`EVENT_COLUMNS`].
-pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<OwedEvent> {
+/// The columns of the outbox that follow them where an event is read with its place.
+pub(super) const OWED_COLUMNS: &str = "o.place, o.previous, o.replay, o.attempts, o.refusals, o.unavailable_since_ms, \
+                                       o.age_from_ms, o.due_ms";
+
+/// Reads [`KEPT_COLUMNS`].
+pub(super) fn kept(row: &Row<'_>, standing: Standing) -> rusqlite::Result<KeptEvent> {
     let text = |column: usize| row.get_ref(column).and_then(|value| Ok(value.as_str()?));
     let broken = |column: usize, what: &str| {
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what.into())
     };
-    let platform = Platform::from_name(text(8)?).ok_or_else(|| broken(8, "no platform"))?;
-    let client_ip = text(7)?.parse().map_err(|_| broken(7, "no address"))?;
-    Ok(OwedEvent {
-        app: row.get::<_, Sql<SdkAppId>>(0)?.0,
-        lane: Lane(row.get(1)?),
-        place: row.get(2)?,
-        number: row.get(3)?,
-        previous: row.get(4)?,
-        id: EventId(row.get(5)?),
-        command: text(6)?.parse().map_err(|_| broken(6, "no callback command"))?,
+    let client_ip = text(6)?.parse().map_err(|_| broken(6, "no address"))?;
+    let platform = Platform::from_name(text(7)?).ok_or_else(|| broken(7, "no platform"))?;
+    Ok(KeptEvent {
+        row: row.get(0)?,
+        id: EventId(row.get(1)?),
+        app: row.get::<_, Sql<SdkAppId>>(2)?.0,
+        lane: Lane(row.get(3)?),
+        number: row.get(4)?,
+        command: text(5)?.parse().map_err(|_| broken(5, "no callback command"))?,
         origin: Origin { client_ip, platform },
-        created: Timestamp(row.get(9)?),
-        age_from: Timestamp(row.get(9)?),
-        replay: false,
-        tries: Tries { attempts: row.get(10)?, refusals: row.get(11)?, unavailable_since: None },
-        due: Timestamp(row.get(12)?),
-        body: row.get::<_, Vec<u8>>(13)?.into(),
+        created: Timestamp(row.get(8)?),
+        body: row.get::<_, Vec<u8>>(9)?.into(),
+        standing,
+    })
+}
+
+/// Reads the tries of [`OWED_COLUMNS`].
+pub(super) fn tries(row: &Row<'_>) -> rusqlite::Result<Tries> {
+    let unavailable_since = row.get::<_, Option<i64>>(15)?.map(Timestamp);
+    Ok(Tries { attempts: row.get(13)?, refusals: row.get(14)?, unavailable_since })
+}
+
+/// Reads [`KEPT_COLUMNS`] and [`OWED_COLUMNS`].
+pub(super) fn owed(row: &Row<'_>) -> rusqlite::Result<OwedEvent> {
+    let KeptEvent { id, app, lane, number, command, body, origin, created, .. } = kept(row, Standing::Delivered)?;
+    Ok(OwedEvent {
+        id,
+        app,
+        lane,
+        place: row.get(10)?,
+        number,
+        previous: row.get(11)?,
+        command,
+        body,
+        origin,
+        created,
+        age_from: Timestamp(row.get(16)?),
+        replay: row.get(12)?,
+        tries: tries(row)?,
+        due: Timestamp(row.get(17)?),
     })
 }

@@ -18,7 +18,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration { version: 1, oldest_reader: 1, sql: include_str!("schema.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, oldest_reader: 1, sql: include_str!("schema_1.sql") },
+    Migration { version: 2, oldest_reader: 2, sql: include_str!("schema_2.sql") },
+];
 
 /// Brings the store to the newest version that this server knows.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
@@ -46,9 +49,16 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Brings an empty database to version 1 only, for tests of what comes after.
+#[cfg(test)]
+pub(in crate::store) fn version_1(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(MIGRATIONS[0].sql)?;
+    connection.pragma_update(None, "user_version", 1)
+}
+
 /// The name of this store's present life; made once.
 pub(super) fn epoch(connection: &Connection, entropy: &Entropy) -> rusqlite::Result<String> {
-    let fresh = EventId::new(Timestamp(0), (entropy.next_u64(), entropy.next_u32())).0;
+    let fresh = EventId::new(Timestamp(0), (entropy.next_u64() >> 16).cast_signed(), entropy.next_u32()).0;
     let fresh = &fresh[fresh.len() - 8..];
     connection.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?1) ON CONFLICT (name) DO NOTHING", [fresh])?;
     connection.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))
@@ -76,10 +86,10 @@ mod tests {
     fn a_newer_store_is_refused_only_if_it_says_so() {
         let mut connection = migrated();
         connection.pragma_update(None, "user_version", 9).expect("writable");
-        migrate(&mut connection).expect("its oldest reader is still version 1");
+        migrate(&mut connection).expect("its oldest reader is this version");
         connection.execute("UPDATE meta SET value = '9' WHERE name = 'oldest_reader'", []).expect("writable");
         let error = migrate(&mut connection).expect_err("its oldest reader is newer than this server");
-        assert!(matches!(error, OpenError::TooNew { found: 9, oldest: 9, known: 1 }), "{error}");
+        assert!(matches!(error, OpenError::TooNew { found: 9, oldest: 9, known: 2 }), "{error}");
     }
 
     #[test]

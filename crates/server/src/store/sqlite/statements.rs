@@ -1,10 +1,12 @@
 //! The rows that a batch reads and writes, one statement each.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use unsaid_protocol::{SdkAppId, UserId};
 
 use super::row::Sql;
-use crate::chat::{Account, Conversation, LaneCounter, OwedEvent, Pair, Side};
+use crate::chat::{Account, Backlog, Conversation, LaneCounter, OwedEvent, Pair, Side};
 
 /// An account, and where its latest sync event stands.
 #[derive(Clone, Copy, Default)]
@@ -113,28 +115,73 @@ pub(super) fn write_conversation(
         .map(drop)
 }
 
-pub(super) fn insert_event(connection: &Connection, event: &OwedEvent) -> rusqlite::Result<()> {
+/// Appends an event to the log.
+pub(super) fn log_event(connection: &Connection, row: i64, event: &OwedEvent) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO outbox (app, lane, place, number, previous, id, command, client_ip, platform, created_ms,
-                                 attempts, refusals, due_ms, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            "INSERT INTO event (id, name, app, lane, number, command, client_ip, platform, created_ms, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            row,
+            event.id.0,
+            Sql(event.app),
+            event.lane.0,
+            event.number,
+            event.command.as_str(),
+            event.origin.client_ip.to_string(),
+            event.origin.platform.as_str(),
+            event.created.0,
+            &*event.body
+        ])
+        .map(drop)
+}
+
+/// Puts an event that stands in the log into the outbox.
+pub(super) fn queue_event(connection: &Connection, row: i64, event: &OwedEvent) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox (app, lane, place, event, bytes, has_text, previous, replay, attempts, refusals,
+                                 unavailable_since_ms, age_from_ms, due_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             Sql(event.app),
             event.lane.0,
             event.place,
-            event.number,
+            row,
+            event.body.len() as i64,
+            event.command.holds_text(),
             event.previous,
-            event.id.0,
-            event.command.as_str(),
-            event.origin.client_ip.to_string(),
-            event.origin.platform.as_str(),
-            event.created.0,
+            event.replay,
             event.tries.attempts,
             event.tries.refusals,
-            event.due.0,
-            &*event.body
+            event.tries.unavailable_since.map(|since| since.0),
+            event.age_from.0,
+            event.due.0
         ])
+        .map(drop)
+}
+
+/// What waits and what is parked, of each app.
+pub(super) fn read_backlogs(connection: &Connection) -> rusqlite::Result<BTreeMap<SdkAppId, Backlog>> {
+    let mut statement = connection.prepare_cached("SELECT app, waiting, waiting_bytes, parked FROM backlog")?;
+    let backlogs = statement.query_map([], |row| {
+        let count = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        let backlog = Backlog { waiting: count(1)?, waiting_bytes: count(2)?, parked: count(3)? };
+        Ok((row.get::<_, Sql<SdkAppId>>(0)?.0, backlog))
+    })?;
+    backlogs.collect()
+}
+
+pub(super) fn write_backlog(connection: &Connection, app: SdkAppId, backlog: &Backlog) -> rusqlite::Result<()> {
+    let Backlog { waiting, waiting_bytes, parked } = backlog;
+    connection
+        .prepare_cached(
+            "INSERT INTO backlog (app, waiting, waiting_bytes, parked) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (app) DO UPDATE SET waiting = excluded.waiting, waiting_bytes = excluded.waiting_bytes,
+                                             parked = excluded.parked",
+        )?
+        .execute(params![Sql(app), waiting.cast_signed(), waiting_bytes.cast_signed(), parked.cast_signed()])
         .map(drop)
 }

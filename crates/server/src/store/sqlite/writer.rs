@@ -19,10 +19,10 @@ use super::{
     checkpoint::Checkpoints,
     fault,
     folder::Folder,
-    outbox, query,
+    outbox, query, statements,
 };
 use crate::{
-    chat::{Applied, Command, Fault, Settled},
+    chat::{Applied, Command, Fault, Pruned, Settled},
     clock::{Clock, Entropy, Timestamp},
     limits,
     store::HintSender,
@@ -33,6 +33,7 @@ pub(super) enum Job {
     Commit { command: Command, answer: oneshot::Sender<Result<Applied, Fault>> },
     Settle { settled: Vec<Settled>, answer: oneshot::Sender<Result<(), Fault>> },
     EraseAuditCopies { now: Timestamp, answer: oneshot::Sender<Result<u64, Fault>> },
+    PruneEvents { before: Timestamp, after: i64, answer: oneshot::Sender<Result<Pruned, Fault>> },
     Close { answer: oneshot::Sender<Result<(), Fault>> },
 }
 
@@ -54,6 +55,8 @@ impl Writer {
         let known = Known {
             apps: query::apps(&connection)?.into_iter().map(|app| (app.sdkappid, app.into())).collect(),
             serial: serial(&connection)?,
+            event_row: query::last_row(&connection)?,
+            backlogs: statements::read_backlogs(&connection)?,
         };
         let checkpoints = Checkpoints::start(&folder.database())?;
         let (jobs, receiver) = mpsc::channel(limits::STORE_QUEUE_COMMANDS_MAX);
@@ -110,7 +113,10 @@ impl Thread {
                         jobs.close();
                         closing.push(answer);
                     }
-                    Job::Commit { .. } | Job::Settle { .. } | Job::EraseAuditCopies { .. } => batch.push(job),
+                    Job::Commit { .. }
+                    | Job::Settle { .. }
+                    | Job::EraseAuditCopies { .. }
+                    | Job::PruneEvents { .. } => batch.push(job),
                 }
                 let full = batch.len() >= limits::STORE_BATCH_COMMANDS_MAX;
                 next = if full { None } else { jobs.try_recv().ok() };
@@ -195,6 +201,7 @@ enum Done {
     Applied(Applied),
     Nothing,
     Erased(u64),
+    Pruned(Pruned),
 }
 
 /// A rule that panics is a bug; it fails its own command and no other.
@@ -209,6 +216,7 @@ fn apply(job: &Job, batch: &mut Batch<'_>) -> Result<Done, Fault> {
             .execute("DELETE FROM audit_copy WHERE erase_ms <= ?1", params![now.0])
             .map(|erased| Done::Erased(erased as u64))
             .map_err(fault),
+        Job::PruneEvents { before, after, .. } => outbox::prune(batch, *before, *after).map(Done::Pruned),
         Job::Close { .. } => unreachable!("it is taken out of its batch"),
     }))
     .unwrap_or_else(|_| Err(Fault::Failed("a rule was broken inside the server; see the log".into())))
@@ -220,6 +228,7 @@ impl Job {
         match (self, done) {
             (Self::Commit { answer, .. }, Done::Applied(applied)) => drop(answer.send(Ok(applied))),
             (Self::EraseAuditCopies { answer, .. }, Done::Erased(count)) => drop(answer.send(Ok(count))),
+            (Self::PruneEvents { answer, .. }, Done::Pruned(pruned)) => drop(answer.send(Ok(pruned))),
             (Self::Settle { answer, .. }, Done::Nothing) => drop(answer.send(Ok(()))),
             _ => unreachable!("a job is answered with what it has done"),
         }
@@ -230,6 +239,7 @@ impl Job {
         match self {
             Self::Commit { answer, .. } => drop(answer.send(Err(fault))),
             Self::EraseAuditCopies { answer, .. } => drop(answer.send(Err(fault))),
+            Self::PruneEvents { answer, .. } => drop(answer.send(Err(fault))),
             Self::Settle { answer, .. } | Self::Close { answer } => drop(answer.send(Err(fault))),
         }
     }

@@ -116,7 +116,7 @@ impl World {
     pub(super) async fn send(&self, send: Send) -> Outcome<Sent> {
         match self.done(Command::Send(Box::new(send))).await? {
             Done::Sent(sent) => Ok(sent),
-            Done::Nothing => panic!("a send says what was sent"),
+            Done::Nothing | Done::Replayed(_) => panic!("a send says what was sent"),
         }
     }
 
@@ -172,6 +172,11 @@ impl World {
         owed.remove(0)
     }
 
+    /// The bodies of what the outbox holds.
+    pub(super) async fn owed_bytes(&self) -> u64 {
+        self.owed().await.iter().map(|event| event.body.len() as u64).sum()
+    }
+
     /// Delivers whatever the outbox holds.
     pub(super) async fn deliver_all(&self) {
         let owed = self.owed().await;
@@ -180,6 +185,12 @@ impl World {
 
     pub(super) async fn settle(&self, settled: Vec<Settled>) {
         self.store.settle(settled).await.expect("the store works");
+    }
+
+    /// How many events wait, and how many are parked.
+    pub(super) async fn counts(&self) -> (u64, u64) {
+        let backlog = self.backlog().await;
+        (backlog.waiting, backlog.parked)
     }
 
     pub(super) async fn backlog(&self) -> Backlog {

@@ -44,6 +44,8 @@ impl Ledger {
     pub(super) fn note(&mut self, command: &Command, applied: &Applied, now: Timestamp) {
         let code = applied.as_ref().err().map_or(0, |refusal| refusal.code.0);
         match command {
+            // Sending events again changes nothing that was said.
+            Command::Replay(_) => {}
             Command::SaveApp(app) => {
                 self.windows.push((app.sdkappid, app.recall_window_s));
                 self.accounts.extend(app.admins.iter().map(|admin| (app.sdkappid, admin.clone())));

@@ -22,8 +22,9 @@ use crate::{
     apps::{LaneBy, RecallBody},
     chat::{
         Applied, Command, Done, Door, EventId, HistoryQuery, Import, Lane, Lifetime, Message, MessageFlags, Origin,
-        OwedEvent, Read, Recall, Settlement, Store, Tries,
+        OwedEvent, ParkedFilter, Read, Recall, Replay, Settlement, Store, Tries, What,
     },
+    clock::Timestamp,
 };
 
 /// Accounts, some of which are there from the beginning.
@@ -42,6 +43,15 @@ enum Step {
     Settle {
         event: prop::sample::Index,
         verdict: u8,
+    },
+    /// Parked events of an app, or delivered ones of so many milliseconds ago and later, are sent again.
+    Replay {
+        app: usize,
+        delivered: Option<i64>,
+    },
+    /// Delivered events that are older are erased.
+    Prune {
+        ago_ms: i64,
     },
     Reopen,
 }
@@ -101,6 +111,8 @@ fn step() -> impl Strategy<Value = Step> {
         60 => prop::collection::vec(op(), 1..10).prop_map(Step::Commands),
         20 => shifts.prop_map(Step::Shift),
         20 => (any::<prop::sample::Index>(), 0_u8..4).prop_map(|(event, verdict)| Step::Settle { event, verdict }),
+        4 => (0..APPS, prop::option::of(0_i64..200_000)).prop_map(|(app, delivered)| Step::Replay { app, delivered }),
+        2 => (0_i64..200_000).prop_map(|ago_ms| Step::Prune { ago_ms }),
         1 => Just(Step::Reopen),
     ]
 }
@@ -151,6 +163,8 @@ impl Twins {
                 Step::Commands(ops) => self.commands(ops).await,
                 Step::Shift(by_ms) => self.sqlite.clock.shift(*by_ms),
                 Step::Settle { event, verdict } => self.settle(event, *verdict).await,
+                Step::Replay { app, delivered } => self.replay(*app, *delivered).await,
+                Step::Prune { ago_ms } => self.prune(*ago_ms).await,
                 Step::Reopen => self.sqlite.reopen().await,
             }
             self.compare().await;
@@ -252,10 +266,33 @@ impl Twins {
         }
     }
 
+    async fn replay(&mut self, app: usize, delivered: Option<i64>) {
+        let now = self.sqlite.clock.now();
+        let what = match delivered {
+            Some(ago_ms) => What::Delivered { since: Timestamp(now.0 - ago_ms), rows: None },
+            None => What::Parked { filter: ParkedFilter::default(), after: None, until: None },
+        };
+        let replay = Command::Replay(Replay { app: self.app(app), what });
+        let applied = self.model.store.commit(replay.clone()).await;
+        assert_eq!(self.sqlite.store.commit(replay).await, applied);
+    }
+
+    async fn prune(&self, ago_ms: i64) {
+        let before = Timestamp(self.sqlite.clock.now().0 - ago_ms);
+        for world in [&self.model, &self.sqlite] {
+            let mut after = Some(0);
+            while let Some(row) = after {
+                after = world.store.prune_events(before, row).await.expect("the store works").next;
+            }
+        }
+    }
+
     async fn compare(&self) {
         let owed = self.owed(&*self.model.store).await;
         assert_eq!(self.owed(&*self.sqlite.store).await, owed);
         assert_eq!(self.sqlite.backlog().await, self.model.backlog().await);
+        let waiting_bytes = owed.iter().map(|event| event.body.len() as u64).sum::<u64>();
+        assert_eq!(self.sqlite.backlog().await.waiting_bytes, waiting_bytes);
         for index in 0..APPS {
             for name in NAMES {
                 self.compare_unread(self.app(index), name).await;

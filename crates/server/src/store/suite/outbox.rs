@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     apps::{LaneBy, Secret, SecretKey},
-    chat::{Backlog, Command, Fault, Lane, Settlement, Tries},
+    chat::{Command, Fault, Lane, Settlement, Tries},
 };
 
 const WHO: [&str; 3] = ["alice", "bob", "x y"];
@@ -68,7 +68,7 @@ pub(super) async fn c3_what_is_delivered_leaves_the_outbox(mut world: World) {
     world.settle(vec![settled(&owed[0], Settlement::Delivered)]).await;
     world.reopen().await;
     assert_eq!(world.lane("bob").await, [(2, 2, 1), (3, 3, 2)], "who follows a delivered event still follows it");
-    assert_eq!(world.backlog().await, Backlog { waiting: 2, parked: 0 });
+    assert_eq!(world.counts().await, (2, 0));
     world.deliver_all().await;
     world.reopen().await;
     world.sent("alice", "bob", 4).await;
@@ -84,7 +84,7 @@ pub(super) async fn c3_settling_twice_or_what_is_not_there_changes_nothing(world
     world.settle(vec![parked(&event), parked(&event), settled(&event, again())]).await;
     world.settle(vec![settled(&event, Settlement::Delivered), parked(&event), settled(&event, again())]).await;
     world.settle(Vec::new()).await;
-    assert_eq!(world.backlog().await, Backlog { waiting: 0, parked: 1 });
+    assert_eq!(world.counts().await, (0, 1));
     assert!(world.owed().await.is_empty());
 }
 
@@ -121,7 +121,7 @@ pub(super) async fn c6_who_follows_a_parked_event_follows_its_predecessor(mut wo
     world.settle(vec![settled(&owed[0], Settlement::Delivered), parked(&owed[1]), parked(&owed[2])]).await;
     world.reopen().await;
     assert_eq!(world.lane("bob").await, [(4, 4, 1), (5, 5, 4)]);
-    assert_eq!(world.backlog().await, Backlog { waiting: 2, parked: 2 });
+    assert_eq!(world.counts().await, (2, 2));
 }
 
 pub(super) async fn c6_who_comes_after_a_parked_event_follows_its_predecessor(mut world: World) {

@@ -14,11 +14,11 @@ use super::{
     all, block_on,
 };
 use crate::{
-    chat::{Applied, Command, Done, Fault, Import, MessageFlags, Send, Settlement},
+    chat::{Applied, Backlog, Command, Done, EventId, Fault, Import, MessageFlags, Send, Settlement},
     clock::{Clock, Entropy, Timestamp},
     store::{
         hints,
-        sqlite::{OpenError, Sqlite, SqliteOptions},
+        sqlite::{OpenError, Sqlite, SqliteOptions, version_1},
     },
 };
 
@@ -208,6 +208,51 @@ fn a_folder_belongs_to_a_server_until_its_last_command_is_stored() {
         drop(commits);
         world.reopen_closed();
         assert_eq!((world.unread("bob").await, world.backlog().await.waiting), (2000, 2000));
+    });
+}
+
+#[test]
+fn c3_a_store_of_version_1_is_brought_on_with_all_that_it_owes() {
+    block_on(async {
+        let mut world = sqlite();
+        world.with(app(APP), &["alice", "bob"]).await;
+        world.sent("alice", "bob", 1).await;
+        world.store.close().await.expect("it closes");
+        // What stands in the folder is replaced by what version 1 wrote.
+        let settings = serde_json::to_string(&app(APP)).expect("it serializes");
+        for name in ["unsaid.db", "unsaid.db-wal", "unsaid.db-shm"] {
+            let _ = fs::remove_file(file(&world, name));
+        }
+        let connection = Connection::open(file(&world, "unsaid.db")).expect("a database");
+        version_1(&connection).expect("the schema of version 1");
+        connection.execute("INSERT INTO app (app, settings) VALUES (?1, ?2)", (APP.0, settings)).expect("an app");
+        connection
+            .execute_batch(&format!(
+                "INSERT INTO account (app, user, serial, unread, lane_place, lane_last, sync_number, sync_last)
+                 VALUES ({APP}, 'alice', 1, 0, 0, 0, 0, 0), ({APP}, 'bob', 2, 3, 4, 4, 0, 0);
+                 INSERT INTO parked VALUES ({APP}, 'bob', 2, 2, 1, 'evt_old_2', 'C2C.CallbackAfterMsgWithDraw', '127.0.0.1',
+                                            'RESTAPI', 1799999999000, 3, 1799999999500, 'refused', x'7b7d');
+                 INSERT INTO outbox VALUES
+                     ({APP}, 'bob', 4, 4, 3, 'evt_old_4', 'C2C.CallbackAfterSendMsg', '127.0.0.1', 'RESTAPI',
+                      1800000000000, 0, 0, 1800000000000, x'7b20207d'),
+                     ({APP}, 'bob', 3, 3, 1, 'evt_old_3', 'C2C.CallbackAfterMsgWithDraw', '127.0.0.1', 'RESTAPI',
+                      1799999999900, 5, 1, 1800000000100, x'7b207d');"
+            ))
+            .expect("rows of version 1");
+        drop(connection);
+        world.reopen_closed();
+        let owed = world.owed().await;
+        let seen: Vec<_> =
+            owed.iter().map(|event| (event.id.0.as_str(), event.number, event.previous, &*event.body)).collect();
+        assert_eq!(seen, [("evt_old_3", 3, 1, &b"{ }"[..]), ("evt_old_4", 4, 3, b"{  }")]);
+        assert_eq!((owed[0].tries.attempts, owed[0].tries.refusals, owed[0].due), (5, 1, Timestamp(1_800_000_000_100)));
+        assert_eq!(world.backlog().await, Backlog { waiting: 2, waiting_bytes: 7, parked: 1 });
+        let id = EventId("evt_old_2".to_owned());
+        let kept = world.store.event(APP, id).await.expect("the store works").expect("it is parked");
+        assert_eq!(kept.parked_place(), Some(2));
+        world.sent("alice", "bob", 2).await;
+        assert_eq!(world.lane("bob").await, [(3, 3, 1), (4, 4, 3), (5, 5, 4)]);
+        world.deliver_all().await;
     });
 }
 
