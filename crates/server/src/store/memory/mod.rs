@@ -1,6 +1,8 @@
 //! The reference model: maps under a lock, and nothing that is hard to see through. It keeps nothing when it ends; the
 //! suite compares the other stores with it.
 
+mod tx;
+
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -10,13 +12,14 @@ use std::{
 
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
+use self::tx::MemoryTx;
 use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        Account, Applied, Backlog, Command, Content, Conversation, Direction, EventId, Fault, Found, HistoryQuery,
-        Holder, KeptEvent, Lane, Later, Message, MessageFlags, MessageName, Oldest, OwedEvent, Pair, ParkedFilter,
-        Place, Pruned, ReadUpTo, Repeat, Rows, Settled, Settlement, Standing, Store, SyncEvent, Tx, What,
+        Account, Applied, Backlog, Command, Content, Conversation, EventId, Fault, HistoryQuery, Holder, KeptEvent,
+        Lane, Later, Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter, Place, Pruned, Settled, Settlement,
+        Standing, Store, SyncEvent,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -75,7 +78,7 @@ impl Store for Memory {
             return Box::pin(std::future::ready(Err(Fault::Stopping)));
         }
         let now = self.clock.now();
-        let mut tx = MemoryTx { state: &mut state, now, entropy: &self.entropy, owed: Vec::new() };
+        let mut tx = MemoryTx::new(&mut state, now, &self.entropy);
         let applied = command.apply(&mut tx);
         let owed = tx.owed;
         self.hints.committed(owed);
@@ -329,185 +332,4 @@ fn parked_standing(event: &OwedEvent, at: Timestamp, reason: &Arc<str>) -> Stand
 
 fn place(message: &Message) -> Place {
     Place { time_s: message.key.time, seq: message.key.seq, position: message.position }
-}
-
-struct MemoryTx<'a> {
-    state: &'a mut State,
-    now: Timestamp,
-    entropy: &'a Entropy,
-    owed: Vec<OwedEvent>,
-}
-
-impl MemoryTx<'_> {
-    fn messages(&mut self, app: SdkAppId, pair: &Pair) -> &mut BTreeMap<MsgKey, Message> {
-        self.state.messages.entry((app, pair.clone())).or_default()
-    }
-}
-
-impl Tx for MemoryTx<'_> {
-    fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    fn event_id(&mut self) -> EventId {
-        self.state.event_row += 1;
-        EventId::new(self.now, self.state.event_row, self.entropy.next_u32())
-    }
-
-    fn app(&mut self, app: SdkAppId) -> Result<Option<Arc<App>>, Fault> {
-        Ok(self.state.apps.get(&app).cloned())
-    }
-
-    fn save_app(&mut self, app: &Arc<App>) -> Result<(), Fault> {
-        self.state.apps.insert(app.sdkappid, Arc::clone(app));
-        Ok(())
-    }
-
-    fn account(&mut self, app: SdkAppId, user: &UserId) -> Result<Option<Account>, Fault> {
-        Ok(self.state.accounts.get(&(app, user.clone())).copied())
-    }
-
-    fn save_account(&mut self, app: SdkAppId, user: &UserId, account: &Account) -> Result<(), Fault> {
-        self.state.accounts.insert((app, user.clone()), *account);
-        Ok(())
-    }
-
-    fn new_account(&mut self, app: SdkAppId, user: &UserId) -> Result<(), Fault> {
-        let serial = self.state.accounts.len() as i64 + 1;
-        self.save_account(app, user, &Account { serial, ..Account::default() })
-    }
-
-    fn save_profile(
-        &mut self,
-        app: SdkAppId,
-        user: &UserId,
-        nick: Option<&str>,
-        face_url: Option<&str>,
-    ) -> Result<(), Fault> {
-        let profile = self.state.profiles.entry((app, user.clone())).or_default();
-        profile.0 = nick.map_or_else(|| profile.0.clone(), str::to_owned);
-        profile.1 = face_url.map_or_else(|| profile.1.clone(), str::to_owned);
-        Ok(())
-    }
-
-    fn conversation(&mut self, app: SdkAppId, pair: &Pair) -> Result<Option<Conversation>, Fault> {
-        Ok(self.state.conversations.get(&(app, pair.clone())).copied())
-    }
-
-    fn save_conversation(&mut self, app: SdkAppId, pair: &Pair, conversation: &Conversation) -> Result<(), Fault> {
-        self.state.conversations.insert((app, pair.clone()), *conversation);
-        Ok(())
-    }
-
-    fn message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Option<Message>, Fault> {
-        Ok(self.messages(app, pair).get(&key).cloned())
-    }
-
-    fn repeats(
-        &mut self,
-        app: SdkAppId,
-        pair: &Pair,
-        seq: u32,
-        random: u32,
-        since_s: u32,
-    ) -> Result<Vec<Repeat>, Fault> {
-        let range = MsgKey { seq, random, time: since_s }..=MsgKey { seq, random, time: u32::MAX };
-        let repeat = |message: &Message| Repeat {
-            time_s: message.key.time,
-            direction: message.direction,
-            content_hash: message.content.hash,
-        };
-        Ok(self.messages(app, pair).range(range).map(|(_, message)| repeat(message)).collect())
-    }
-
-    fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault> {
-        self.messages(app, pair).insert(message.key, message.clone());
-        Ok(())
-    }
-
-    fn entomb(&mut self, name: &MessageName, audit_until: Option<Timestamp>) -> Result<(), Fault> {
-        let (pair, _) = Pair::of(&name.from, &name.to);
-        let message = self.messages(name.app, &pair).get_mut(&name.key).expect("the command has found it before");
-        let copy = message.content.clone();
-        message.flags = message.flags.with(MessageFlags::RECALLED);
-        message.content.body.clear();
-        message.content.custom_data.clear();
-        if let Some(until) = audit_until {
-            self.state.audit_copies.push((name.clone(), copy, until));
-        }
-        Ok(())
-    }
-
-    fn read_up_to(
-        &mut self,
-        app: SdkAppId,
-        pair: &Pair,
-        direction: Direction,
-        mark: i64,
-        time_s: u32,
-    ) -> Result<ReadUpTo, Fault> {
-        let received = || |message: &&Message| message.direction == direction && message.position > mark;
-        let messages = self.messages(app, pair);
-        let covered = messages.values().filter(received()).filter(|message| message.key.time <= time_s);
-        let position = covered.map(|message| message.position).max().unwrap_or(mark);
-        let unread = messages.values().filter(received()).filter(|message| message.is_unread(position));
-        Ok(ReadUpTo { position, unread_after: unread.count() as i64 })
-    }
-
-    fn add_sync_event(&mut self, app: SdkAppId, user: &UserId, number: i64, event: &SyncEvent) -> Result<(), Fault> {
-        self.state.sync_events.insert((app, user.clone(), number), event.clone());
-        Ok(())
-    }
-
-    fn owe(&mut self, event: OwedEvent) -> Result<(), Fault> {
-        let row = event.id.row().expect("this transaction has named it");
-        let OwedEvent { id, app, lane, number, command, body, origin, created, .. } = event.clone();
-        let standing = Standing::Delivered;
-        self.state.log.insert(row, KeptEvent { row, id, app, lane, number, command, body, origin, created, standing });
-        self.owe_again(row, event)
-    }
-
-    fn backlog(&mut self, app: SdkAppId) -> Result<Backlog, Fault> {
-        Ok(self.state.backlogs().get(&app).copied().unwrap_or_default())
-    }
-
-    fn kept(&mut self, app: SdkAppId, what: &What, events_max: u32) -> Result<Found, Fault> {
-        Ok(match what {
-            What::Parked { filter, after, until } => {
-                let mut events = self.state.parked(app, filter, after.as_ref(), events_max);
-                let full = events.len() >= events_max as usize;
-                let last = events.last().and_then(|event| Some((event.lane.clone(), event.parked_place()?)));
-                events.retain(|event| event.parked_at() <= *until);
-                let again = |last| What::Parked { filter: filter.clone(), after: Some(last), until: *until };
-                Found { events, next: last.filter(|_| full).map(again) }
-            }
-            What::Delivered { since, rows } => {
-                let through = self.state.log.last_key_value().map_or(0, |(row, _)| *row);
-                let rows = rows.unwrap_or(Rows { after: 0, through });
-                let log = self.state.log.range(rows.after + 1..=rows.through.max(rows.after)).map(|(_, kept)| kept);
-                let wanted = |kept: &&KeptEvent| {
-                    kept.app == app
-                        && kept.created >= *since
-                        && !kept.command.holds_text()
-                        && self.state.standing(kept) == Standing::Delivered
-                };
-                let events: Vec<_> = log.filter(wanted).take(events_max as usize).cloned().collect();
-                let next = events.last().filter(|_| events.len() >= events_max as usize);
-                let next =
-                    next.map(|last| What::Delivered { since: *since, rows: Some(Rows { after: last.row, ..rows }) });
-                Found { events, next }
-            }
-        })
-    }
-
-    fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
-        self.state.parked.remove(&(app, lane.clone(), place));
-        Ok(())
-    }
-
-    fn owe_again(&mut self, _: i64, event: OwedEvent) -> Result<(), Fault> {
-        self.owed.push(event.clone());
-        self.state.outbox.insert((event.app, event.lane.clone(), event.place), event);
-        Ok(())
-    }
 }
