@@ -59,6 +59,11 @@ impl CallbackCommand {
         }
     }
 
+    /// Whether what the receiver answers is waited for and obeyed.
+    pub const fn is_waited_for(self) -> bool {
+        matches!(self, Self::BeforeSendMsg)
+    }
+
     /// Whether its body holds what a message says.
     pub const fn holds_text(self) -> bool {
         matches!(self, Self::BeforeSendMsg | Self::AfterSendMsg | Self::AfterModifyMsg)
@@ -139,6 +144,10 @@ impl Platform {
         Self::ALL.into_iter().find(|platform| platform.as_str() == name)
     }
 }
+
+/// The parameters that a callback adds to the query of the configured URL.
+pub const QUERY_NAMES: [&str; 7] =
+    ["SdkAppid", "CallbackCommand", "contenttype", "ClientIP", "OptPlatform", "Sign", "RequestTime"];
 
 /// The query of one attempt (callbacks 1.2, rule R7).
 #[derive(Clone, Copy, Debug)]

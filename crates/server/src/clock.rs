@@ -83,6 +83,20 @@ impl Clock {
     }
 }
 
+/// What is outside of a server: the time and the dice.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub clock: Clock,
+    pub entropy: Entropy,
+}
+
+impl World {
+    /// This machine's clock, and the operating system's randomness.
+    pub fn system() -> Result<Self, rand::rngs::SysError> {
+        Ok(Self { clock: Clock::system(), entropy: Entropy::system()? })
+    }
+}
+
 fn machine_time() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -3,9 +3,10 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
+    clock::World,
     config::{Config, Sources},
     descriptors,
-    server::{Server, World},
+    server::Server,
     telemetry,
 };
 

@@ -11,13 +11,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     apps::{App, Apps, Origin},
-    callback::{Connector, Dispatcher, DispatcherParts, EndpointRules},
+    callback::{Callbacks, Connector, Dispatcher, DispatcherParts, EndpointRules},
     chat::{Chat, Fault, Store},
-    clock::{Clock, Entropy, Timestamp},
+    clock::{Clock, Timestamp, World},
     config::{Config, TlsFiles},
     limits,
     listener::Listener,
-    operator::{self, Operator},
+    operator::{self, Operator, OperatorParts},
     rest::{self, Rest},
     store::{
         self,
@@ -45,20 +45,6 @@ pub struct Server {
     workers: TaskTracker,
 }
 
-/// What is outside of a server: the time and the dice.
-#[derive(Clone, Debug)]
-pub struct World {
-    pub clock: Clock,
-    pub entropy: Entropy,
-}
-
-impl World {
-    /// This machine's clock, and the operating system's randomness.
-    pub fn system() -> anyhow::Result<Self> {
-        Ok(Self { clock: Clock::system(), entropy: Entropy::system().context("no randomness")? })
-    }
-}
-
 impl Server {
     /// Opens the store, saves the declared apps, and begins to listen and to deliver.
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
@@ -83,25 +69,24 @@ impl Server {
         };
         server.take_over_apps(&config.apps).await?;
 
-        let parts = DispatcherParts {
+        let World { clock, entropy } = world.clone();
+        let callbacks = Callbacks::new(Arc::clone(&apps), connector, store.epoch(), clock, entropy);
+        let World { clock, entropy } = world.clone();
+        let parts = DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, clock, entropy };
+        let (dispatcher, handle) = Dispatcher::new(Arc::clone(&store), parts);
+        let callbacks = callbacks.with_dispatcher(handle);
+        let operator = Operator::new(OperatorParts {
             apps: Arc::clone(&apps),
-            connector,
-            hints,
-            clock: world.clock.clone(),
-            entropy: world.entropy.clone(),
-        };
-        let operator = Operator::new(
-            Arc::clone(&apps),
-            chat.clone(),
-            server.rules.clone(),
-            world.entropy.clone(),
-            config.operator.token.as_ref(),
-        );
-        let rest = Rest::new(apps, chat, world.clock.clone(), world.entropy, config.rest.clone());
+            chat: chat.clone(),
+            rules: server.rules.clone(),
+            callbacks: callbacks.clone(),
+            world: world.clone(),
+            token: config.operator.token.clone(),
+        });
+        let rest = Rest::new(apps, chat, callbacks, world.clone(), config.rest.clone());
         server.listen(config, rest::router(rest), operator::router(operator)).await?;
 
         // Nothing is delivered by a server that cannot start.
-        let (dispatcher, _deliveries) = Dispatcher::new(Arc::clone(&store), parts);
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
         server.workers.spawn(forget(store, world.clock.clone(), server.stop_delivering.clone()));
         Ok(server)

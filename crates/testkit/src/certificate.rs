@@ -9,8 +9,9 @@ use rcgen::{
     KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::{
-    ServerConfig,
+    RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::WebPkiClientVerifier,
 };
 
 /// Someone whom clients can be told to trust.
@@ -30,6 +31,8 @@ pub struct Identity {
 pub enum Flaw {
     /// Valid until the end of 2001.
     Expired,
+    /// Valid from 2090 on.
+    NotYetValid,
     /// Issued for `elsewhere.example` alone.
     OtherName,
     /// By itself and not by the authority.
@@ -37,7 +40,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    pub const ALL: [Self; 3] = [Self::Expired, Self::OtherName, Self::SelfSigned];
+    pub const ALL: [Self; 4] = [Self::Expired, Self::NotYetValid, Self::OtherName, Self::SelfSigned];
 }
 
 impl Authority {
@@ -69,6 +72,12 @@ impl Authority {
                 params.not_after = date_time_ymd(2001, 12, 31);
                 self.sign(&params)
             }
+            Flaw::NotYetValid => {
+                let mut params = server(names, addresses);
+                params.not_before = date_time_ymd(2090, 1, 1);
+                params.not_after = date_time_ymd(2091, 1, 1);
+                self.sign(&params)
+            }
             Flaw::OtherName => self.sign(&server(&["elsewhere.example"], &[])),
             Flaw::SelfSigned => {
                 let key = key();
@@ -76,6 +85,28 @@ impl Authority {
                 Identity { cert_pem: certificate.pem(), key_pem: key.serialize_pem() }
             }
         }
+    }
+
+    /// A certificate for a client of that name.
+    pub fn issue_client(&self, name: &str) -> Identity {
+        let mut params = named(name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        self.sign(&params)
+    }
+
+    /// A server's certificate by an authority of this authority: the PEM of that intermediate one, the server with its
+    /// whole chain, and the server that sends its own certificate alone.
+    pub fn issue_by_intermediate(&self, names: &[&str], addresses: &[IpAddr]) -> (String, Identity, Identity) {
+        let mut params = named("Unsaid intermediate authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let between = CertifiedIssuer::signed_by(params, key(), &self.issuer).expect("these parameters are valid");
+        let key = key();
+        let certificate = server(names, addresses).signed_by(&key, &between).expect("these parameters are valid");
+        let (cert_pem, key_pem) = (certificate.pem(), key.serialize_pem());
+        let whole = Identity { cert_pem: format!("{cert_pem}{}", between.pem()), key_pem: key_pem.clone() };
+        (between.pem(), whole, Identity { cert_pem, key_pem })
     }
 
     fn sign(&self, params: &CertificateParams) -> Identity {
@@ -86,19 +117,28 @@ impl Authority {
 }
 
 impl Identity {
-    /// For a TLS server that shows this identity and speaks HTTP/1.1.
-    pub fn server_config(&self) -> Arc<ServerConfig> {
+    /// For a TLS server that shows this identity and speaks HTTP/1.1. With `client_ca_pem` it takes only clients with a
+    /// certificate of that authority.
+    pub fn server_config(&self, client_ca_pem: Option<&str>) -> Arc<ServerConfig> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(self.cert_pem.as_bytes())
             .collect::<Result<_, _>>()
             .expect("cert_pem holds PEM certificates");
         let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).expect("key_pem holds a PEM private key");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .expect("the provider supports TLS 1.2 and 1.3")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("the key belongs to the certificate");
+            .expect("the provider supports TLS 1.2 and 1.3");
+        let builder = match client_ca_pem {
+            None => builder.with_no_client_auth(),
+            Some(pem) => {
+                let mut roots = RootCertStore::empty();
+                let ca = CertificateDer::from_pem_slice(pem.as_bytes()).expect("client_ca_pem holds a PEM certificate");
+                roots.add(ca).expect("it is an authority");
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().expect("there is a root"))
+            }
+        };
+        let mut config = builder.with_single_cert(chain, key).expect("the key belongs to the certificate");
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)
     }

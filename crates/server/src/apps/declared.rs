@@ -8,7 +8,10 @@ use std::{
 use serde::Deserialize;
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand};
 
-use super::{AnswerRule, App, AppError, CallbackSettings, EndpointSettings, LaneBy, Origin, RecallBody, Retry, Secret};
+use super::{
+    AnswerRule, App, AppError, CallbackSettings, ClientCertificate, EndpointSettings, LaneBy, Origin, RecallBody,
+    Retry, Secret,
+};
 
 /// What is written down. What is left out has its default.
 #[derive(Deserialize)]
@@ -36,8 +39,18 @@ struct DeclaredCallback {
     url: Option<String>,
     token: Option<String>,
     token_file: Option<PathBuf>,
+    previous_token: Option<String>,
+    previous_token_file: Option<PathBuf>,
+    webhook_secret: Option<String>,
+    webhook_secret_file: Option<PathBuf>,
+    previous_webhook_secret: Option<String>,
+    previous_webhook_secret_file: Option<PathBuf>,
     ca_pem: Option<String>,
     ca_file: Option<PathBuf>,
+    client_cert_pem: Option<String>,
+    client_cert_file: Option<PathBuf>,
+    client_key_pem: Option<String>,
+    client_key_file: Option<PathBuf>,
     #[serde(default)]
     answer: AnswerRule,
     #[serde(default)]
@@ -88,11 +101,48 @@ impl DeclaredApp {
 
 impl DeclaredCallback {
     fn into_settings(self, id: u32, around: &dyn Surroundings) -> Result<CallbackSettings, AppError> {
-        let kept = around.secret(id, "callback.token");
-        let token = secret(around, kept, "callback.token_file", self.token_file, self.token)?;
-        let of_file = self.ca_file.map(|file| around.read("callback.ca_file", &file)).transpose()?;
-        let ca_pem = of_file.or(self.ca_pem);
-        let endpoint = self.url.map(|url| EndpointSettings { url, token, ca_pem });
+        let kept = |setting| around.secret(id, setting);
+        let text = |setting, file: Option<PathBuf>, text| match file {
+            Some(file) => around.read(setting, &file).map(Some),
+            None => Ok(text),
+        };
+        let endpoint = EndpointSettings {
+            token: secret(around, kept("callback.token"), "callback.token_file", self.token_file, self.token)?,
+            previous_token: secret(
+                around,
+                kept("callback.previous_token"),
+                "callback.previous_token_file",
+                self.previous_token_file,
+                self.previous_token,
+            )?,
+            webhook_secret: secret(
+                around,
+                kept("callback.webhook_secret"),
+                "callback.webhook_secret_file",
+                self.webhook_secret_file,
+                self.webhook_secret,
+            )?,
+            previous_webhook_secret: secret(
+                around,
+                kept("callback.previous_webhook_secret"),
+                "callback.previous_webhook_secret_file",
+                self.previous_webhook_secret_file,
+                self.previous_webhook_secret,
+            )?,
+            ca_pem: text("callback.ca_file", self.ca_file, self.ca_pem)?,
+            client_certificate: client_certificate(
+                text("callback.client_cert_file", self.client_cert_file, self.client_cert_pem)?,
+                secret(
+                    around,
+                    kept("callback.client_key"),
+                    "callback.client_key_file",
+                    self.client_key_file,
+                    self.client_key_pem,
+                )?,
+            )?,
+            ..EndpointSettings::new("")
+        };
+        let endpoint = self.url.map(|url| EndpointSettings { url, ..endpoint });
         let defaults = CallbackSettings::default();
         Ok(CallbackSettings {
             endpoint,
@@ -104,6 +154,23 @@ impl DeclaredCallback {
             backlog_events_max: self.backlog_events_max.unwrap_or(defaults.backlog_events_max),
             backlog_bytes_max: self.backlog_bytes_max.unwrap_or(defaults.backlog_bytes_max),
         })
+    }
+}
+
+/// Both, or neither.
+fn client_certificate(
+    chain_pem: Option<String>,
+    key_pem: Option<Secret>,
+) -> Result<Option<ClientCertificate>, AppError> {
+    let missing = |setting, other| {
+        let problem = format!("must be set where {other} is");
+        Err(AppError { setting, problem })
+    };
+    match (chain_pem, key_pem) {
+        (None, None) => Ok(None),
+        (Some(chain_pem), Some(key_pem)) => Ok(Some(ClientCertificate { chain_pem, key_pem })),
+        (Some(_), None) => missing("callback.client_key_file", "callback.client_cert_file"),
+        (None, Some(_)) => missing("callback.client_cert_file", "callback.client_key_file"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand};
+use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, webhook::WebhookSecret};
 
 use super::Secret;
 use crate::limits;
@@ -137,8 +137,66 @@ pub struct EndpointSettings {
     pub url: String,
     /// Where it is set, attempts carry `Sign` and `RequestTime`.
     pub token: Option<Secret>,
+    /// The token of before, while it is being replaced: what is rejected with one is sent with the other at once.
+    pub previous_token: Option<Secret>,
+    /// Where it is set, attempts are signed as Standard Webhooks says (`whsec_...`).
+    pub webhook_secret: Option<Secret>,
+    /// The secret of before; attempts carry the signatures of both.
+    pub previous_webhook_secret: Option<Secret>,
     /// The app's own certificate authority, in PEM; the system's are used where it is not set.
     pub ca_pem: Option<String>,
+    /// What the server shows to a receiver that asks for a certificate (mutual TLS).
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// A certificate chain and its private key, in PEM.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClientCertificate {
+    pub chain_pem: String,
+    pub key_pem: Secret,
+}
+
+impl EndpointSettings {
+    /// An endpoint with nothing but an address.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            token: None,
+            previous_token: None,
+            webhook_secret: None,
+            previous_webhook_secret: None,
+            ca_pem: None,
+            client_certificate: None,
+        }
+    }
+
+    /// The tokens, the one in use first.
+    pub fn tokens(&self) -> Vec<&Secret> {
+        [&self.token, &self.previous_token].into_iter().flatten().collect()
+    }
+
+    fn check(&self) -> Result<(), AppError> {
+        let error = |setting, problem: &str| Err(AppError { setting, problem: problem.to_owned() });
+        if self.tokens().iter().any(|token| token.expose().is_empty()) {
+            return error("callback.token", "is empty, so anyone could sign with it: leave it out, or set one");
+        }
+        if self.previous_token.is_some() && self.token.is_none() {
+            return error("callback.previous_token", "is set without callback.token, which replaces it");
+        }
+        if self.previous_webhook_secret.is_some() && self.webhook_secret.is_none() {
+            let problem = "is set without callback.webhook_secret, which replaces it";
+            return error("callback.previous_webhook_secret", problem);
+        }
+        for (setting, secret) in [
+            ("callback.webhook_secret", &self.webhook_secret),
+            ("callback.previous_webhook_secret", &self.previous_webhook_secret),
+        ] {
+            if let Some(Err(problem)) = secret.as_ref().map(|secret| WebhookSecret::parse(secret.expose())) {
+                return error(setting, &problem.to_string());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why an app cannot be saved. The text names the setting and what was expected.
@@ -208,6 +266,7 @@ impl App {
 
 impl CallbackSettings {
     fn check(&self) -> Result<(), AppError> {
+        self.endpoint.as_ref().map_or(Ok(()), EndpointSettings::check)?;
         let within = |setting, value: u64, least: u64, most: u64| {
             let problem = || format!("is {value}, but must be from {least} to {most}");
             if (least..=most).contains(&value) { Ok(()) } else { Err(AppError { setting, problem: problem() }) }

@@ -1,35 +1,76 @@
-//! One try at one event: build and sign the request, send it, read the answer, say what came of it.
+//! One request to an endpoint: build and sign it, send it, read the answer, say what came of it.
+//!
+//! A [`Call`] is what is sent: a try at an event, a question before a message is sent, or a test. A [`Report`] is
+//! everything that is known of it afterwards.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, header, request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{Response, body::Incoming};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use unsaid_protocol::callback::Query;
+use unsaid_protocol::{
+    SdkAppId,
+    callback::{CallbackCommand, Query},
+    webhook,
+};
 
 use super::{
-    Outcome, Phase, Unavailable,
-    connect::{ConnectTimes, Connector, Sender},
+    Outcome, Phase, Refused, Unavailable,
+    connect::{ConnectTimes, Connector, Sender, alert},
     endpoint::Endpoint,
 };
 use crate::{
-    chat::OwedEvent,
+    apps::{AnswerRule, Secret},
+    chat::{Lane, Origin, OwedEvent},
     clock::{Clock, Timestamp},
     limits,
 };
 
-/// What an attempt tells.
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) app: SdkAppId,
+    pub(super) command: CallbackCommand,
+    /// `webhook-id`.
+    pub(super) id: String,
+    pub(super) body: Bytes,
+    pub(super) origin: Origin,
+    /// Where it stands in its lane; nothing where nobody is owed it.
+    pub(super) lane: Option<InLane>,
+}
+
+/// Where an event stands in its lane.
+#[derive(Clone, Debug)]
+pub(super) struct InLane {
+    pub(super) lane: Lane,
+    pub(super) number: i64,
+    pub(super) previous: i64,
+    /// New for each time that it is sent again on request.
+    pub(super) replay: Option<i64>,
+}
+
+/// What is known of a call when it is over.
 #[derive(Clone, Debug)]
 pub(super) struct Report {
     pub(super) outcome: Outcome,
-    /// The phases of the connection, if it was made for this attempt.
+    /// The phases of the connection, if it was made for this call; those that were reached.
     pub(super) connect: Option<ConnectTimes>,
+    /// Where it was dialled.
+    pub(super) address: Option<SocketAddr>,
     pub(super) total: Duration,
+    pub(super) answer: Option<AnswerSeen>,
 }
 
-/// What every attempt needs.
+/// What the receiver answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct AnswerSeen {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
+}
+
+/// What every call needs.
 #[derive(Debug)]
 pub(super) struct Attempts {
     pub(super) connector: Arc<Connector>,
@@ -38,60 +79,116 @@ pub(super) struct Attempts {
     pub(super) epoch: String,
 }
 
+/// What a call has come to, so that it is known even if its time runs out.
+struct Progress {
+    phase: Phase,
+    connect: Option<ConnectTimes>,
+    address: Option<SocketAddr>,
+    answer: Option<AnswerSeen>,
+}
+
 /// What may stand in a lane's header as it is.
 const LANE: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"');
 
+impl From<&OwedEvent> for Call {
+    fn from(event: &OwedEvent) -> Self {
+        Self {
+            app: event.app,
+            command: event.command,
+            id: event.id.0.clone(),
+            body: event.body.clone(),
+            origin: event.origin,
+            lane: Some(InLane {
+                lane: event.lane.clone(),
+                number: event.number,
+                previous: event.previous,
+                replay: event.replay.then_some(event.place),
+            }),
+        }
+    }
+}
+
+impl Report {
+    /// Of a call that was never made.
+    pub(super) fn without_call(outcome: Outcome) -> Self {
+        Self { outcome, connect: None, address: None, total: Duration::ZERO, answer: None }
+    }
+}
+
 impl Attempts {
-    /// Tries the event, within the two seconds that an attempt has in all.
-    pub(super) async fn run(&self, endpoint: &Endpoint, event: &OwedEvent) -> Report {
+    /// Makes the call, within the two seconds that it has in all.
+    pub(super) async fn call(&self, endpoint: &Endpoint, call: &Call) -> Report {
         let began = self.clock.instant();
-        let mut phase = Phase::Resolve;
-        let mut connect = None;
-        let exchange = self.exchange(endpoint, event, &mut phase, &mut connect);
-        let outcome = match tokio::time::timeout(limits::ATTEMPT_TIMEOUT, exchange).await {
+        let mut progress = Progress { phase: Phase::Resolve, connect: None, address: None, answer: None };
+        let signed = self.with_each_token(endpoint, call, &mut progress);
+        let outcome = match tokio::time::timeout(limits::ATTEMPT_TIMEOUT, signed).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(unavailable)) => Outcome::Unavailable(unavailable),
-            Err(_) => Outcome::Unavailable(Unavailable::TimedOut(phase)),
+            Err(_) => Outcome::Unavailable(Unavailable::TimedOut(progress.phase)),
         };
-        Report { outcome, connect, total: self.clock.instant() - began }
+        let Progress { connect, address, answer, .. } = progress;
+        Report { outcome, connect, address, total: self.clock.instant() - began, answer }
+    }
+
+    /// While a token is being replaced, what is rejected with one is sent with the other at once, so that no event waits,
+    /// whichever side changes first.
+    async fn with_each_token(
+        &self,
+        endpoint: &Endpoint,
+        call: &Call,
+        progress: &mut Progress,
+    ) -> Result<Outcome, Unavailable> {
+        let mut tokens = endpoint.tokens().into_iter();
+        let first = tokens.next();
+        let outcome = self.exchange(endpoint, call, first.map(|(_, token)| token), progress).await?;
+        let Some((index, token)) = tokens.next().filter(|_| looks_rejected(&outcome, call.command)) else {
+            return Ok(outcome);
+        };
+        let with_other = self.exchange(endpoint, call, Some(token), progress).await?;
+        if !looks_rejected(&with_other, call.command) {
+            endpoint.token_accepted(index);
+        }
+        Ok(with_other)
     }
 
     async fn exchange(
         &self,
         endpoint: &Endpoint,
-        event: &OwedEvent,
-        phase: &mut Phase,
-        connect: &mut Option<ConnectTimes>,
+        call: &Call,
+        token: Option<&Secret>,
+        progress: &mut Progress,
     ) -> Result<Outcome, Unavailable> {
-        let mut request = self.request(endpoint, event);
+        let mut request = self.request(endpoint, call, token);
         // A receiver may close an idle connection at any moment. What was not sent over it is sent over a new one.
         if let Some(mut sender) = endpoint.take_idle(self.clock.instant()) {
-            *phase = Phase::Request;
+            progress.phase = Phase::Request;
             match sender.try_send_request(request).await {
-                Ok(response) => return self.answer(endpoint, sender, response, phase).await,
+                Ok(response) => return self.answer(endpoint, call, sender, response, progress).await,
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     // It may have arrived. The receiver sees by the event's id that it is a repeat.
-                    None => request = self.request(endpoint, event),
+                    None => request = self.request(endpoint, call, token),
                 },
             }
         }
-        let (mut sender, times) = self.connector.connect(&endpoint.target, phase).await?;
-        *connect = Some(times);
-        *phase = Phase::Answer;
+        let (mut sender, times, address) = self.connector.connect(&endpoint.target, &mut progress.phase).await?;
+        (progress.connect, progress.address) = (Some(times), Some(address));
+        progress.phase = Phase::Answer;
         let response = sender.send_request(request).await.map_err(lost)?;
-        self.answer(endpoint, sender, response, phase).await
+        self.answer(endpoint, call, sender, response, progress).await
     }
 
     async fn answer(
         &self,
         endpoint: &Endpoint,
+        call: &Call,
         sender: Sender,
         response: Response<Incoming>,
-        phase: &mut Phase,
+        progress: &mut Progress,
     ) -> Result<Outcome, Unavailable> {
-        *phase = Phase::Answer;
+        progress.phase = Phase::Answer;
         let (head, body) = response.into_parts();
+        progress.answer = Some(AnswerSeen { status: head.status.as_u16(), body: Bytes::new() });
         let body = Limited::new(body, limits::ATTEMPT_ANSWER_BYTES_MAX);
         #[expect(clippy::disallowed_methods, reason = "it is read up to a bound, within the attempt's time")]
         let body = body.collect().await.map_err(|error| {
@@ -102,42 +199,78 @@ impl Attempts {
             }
         })?;
         endpoint.keep(sender, self.clock.instant());
+        let body = body.to_bytes();
         let retry_after = head.headers.get(header::RETRY_AFTER).and_then(retry_after);
-        let rule = endpoint.app.callback.answer;
-        Ok(Outcome::of_answer(head.status.as_u16(), retry_after, &body.to_bytes(), rule))
+        // What is waited for is answered in the body, whatever else suffices.
+        let rule = if call.command.is_waited_for() { AnswerRule::ErrorCode } else { endpoint.app.callback.answer };
+        let outcome = Outcome::of_answer(head.status.as_u16(), retry_after, &body, rule);
+        progress.answer = Some(AnswerSeen { status: head.status.as_u16(), body });
+        Ok(outcome)
     }
 
-    /// The body is the event's; URL, token and signature are those of this moment (rule C3).
-    fn request(&self, endpoint: &Endpoint, event: &OwedEvent) -> Request<Full<Bytes>> {
-        let settings = endpoint.app.callback.endpoint.as_ref();
-        let token = settings.and_then(|settings| settings.token.as_ref());
+    /// The body is the event's; URL, tokens and signatures are those of this moment (rule C3).
+    fn request(&self, endpoint: &Endpoint, call: &Call, token: Option<&Secret>) -> Request<Full<Bytes>> {
         let Timestamp(now_ms) = self.clock.now();
+        let now_s = now_ms.div_euclid(1000);
         let query = Query {
-            sdkappid: event.app,
-            command: event.command,
-            client_ip: event.origin.client_ip,
-            platform: event.origin.platform,
-            signed: token.map(|token| (token.expose(), now_ms.div_euclid(1000))),
+            sdkappid: call.app,
+            command: call.command,
+            client_ip: call.origin.client_ip,
+            platform: call.origin.platform,
+            signed: token.map(|token| (token.expose(), now_s)),
         };
-        let lane = format!("{}.{}", self.epoch, utf8_percent_encode(&event.lane.0, LANE));
-        Request::builder()
+        let mut request = Request::builder()
             .method(Method::POST)
             .uri(query.append_to(&endpoint.path_and_query))
             .header(header::HOST, &endpoint.host_header)
             .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))
             .header(header::USER_AGENT, HeaderValue::from_static(concat!("Unsaid/", env!("CARGO_PKG_VERSION"))))
-            .header("webhook-id", &event.id.0)
+            .header(webhook::ID_HEADER, &call.id);
+        if !endpoint.webhook_secrets.is_empty() {
+            let sign = |secret: &webhook::WebhookSecret| secret.sign(&call.id, now_s, &call.body);
+            let signatures: Vec<_> = endpoint.webhook_secrets.iter().map(sign).collect();
+            request = request
+                .header(webhook::TIMESTAMP_HEADER, now_s)
+                .header(webhook::SIGNATURE_HEADER, signatures.join(" "));
+        }
+        if let Some(lane) = &call.lane {
+            request = self.in_lane(request, lane);
+        }
+        request.body(Full::new(call.body.clone())).expect("the URL was checked, and the rest is visible ASCII")
+    }
+
+    fn in_lane(&self, request: request::Builder, at: &InLane) -> request::Builder {
+        let lane = format!("{}.{}", self.epoch, utf8_percent_encode(&at.lane.0, LANE));
+        let request = request
             .header("unsaid-lane", lane)
-            .header("unsaid-number", event.number)
-            .header("unsaid-previous", event.previous)
-            .body(Full::new(event.body.clone()))
-            .expect("the URL was checked, and the rest is visible ASCII")
+            .header("unsaid-number", at.number)
+            .header("unsaid-previous", at.previous);
+        match at.replay {
+            Some(replay) => request.header("unsaid-replay", replay),
+            None => request,
+        }
+    }
+}
+
+/// Whether a receiver that answers so may have found the signature wrong. The answer to a question is an answer, even if
+/// it is a refusal.
+fn looks_rejected(outcome: &Outcome, command: CallbackCommand) -> bool {
+    match outcome {
+        Outcome::Unavailable(Unavailable::Status { status, .. }) => [401, 403].contains(status),
+        Outcome::Refused(Refused::ErrorCode(_)) => !command.is_waited_for(),
+        Outcome::Refused(Refused::Status(_)) | Outcome::Unavailable(_) | Outcome::Delivered => false,
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is used as a function from one error to another")]
 fn lost(error: hyper::Error) -> Unavailable {
-    Unavailable::ConnectionLost(error.to_string())
+    if error.is_parse_too_large() {
+        return Unavailable::AnswerTooLarge;
+    }
+    if error.is_parse() {
+        return Unavailable::NotHttp(error.to_string());
+    }
+    alert(&error).map_or_else(|| Unavailable::ConnectionLost(error.to_string()), Unavailable::TlsFailed)
 }
 
 /// The seconds that the receiver asks for. A date is not honoured: it would need a clock that both agree on.

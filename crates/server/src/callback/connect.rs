@@ -10,7 +10,11 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider, pki_types::ServerName};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -19,7 +23,10 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{EndpointRules, Phase, Unavailable, address, authority::OwnAuthority};
-use crate::clock::Clock;
+use crate::{
+    apps::{AppError, ClientCertificate, EndpointSettings},
+    clock::Clock,
+};
 
 /// Names that are resolved at once, over all apps: each takes a thread for as long as the DNS takes.
 const RESOLVING_MAX: usize = 32;
@@ -92,18 +99,8 @@ impl Connector {
     }
 
     /// The TLS settings of an endpoint: the system's roots, or the app's own.
-    pub(super) fn tls(&self, ca_pem: Option<&str>) -> Result<TlsConnector, String> {
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
-        let mut config = match ca_pem {
-            None => builder.with_root_certificates(Arc::clone(&self.system_roots)).with_no_client_auth(),
-            Some(pem) => {
-                let own = OwnAuthority::parse(pem, Arc::clone(&self.provider))?;
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(own)).with_no_client_auth()
-            }
-        };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    pub(super) fn tls(&self, settings: &EndpointSettings) -> Result<TlsConnector, AppError> {
+        let config = tls_config(settings, &self.provider, &self.system_roots)?;
         Ok(TlsConnector::from(Arc::new(config)))
     }
 
@@ -112,13 +109,13 @@ impl Connector {
         &self,
         target: &Target,
         phase: &mut Phase,
-    ) -> Result<(Sender, ConnectTimes), Unavailable> {
+    ) -> Result<(Sender, ConnectTimes, SocketAddr), Unavailable> {
         let began = self.clock.instant();
         *phase = Phase::Resolve;
         let addresses = self.resolve(target).await?;
         let resolved = self.clock.instant();
         *phase = Phase::Connect;
-        let stream = dial(&addresses).await?;
+        let (stream, address) = dial(&addresses).await?;
         let connected = self.clock.instant();
         *phase = Phase::Tls;
         let sender = match &target.tls {
@@ -133,7 +130,7 @@ impl Connector {
             connect: connected - resolved,
             tls: self.clock.instant() - connected,
         };
-        Ok((sender, times))
+        Ok((sender, times, address))
     }
 
     /// The addresses of the target that may be dialled; what is forbidden is dropped.
@@ -160,6 +157,43 @@ impl Connector {
     }
 }
 
+/// What an endpoint trusts, and what it shows.
+pub(super) fn tls_config(
+    settings: &EndpointSettings,
+    provider: &Arc<CryptoProvider>,
+    system_roots: &Arc<RootCertStore>,
+) -> Result<ClientConfig, AppError> {
+    let wrong = |setting, problem| AppError { setting, problem };
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong("callback.url", error.to_string()))?;
+    let builder = match &settings.ca_pem {
+        None => builder.with_root_certificates(Arc::clone(system_roots)),
+        Some(pem) => {
+            let own = OwnAuthority::parse(pem, Arc::clone(provider));
+            let own = own.map_err(|problem| wrong("callback.ca_file", problem))?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(own))
+        }
+    };
+    let mut config = match &settings.client_certificate {
+        None => builder.with_no_client_auth(),
+        Some(ClientCertificate { chain_pem, key_pem }) => {
+            let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).collect();
+            let chain = chain.ok().filter(|chain| !chain.is_empty());
+            let chain = chain
+                .ok_or_else(|| wrong("callback.client_cert_file", "holds no certificate in PEM form".to_owned()))?;
+            let key = PrivateKeyDer::from_pem_slice(key_pem.expose().as_bytes())
+                .map_err(|_| wrong("callback.client_key_file", "holds no private key in PEM form".to_owned()))?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| {
+                let problem = format!("does not fit to callback.client_cert_file, or cannot be used: {error}");
+                wrong("callback.client_key_file", problem)
+            })?
+        }
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 /// The system resolves on a thread that cannot be called back, so the permit is kept until it has ended, even if nobody
 /// waits for it any more.
 async fn lookup(host: String, permit: OwnedSemaphorePermit) -> Result<Vec<IpAddr>, Unavailable> {
@@ -173,14 +207,14 @@ async fn lookup(host: String, permit: OwnedSemaphorePermit) -> Result<Vec<IpAddr
 }
 
 /// Tries one address after the other; all but the last one get a part of the time.
-async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Unavailable> {
+async fn dial(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Unavailable> {
     let (last, others) = addresses.split_last().expect("an endpoint without an address was refused before");
     for address in others {
         if let Ok(Ok(stream)) = tokio::time::timeout(ADDRESS_TIMEOUT, dial_one(*address)).await {
-            return Ok(stream);
+            return Ok((stream, *address));
         }
     }
-    dial_one(*last).await
+    Ok((dial_one(*last).await?, *last))
 }
 
 async fn dial_one(address: SocketAddr) -> Result<TcpStream, Unavailable> {
@@ -221,11 +255,11 @@ fn tls_problem(error: &std::io::Error) -> String {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return format!("the connection ended during the handshake ({error}); check that the port speaks TLS");
     };
-    use rustls::CertificateError as Certificate;
+    use rustls::{AlertDescription as Alert, CertificateError as Certificate};
     let advice = match tls {
         rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
-            "no trusted authority has signed the certificate: set callback.ca_file, and check that the receiver sends \
-             its intermediate certificates"
+            "no trusted authority has signed the certificate: set callback.ca_file to that authority, and check that the \
+             receiver sends its intermediate certificates (one may stand in callback.ca_file instead)"
         }
         rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
             "the certificate has expired: renew it"
@@ -236,10 +270,38 @@ fn tls_problem(error: &std::io::Error) -> String {
         rustls::Error::InvalidCertificate(
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
         ) => "the certificate is for another name than the host of callback.url",
-        rustls::Error::AlertReceived(rustls::AlertDescription::ProtocolVersion)
+        rustls::Error::AlertReceived(Alert::CertificateRequired) => {
+            "the receiver asks for a client certificate: set callback.client_cert_file and callback.client_key_file"
+        }
+        rustls::Error::AlertReceived(
+            Alert::UnknownCA
+            | Alert::BadCertificate
+            | Alert::CertificateUnknown
+            | Alert::CertificateExpired
+            | Alert::UnsupportedCertificate
+            | Alert::DecryptError,
+        ) => {
+            "the receiver does not accept the client certificate: check callback.client_cert_file, and which authority \
+             the receiver trusts"
+        }
+        rustls::Error::AlertReceived(Alert::ProtocolVersion | Alert::HandshakeFailure)
         | rustls::Error::PeerIncompatible(_) => "the receiver speaks no TLS 1.2 or 1.3 with a modern cipher: update it",
         rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS: check the port",
         _ => "see the receiver's log",
     };
     format!("{tls}; {advice}")
+}
+
+/// With TLS 1.3 a receiver that does not accept the client's certificate says so only after the handshake.
+pub(super) fn alert(error: &hyper::Error) -> Option<String> {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>()
+            && io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+        {
+            return Some(tls_problem(io));
+        }
+        source = inner.source();
+    }
+    None
 }

@@ -4,17 +4,17 @@
 //! which may be lost, and by searching the outbox, which holds them all. It never waits for the network or the store
 //! itself: attempts, loads, searches and settlements are tasks that report back to it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use unsaid_protocol::SdkAppId;
 
 use super::{
-    Connector, Outcome, Unavailable,
-    attempt::{Attempts, Report},
+    Callbacks, Outcome, Unavailable,
+    attempt::{Attempts, Call, Report},
     delivery::{Action, Delivery, FlowState, Moment, Want},
-    endpoint::Endpoint,
+    endpoints::Endpoints,
 };
 use crate::{
     apps::Apps,
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Debug)]
 pub struct DispatcherParts {
     pub apps: Arc<Apps>,
-    pub connector: Arc<Connector>,
+    pub callbacks: Callbacks,
     pub hints: HintReceiver,
     pub clock: Clock,
     pub entropy: Entropy,
@@ -42,7 +42,7 @@ pub struct Dispatcher {
     hints: HintReceiver,
     clock: Clock,
     delivery: Delivery,
-    endpoints: HashMap<SdkAppId, Arc<Endpoint>>,
+    endpoints: Arc<Endpoints>,
     news: mpsc::Receiver<News>,
     tell: mpsc::Sender<News>,
     requests: mpsc::Receiver<Request>,
@@ -90,8 +90,8 @@ impl DispatcherHandle {
 
 impl Dispatcher {
     pub fn new(store: Arc<dyn Store>, parts: DispatcherParts) -> (Self, DispatcherHandle) {
-        let DispatcherParts { apps, connector, hints, clock, entropy } = parts;
-        let attempts = Arc::new(Attempts { connector, clock: clock.clone(), epoch: store.epoch().to_owned() });
+        let DispatcherParts { apps, callbacks, hints, clock, entropy } = parts;
+        let Callbacks { attempts, endpoints, .. } = callbacks;
         let (tell, news) = mpsc::channel(limits::APP_ATTEMPTS_MAX);
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
         let dispatcher = Self {
@@ -101,7 +101,7 @@ impl Dispatcher {
             attempts,
             hints,
             clock,
-            endpoints: HashMap::new(),
+            endpoints,
             news,
             tell,
             requests,
@@ -201,11 +201,11 @@ impl Dispatcher {
         let (store, tell) = (Arc::clone(&self.store), self.tell.clone());
         match action {
             Action::Attempt(event) => {
-                let endpoint = endpoint(&mut self.endpoints, &self.apps, event.app, &self.attempts);
+                let endpoint = self.endpoints.of(event.app);
                 let attempts = Arc::clone(&self.attempts);
                 self.tasks.spawn(async move {
                     let report = match endpoint {
-                        Ok(endpoint) => attempts.run(&endpoint, &event).await,
+                        Ok(endpoint) => attempts.call(&endpoint, &Call::from(&*event)).await,
                         Err(why) => no_endpoint(why),
                     };
                     let _ = tell.send(News::Attempted(event, report)).await;
@@ -254,26 +254,8 @@ fn log(event: &OwedEvent, report: &Report) {
     }
 }
 
-/// The endpoint of an app as its settings are at this moment.
-fn endpoint(
-    endpoints: &mut HashMap<SdkAppId, Arc<Endpoint>>,
-    apps: &Apps,
-    app: SdkAppId,
-    attempts: &Attempts,
-) -> Result<Arc<Endpoint>, String> {
-    let settings = apps.get(app).ok_or("the app does not exist")?;
-    if let Some(endpoint) = endpoints.get(&app)
-        && Arc::ptr_eq(&endpoint.app, &settings)
-    {
-        return Ok(Arc::clone(endpoint));
-    }
-    let endpoint = Arc::new(Endpoint::new(settings, &attempts.connector)?);
-    endpoints.insert(app, Arc::clone(&endpoint));
-    Ok(endpoint)
-}
-
 fn no_endpoint(why: String) -> Report {
-    Report { outcome: Outcome::Unavailable(Unavailable::NoEndpoint(why)), connect: None, total: Duration::ZERO }
+    Report::without_call(Outcome::Unavailable(Unavailable::NoEndpoint(why)))
 }
 
 #[cfg(test)]
@@ -283,7 +265,7 @@ mod tests {
     use super::*;
     use crate::{
         apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
-        callback::EndpointRules,
+        callback::{Connector, EndpointRules},
         chat::{Command, Import, Lifetime, MessageFlags, Origin, Send},
         clock::Timestamp,
         store::{hints, memory::Memory},
@@ -303,11 +285,12 @@ mod tests {
         let mut app = App::new(APP, Secret::new("0123456789abcdef"), AppOrigin::Runtime);
         app.callback.commands = CallbackCommand::AFTER.into();
         let url = "https://backend.example/im".to_owned();
-        app.callback.endpoint = Some(EndpointSettings { url, token: None, ca_pem: None });
+        app.callback.endpoint = Some(EndpointSettings::new(url));
         let (app, apps) = (Arc::new(app), Arc::new(Apps::default()));
         apps.put(&app);
         let connector = Arc::new(Connector::new(EndpointRules::default(), clock.clone()));
-        let (mut dispatcher, _) = Dispatcher::new(store, DispatcherParts { apps, connector, hints, clock, entropy });
+        let callbacks = Callbacks::new(Arc::clone(&apps), connector, store.epoch(), clock.clone(), entropy.clone());
+        let (mut dispatcher, _) = Dispatcher::new(store, DispatcherParts { apps, callbacks, hints, clock, entropy });
         dispatcher.commit(Command::SaveApp(app)).await;
         for name in ["alice", "bob"] {
             dispatcher.commit(Command::Import(Import { app: APP, user: user(name), nick: None, face_url: None })).await;
@@ -381,7 +364,7 @@ mod tests {
     }
 
     fn delivered() -> Report {
-        Report { outcome: Outcome::Delivered, connect: None, total: Duration::ZERO }
+        Report::without_call(Outcome::Delivered)
     }
 
     #[tokio::test]

@@ -3,21 +3,24 @@
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
-use rustls::pki_types::ServerName;
+use rustls::{RootCertStore, pki_types::ServerName};
 use tokio::time::Instant;
+use unsaid_protocol::{callback, webhook::WebhookSecret};
 
 use super::{
     address,
-    authority::OwnAuthority,
-    connect::{Connector, Sender, Target, Tls},
+    connect::{self, Connector, Sender, Target, Tls},
 };
 use crate::{
-    apps::{App, AppError, EndpointSettings},
+    apps::{App, AppError, EndpointSettings, Secret},
     limits,
 };
 
@@ -36,6 +39,10 @@ pub(super) struct Endpoint {
     /// What follows the host in the configured URL.
     pub(super) path_and_query: String,
     pub(super) host_header: HeaderValue,
+    /// Each signs every attempt.
+    pub(super) webhook_secrets: Vec<WebhookSecret>,
+    /// Which of the tokens was accepted last.
+    token: AtomicUsize,
     /// Connections that wait for the next attempt, the latest last; at most as many as there are attempts at once.
     idle: Mutex<VecDeque<Idle>>,
 }
@@ -62,10 +69,8 @@ impl EndpointRules {
         if uri.scheme_str() == Some("https") {
             server_name(&uri)?;
         }
-        if let Some(pem) = &settings.ca_pem {
-            let problem = |problem| AppError { setting: "callback.ca_file", problem };
-            OwnAuthority::parse(pem, Arc::new(rustls::crypto::aws_lc_rs::default_provider())).map_err(problem)?;
-        }
+        let (provider, roots) = (Arc::new(rustls::crypto::aws_lc_rs::default_provider()), RootCertStore::empty());
+        connect::tls_config(settings, &provider, &Arc::new(roots))?;
         Ok(())
     }
 }
@@ -92,6 +97,11 @@ fn check_url(url: &str, rules: &EndpointRules) -> Result<Uri, String> {
     if authority.host().is_empty() || authority.port().is_some_and(|port| port.as_u16() == 0) {
         return Err("names no host and port that can be reached".to_owned());
     }
+    let query = uri.query().unwrap_or_default();
+    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    if let Some(name) = names.into_iter().find(|name| callback::QUERY_NAMES.contains(name)) {
+        return Err(format!("has the parameter {name} in its query, which every callback adds: leave it out"));
+    }
     if let Some(literal) = address::literal(authority.host()) {
         address::check(literal, &rules.allow_networks).map_err(|forbidden| forbidden.to_string())?;
     }
@@ -100,13 +110,7 @@ fn check_url(url: &str, rules: &EndpointRules) -> Result<Uri, String> {
 
 fn target(uri: &Uri, settings: &EndpointSettings, connector: &Connector) -> Result<Target, AppError> {
     let https = uri.scheme_str() == Some("https");
-    let tls = if https {
-        let problem = |problem| AppError { setting: "callback.ca_file", problem };
-        let connector = connector.tls(settings.ca_pem.as_deref()).map_err(problem)?;
-        Some(Tls { connector, name: server_name(uri)? })
-    } else {
-        None
-    };
+    let tls = if https { Some(Tls { connector: connector.tls(settings)?, name: server_name(uri)? }) } else { None };
     let host = uri.host().unwrap_or_default().to_owned();
     Ok(Target { host, port: uri.port_u16().unwrap_or(if https { 443 } else { 80 }), tls })
 }
@@ -128,7 +132,25 @@ impl Endpoint {
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let host_header = HeaderValue::from_str(authority).map_err(|error| format!("callback.url: {error}"))?;
         let path_and_query = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Ok(Self { app, target, path_and_query, host_header, idle: Mutex::default() })
+        let secrets = [&settings.webhook_secret, &settings.previous_webhook_secret].into_iter().flatten();
+        let webhook_secrets: Result<_, _> = secrets.map(|secret| WebhookSecret::parse(secret.expose())).collect();
+        let webhook_secrets = webhook_secrets.map_err(|error| format!("callback.webhook_secret {error}"))?;
+        let token = AtomicUsize::new(0);
+        Ok(Self { app, target, path_and_query, host_header, webhook_secrets, token, idle: Mutex::default() })
+    }
+
+    /// The token that was accepted last, and after it the other one, while a token is being replaced.
+    pub(super) fn tokens(&self) -> Vec<(usize, &Secret)> {
+        let tokens = self.app.callback.endpoint.as_ref().map(EndpointSettings::tokens).unwrap_or_default();
+        let mut tokens: Vec<_> = tokens.into_iter().enumerate().collect();
+        if tokens.len() == 2 {
+            tokens.rotate_left(self.token.load(Ordering::Relaxed));
+        }
+        tokens
+    }
+
+    pub(super) fn token_accepted(&self, index: usize) {
+        self.token.store(index, Ordering::Relaxed);
     }
 
     /// A connection that was used before and still seems good.
@@ -172,7 +194,7 @@ mod tests {
     use crate::apps::{CallbackSettings, Origin, Secret};
 
     fn setting(url: &str, ca_pem: Option<&str>, rules: &EndpointRules) -> Result<(), &'static str> {
-        let endpoint = EndpointSettings { url: url.to_owned(), token: None, ca_pem: ca_pem.map(str::to_owned) };
+        let endpoint = EndpointSettings { ca_pem: ca_pem.map(str::to_owned), ..EndpointSettings::new(url) };
         let app = App {
             callback: CallbackSettings { endpoint: Some(endpoint), ..CallbackSettings::default() },
             ..App::new(SdkAppId(1), Secret::new("0123456789abcdef"), Origin::Runtime)

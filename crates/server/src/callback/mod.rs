@@ -7,14 +7,20 @@
 pub mod address;
 mod attempt;
 mod authority;
+mod callbacks;
 mod connect;
 mod delivery;
 mod dispatcher;
 mod endpoint;
+mod endpoints;
 mod outcome;
+mod sample;
+mod test_call;
 
+pub use callbacks::Callbacks;
 pub use connect::Connector;
 pub use delivery::{BreakerState, FlowState};
 pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherParts};
 pub use endpoint::EndpointRules;
 pub use outcome::{Outcome, Phase, Refused, Unavailable};
+pub use test_call::{Step, StepState, TestReport};

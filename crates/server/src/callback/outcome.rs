@@ -1,10 +1,14 @@
 //! What came of an attempt: rule C4. Each outcome has a name for metrics and a sentence that tells a person what to do.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use unsaid_protocol::callback::Answer;
 
-use super::address::Forbidden;
+use super::address::{self, Forbidden};
 use crate::apps::AnswerRule;
 
 /// What came of an attempt.
@@ -34,6 +38,7 @@ pub enum Unavailable {
     ConnectionFailed(String),
     TlsFailed(String),
     ConnectionLost(String),
+    NotHttp(String),
     TimedOut(Phase),
     Status {
         status: u16,
@@ -76,6 +81,53 @@ impl Outcome {
         }
     }
 
+    /// `delivered`, `refused` or `unavailable`.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Refused(_) => "refused",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// One of each, for the table in the documentation.
+    fn one_of_each() -> Vec<Self> {
+        let forbidden = Forbidden { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), kind: address::Kind::Internal };
+        let why = || "...".to_owned();
+        let status = Unavailable::Status { status: 500, retry_after: None };
+        let unavailable = [
+            Unavailable::NoEndpoint(why()),
+            Unavailable::AddressForbidden(forbidden),
+            Unavailable::NameNotResolved(why()),
+            Unavailable::ConnectionRefused,
+            Unavailable::ConnectionFailed(why()),
+            Unavailable::TlsFailed(why()),
+            Unavailable::ConnectionLost(why()),
+            Unavailable::NotHttp(why()),
+            Unavailable::TimedOut(Phase::Resolve),
+            Unavailable::TimedOut(Phase::Connect),
+            Unavailable::TimedOut(Phase::Tls),
+            Unavailable::TimedOut(Phase::Request),
+            Unavailable::TimedOut(Phase::Answer),
+            status,
+            Unavailable::AnswerTooLarge,
+            Unavailable::NotJson,
+            Unavailable::NoErrorCode,
+        ];
+        let answers = [Self::Delivered, Self::Refused(Refused::ErrorCode(1)), Self::Refused(Refused::Status(400))];
+        answers.into_iter().chain(unavailable.map(Self::Unavailable)).collect()
+    }
+
+    /// All outcomes as a table in Markdown: name, class, and what a person is told.
+    pub fn table() -> String {
+        let mut table = "| outcome | class | what it means, and what to do |\n|---|---|---|\n".to_owned();
+        for outcome in Self::one_of_each() {
+            let (name, class) = (outcome.name(), outcome.class());
+            table += &format!("| `{name}` | {class} | {outcome} |\n");
+        }
+        table
+    }
+
     /// The label of metrics and stories.
     pub fn name(&self) -> &'static str {
         match self {
@@ -97,6 +149,7 @@ impl Unavailable {
             Self::ConnectionFailed(_) => "connection_failed",
             Self::TlsFailed(_) => "tls_failed",
             Self::ConnectionLost(_) => "connection_lost",
+            Self::NotHttp(_) => "not_http",
             Self::TimedOut(Phase::Resolve) => "timed_out_resolve",
             Self::TimedOut(Phase::Connect) => "timed_out_connect",
             Self::TimedOut(Phase::Tls) => "timed_out_tls",
@@ -141,6 +194,11 @@ impl fmt::Display for Unavailable {
             Self::ConnectionLost(why) => {
                 write!(f, "the connection was lost before the answer was complete: {why}; see the receiver's log")
             }
+            Self::NotHttp(why) => write!(
+                f,
+                "what answers there does not speak HTTP/1.1 ({why}): if the port is for TLS, begin callback.url with \
+                 https://"
+            ),
             Self::TimedOut(phase) => {
                 let what = match phase {
                     Phase::Resolve => "while the name was resolved; check the DNS",
@@ -198,6 +256,20 @@ mod tests {
             (503, "", "status"),
         ] {
             assert_eq!(name(status, body, AnswerRule::ErrorCode), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn c4_the_table_of_the_documentation_has_every_outcome() {
+        let docs = include_str!("../../../../docs/callbacks.md");
+        let fresh = Outcome::table();
+        assert!(docs.contains(&fresh), "replace the table in docs/callbacks.md by:\n\n{fresh}");
+        // The names of the source are those of the table.
+        let source = include_str!("outcome.rs");
+        let names = source.lines().filter_map(|line| line.split_once(" => \"")?.1.strip_suffix("\","));
+        let names: std::collections::BTreeSet<_> = names.filter(|name| !name.contains(' ')).collect();
+        for name in names.iter().filter(|name| !["refused", "unavailable"].contains(name)) {
+            assert!(fresh.contains(&format!("| `{name}` |")), "{name} is not in the table");
         }
     }
 

@@ -25,8 +25,9 @@ use unsaid_testkit::Arrival;
 use self::{backend::Backend, story::Story};
 use crate::{
     apps::{App, CallbackSettings, EndpointSettings, Origin, Secret},
+    clock::World,
     config::{Config, Sources},
-    server::{Server, World},
+    server::Server,
 };
 
 /// The app of the demo.
@@ -89,8 +90,11 @@ fn config(listen: SocketAddr, data_dir: std::path::PathBuf) -> anyhow::Result<Co
 }
 
 fn app(url: &str, ca_pem: &str) -> App {
-    let endpoint =
-        EndpointSettings { url: url.to_owned(), token: Some(Secret::new(TOKEN)), ca_pem: Some(ca_pem.to_owned()) };
+    let endpoint = EndpointSettings {
+        token: Some(Secret::new(TOKEN)),
+        ca_pem: Some(ca_pem.to_owned()),
+        ..EndpointSettings::new(url)
+    };
     App {
         name: "Demo".to_owned(),
         admins: vec![UserId::new(ADMIN).expect("a valid UserID")],

@@ -1,24 +1,20 @@
 //! Apps: making one at run time, and seeing which there are.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::State,
+    extract::{Path, State},
     http::{Response, StatusCode},
 };
-use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use unsaid_protocol::{UserId, sign::hex};
 
-use super::{Operator, Problem, json};
+use super::{Operator, Problem, body, json};
 use crate::{
-    apps::{App, AppError, DeclaredApp, Origin, Secret, Surroundings},
+    apps::{App, AppError, DeclaredApp, Origin, Secret, SecretKey, Surroundings},
     clock::Entropy,
 };
-
-const BODY_BYTES_MAX: usize = 256 * 1024;
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An app as it is shown: without its secrets.
 #[derive(Serialize)]
@@ -59,47 +55,68 @@ pub(super) async fn list(State(operator): State<Arc<Operator>>) -> Response<Body
 /// `POST /api/v1/apps`: the keys of `[[apps]]` in the configuration file as JSON, with `ca_pem` for `ca_file`. A key is
 /// drawn where none is given.
 pub(super) async fn create(State(operator): State<Arc<Operator>>, body: Body) -> Result<Response<Body>, Problem> {
-    let body = read(body).await?;
-    let declared: DeclaredApp = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(&body))
-        .map_err(|error| {
-            let message = format!("{}: {}", error.path(), error.inner());
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message)
-        })?;
+    let declared: DeclaredApp = body::read(body).await?;
     let _making = operator.making.lock().await;
     if operator.apps.get(unsaid_protocol::SdkAppId(declared.sdkappid)).is_some() {
         let message = format!("there is an app {} already: choose another sdkappid", declared.sdkappid);
         return Err(Problem::new(StatusCode::CONFLICT, message));
     }
-    let wrong = |error: AppError| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
-    let app = declared.into_app(Origin::Runtime, &Around { entropy: &operator.entropy }).map_err(wrong)?;
-    operator.rules.check(&app).map_err(wrong)?;
-    operator.chat.save_app(app.clone()).await.map_err(|error| {
-        tracing::error!(app = %app.sdkappid, %error, "an app was not saved");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-    })?;
+    let around = Around { entropy: &operator.entropy, keys: &[] };
+    let app = declared.into_app(Origin::Runtime, &around)?;
+    save(&operator, &app).await?;
     tracing::info!(app = %app.sdkappid, "an app was made");
     let secret_key = app.keys.first().map(|key| key.secret.expose());
     Ok(json(StatusCode::CREATED, &Shown { secret_key, ..Shown::new(&app) }))
 }
 
-async fn read(body: Body) -> Result<bytes::Bytes, Problem> {
-    #[expect(clippy::disallowed_methods, reason = "it is read up to a bound, within a time")]
-    let whole = Limited::new(body, BODY_BYTES_MAX).collect();
-    let problem = |message: &str| Problem::new(StatusCode::BAD_REQUEST, message);
-    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(problem("the body is broken, or longer than 256 KiB")),
-        Err(_) => Err(problem("the body took longer than 10 s")),
+/// `PUT /api/v1/apps/{sdkappid}`: the same keys, in the place of all settings of before; only its keys stay where none is
+/// given. What it is owed is parked if its callbacks have no endpoint any more (rule C11).
+pub(super) async fn replace(
+    State(operator): State<Arc<Operator>>,
+    Path(sdkappid): Path<u32>,
+    body: Body,
+) -> Result<Response<Body>, Problem> {
+    let declared: DeclaredApp = body::read(body).await?;
+    if declared.sdkappid != sdkappid {
+        let message = format!("sdkappid is {} in the body, but {sdkappid} in the path", declared.sdkappid);
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+    }
+    let _making = operator.making.lock().await;
+    let before = operator.app(sdkappid)?;
+    if before.origin == Origin::File {
+        let message = "the app is declared in the configuration file: change it there, and start the server again";
+        return Err(Problem::new(StatusCode::CONFLICT, message));
+    }
+    let around = Around { entropy: &operator.entropy, keys: &before.keys };
+    let app = declared.into_app(Origin::Runtime, &around)?;
+    save(&operator, &app).await?;
+    tracing::info!(app = %app.sdkappid, "an app's settings were replaced");
+    Ok(json(StatusCode::OK, &Shown::new(&app)))
+}
+
+async fn save(operator: &Operator, app: &App) -> Result<(), Problem> {
+    operator.rules.check(app)?;
+    operator.chat.save_app(app.clone()).await.map_err(|error| {
+        tracing::error!(app = %app.sdkappid, %error, "an app was not saved");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    })
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
     }
 }
 
 /// Over the network nothing is read from the server's files.
 struct Around<'a> {
     entropy: &'a Entropy,
+    /// Those that the app has.
+    keys: &'a [SecretKey],
 }
 
 impl Surroundings for Around<'_> {
-    fn read(&self, setting: &'static str, _: &Path) -> Result<String, AppError> {
+    fn read(&self, setting: &'static str, _: &std::path::Path) -> Result<String, AppError> {
         let problem = "is for the configuration file: send the text itself".to_owned();
         Err(AppError { setting, problem })
     }
@@ -109,6 +126,9 @@ impl Surroundings for Around<'_> {
     }
 
     fn missing_key(&self, _: u32) -> Result<Secret, AppError> {
+        if let Some(key) = self.keys.first() {
+            return Ok(key.secret.clone());
+        }
         let bytes: Vec<u8> = (0..4).flat_map(|_| self.entropy.next_u64().to_be_bytes()).collect();
         Ok(Secret::new(hex(&bytes)))
     }

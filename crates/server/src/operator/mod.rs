@@ -4,7 +4,10 @@
 //! is no operator API.
 
 mod apps;
+mod body;
+mod callback;
 mod health;
+mod parked;
 
 use std::sync::Arc;
 
@@ -14,18 +17,20 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, Response, StatusCode, header},
     middleware::{self, Next},
-    routing::get,
+    routing::{get, post, put},
 };
 pub use health::{Health, health};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use unsaid_protocol::SdkAppId;
+
 use crate::{
-    apps::{Apps, Secret},
-    callback::EndpointRules,
-    chat::Chat,
-    clock::Entropy,
+    apps::{App, Apps, Secret},
+    callback::{Callbacks, EndpointRules},
+    chat::{Chat, Fault},
+    clock::{Clock, Entropy, World},
 };
 
 /// What the operator API works with.
@@ -33,6 +38,8 @@ pub struct Operator {
     apps: Arc<Apps>,
     chat: Chat,
     rules: EndpointRules,
+    callbacks: Callbacks,
+    clock: Clock,
     entropy: Entropy,
     /// Apps are made one after the other, so that of two with one number the second finds the first.
     making: Mutex<()>,
@@ -40,16 +47,26 @@ pub struct Operator {
     token_digest: Option<[u8; 32]>,
 }
 
+/// What an operator API is made of.
+pub struct OperatorParts {
+    pub apps: Arc<Apps>,
+    pub chat: Chat,
+    pub rules: EndpointRules,
+    pub callbacks: Callbacks,
+    pub world: World,
+    pub token: Option<Secret>,
+}
+
 impl Operator {
-    pub fn new(
-        apps: Arc<Apps>,
-        chat: Chat,
-        rules: EndpointRules,
-        entropy: Entropy,
-        token: Option<&Secret>,
-    ) -> Arc<Self> {
+    pub fn new(parts: OperatorParts) -> Arc<Self> {
+        let OperatorParts { apps, chat, rules, callbacks, world: World { clock, entropy }, token } = parts;
         let token_digest = token.map(|token| Sha256::digest(token.expose()).into());
-        Arc::new(Self { apps, chat, rules, entropy, making: Mutex::new(()), token_digest })
+        Arc::new(Self { apps, chat, rules, callbacks, clock, entropy, making: Mutex::new(()), token_digest })
+    }
+
+    fn app(&self, sdkappid: u32) -> Result<Arc<App>, Problem> {
+        let missing = || Problem::new(StatusCode::NOT_FOUND, format!("there is no app {sdkappid}"));
+        self.apps.get(SdkAppId(sdkappid)).ok_or_else(missing)
     }
 }
 
@@ -57,6 +74,13 @@ impl Operator {
 pub fn router(operator: Arc<Operator>) -> Router {
     let api = Router::new()
         .route("/apps", get(apps::list).post(apps::create))
+        .route("/apps/{sdkappid}", put(apps::replace))
+        .route("/apps/{sdkappid}/callback", get(callback::show))
+        .route("/apps/{sdkappid}/callback/back", post(callback::back))
+        .route("/apps/{sdkappid}/callback/test", post(callback::test))
+        .route("/apps/{sdkappid}/parked", get(parked::list))
+        .route("/apps/{sdkappid}/replay", post(parked::replay))
+        .route("/apps/{sdkappid}/events/{event}", get(parked::event))
         .layer(middleware::from_fn_with_state(Arc::clone(&operator), admit));
     Router::new().nest("/api/v1", api).with_state(operator)
 }
@@ -71,6 +95,12 @@ struct Problem {
 impl Problem {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, fault.to_string())
     }
 }
 

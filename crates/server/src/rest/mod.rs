@@ -13,6 +13,7 @@ mod account_import;
 mod admin_getroammsg;
 mod admin_msgwithdraw;
 mod admin_set_msg_read;
+mod callback_back;
 mod get_c2c_unread_msg_num;
 mod sendmsg;
 
@@ -26,8 +27,9 @@ use ipnet::IpNet;
 use self::identity::Identities;
 use crate::{
     apps::Apps,
+    callback::Callbacks,
     chat::Chat,
-    clock::{Clock, Entropy},
+    clock::{Clock, Entropy, World},
 };
 
 /// What the REST API works with.
@@ -35,6 +37,7 @@ use crate::{
 pub struct Rest {
     apps: Arc<Apps>,
     chat: Chat,
+    callbacks: Callbacks,
     clock: Clock,
     entropy: Entropy,
     identities: Identities,
@@ -51,8 +54,9 @@ pub struct RestSettings {
 }
 
 impl Rest {
-    pub fn new(apps: Arc<Apps>, chat: Chat, clock: Clock, entropy: Entropy, settings: RestSettings) -> Arc<Self> {
-        Arc::new(Self { apps, chat, clock, entropy, identities: Identities::new(), settings })
+    pub fn new(apps: Arc<Apps>, chat: Chat, callbacks: Callbacks, world: World, settings: RestSettings) -> Arc<Self> {
+        let World { clock, entropy } = world;
+        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities: Identities::new(), settings })
     }
 }
 

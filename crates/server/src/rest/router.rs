@@ -12,7 +12,7 @@ use axum::{
 use unsaid_protocol::error;
 
 use super::{
-    Rest, account_import, admin_getroammsg, admin_msgwithdraw, admin_set_msg_read,
+    Rest, account_import, admin_getroammsg, admin_msgwithdraw, admin_set_msg_read, callback_back,
     envelope::{self, Answer, Service},
     gate::{self, Caller},
     get_c2c_unread_msg_num,
@@ -41,18 +41,21 @@ async fn dispatch(rest: &Rest, caller: &Caller, command: Command<'_>, body: &[u8
         ("openim", "get_c2c_unread_msg_num") => get_c2c_unread_msg_num::answer(rest, caller, body).await,
         ("openim", "admin_getroammsg") => admin_getroammsg::answer(rest, caller, body).await,
 
+        ("unsaid", "callback_back") => callback_back::answer(rest, caller).await,
+
         _ => Err(unknown(command)),
     }
 }
 
 /// The commands of [`dispatch`], for telling an unknown one before its body is read.
-const COMMANDS: [(&str, &str); 6] = [
+const COMMANDS: [(&str, &str); 7] = [
     ("im_open_login_svc", "account_import"),
     ("openim", "sendmsg"),
     ("openim", "admin_msgwithdraw"),
     ("openim", "admin_set_msg_read"),
     ("openim", "get_c2c_unread_msg_num"),
     ("openim", "admin_getroammsg"),
+    ("unsaid", "callback_back"),
 ];
 
 /// A command as the path names it.

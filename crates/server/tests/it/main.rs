@@ -9,6 +9,7 @@ mod rest_commands;
 mod rest_identity;
 
 mod operator;
+mod operator_callbacks;
 
 mod recall;
 
@@ -19,4 +20,5 @@ mod listener;
 mod programs;
 
 mod crash;
+mod endpoint;
 mod full_disk;

@@ -61,6 +61,10 @@ impl Arrival {
 
     /// The body. Panics if it is not JSON.
     #[track_caller]
+    pub fn body(&self) -> &[u8] {
+        self.request().body
+    }
+
     pub fn json(&self) -> Value {
         match serde_json::from_slice(&self.body) {
             Ok(value) => value,

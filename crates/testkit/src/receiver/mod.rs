@@ -36,6 +36,8 @@ pub struct ReceiverConfig {
     pub address: SocketAddr,
     /// HTTPS with this identity, else plain HTTP.
     pub identity: Option<Identity>,
+    /// With this, only clients with a certificate of this authority are served (mutual TLS).
+    pub client_ca_pem: Option<String>,
     /// What arrives is checked by it; its verdict is kept with the arrival and changes no answer.
     pub verifier: Option<Verifier>,
     pub recording: Recording,
@@ -59,6 +61,7 @@ impl Default for ReceiverConfig {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             identity: None,
+            client_ca_pem: None,
             verifier: None,
             recording: Recording::UpTo(10_000),
             sink: None,
@@ -101,7 +104,7 @@ impl Receiver {
             Recording::UpTo(arrivals_max) => Some(Record::new(arrivals_max)),
         };
         let shared = Shared {
-            tls: config.identity.map(|identity| identity.server_config()),
+            tls: config.identity.map(|identity| identity.server_config(config.client_ca_pem.as_deref())),
             verifier: config.verifier,
             sink: config.sink,
             stage: Stage::new(config.script),

@@ -53,7 +53,7 @@ pub(super) enum Step {
 }
 
 /// How an app's events stand, for its operator.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct FlowState {
     /// None while callbacks flow.
     pub breaker: Option<BreakerState>,

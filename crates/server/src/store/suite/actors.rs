@@ -30,7 +30,7 @@ pub(super) fn app(sdkappid: SdkAppId) -> App {
     let mut app = App::new(sdkappid, Secret::new("0123456789abcdef"), AppOrigin::Runtime);
     app.callback.commands = CallbackCommand::AFTER.into();
     let url = "https://backend.example/im".to_owned();
-    app.callback.endpoint = Some(EndpointSettings { url, token: None, ca_pem: None });
+    app.callback.endpoint = Some(EndpointSettings::new(url));
     app
 }
 

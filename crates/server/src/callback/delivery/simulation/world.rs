@@ -100,7 +100,7 @@ impl World {
             let mut app = App::new(sdkappid, Secret::new("0123456789abcdef"), AppOrigin::Runtime);
             app.callback.commands = [CallbackCommand::AfterSendMsg].into();
             let url = "https://backend.example/im".to_owned();
-            app.callback.endpoint = Some(EndpointSettings { url, token: None, ca_pem: None });
+            app.callback.endpoint = Some(EndpointSettings::new(url));
             let app = Arc::new(app);
             apps.put(&app);
             store.commit(Command::SaveApp(app)).await.expect("it works").expect("it is allowed");

@@ -1,0 +1,54 @@
+//! What others may ask of callbacks: a test, how an app's events stand, and to say that an endpoint is back.
+
+use std::sync::Arc;
+
+use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
+
+use super::{
+    Connector, DispatcherHandle, FlowState, TestReport, attempt::Attempts, endpoints::Endpoints, test_call::test,
+};
+use crate::{
+    apps::Apps,
+    clock::{Clock, Entropy},
+};
+
+/// The way out, as the edges and the dispatcher share it.
+#[derive(Clone, Debug)]
+pub struct Callbacks {
+    pub(super) attempts: Arc<Attempts>,
+    pub(super) endpoints: Arc<Endpoints>,
+    entropy: Entropy,
+    /// Set once the dispatcher is there.
+    dispatcher: Option<DispatcherHandle>,
+}
+
+impl Callbacks {
+    /// `epoch` is the store's, part of the names of lanes.
+    pub fn new(apps: Arc<Apps>, connector: Arc<Connector>, epoch: &str, clock: Clock, entropy: Entropy) -> Self {
+        let endpoints = Arc::new(Endpoints::new(apps, Arc::clone(&connector)));
+        let attempts = Arc::new(Attempts { connector, clock, epoch: epoch.to_owned() });
+        Self { attempts, endpoints, entropy, dispatcher: None }
+    }
+
+    /// The same, with a dispatcher to ask.
+    #[must_use]
+    pub fn with_dispatcher(self, dispatcher: DispatcherHandle) -> Self {
+        Self { dispatcher: Some(dispatcher), ..self }
+    }
+
+    /// Sends a sample, and tells what happened at each step (rule C10).
+    pub async fn test(&self, app: SdkAppId, command: CallbackCommand) -> TestReport {
+        test(&self.attempts, &self.endpoints, &self.entropy, app, command).await
+    }
+
+    /// Says that an app's endpoint is back: what waits for it is tried at once (rule C9).
+    pub async fn back(&self, app: SdkAppId) {
+        if let Some(dispatcher) = &self.dispatcher {
+            dispatcher.back(app).await;
+        }
+    }
+
+    pub async fn state(&self, app: SdkAppId) -> Option<FlowState> {
+        self.dispatcher.as_ref()?.state(app).await
+    }
+}

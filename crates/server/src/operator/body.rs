@@ -1,0 +1,29 @@
+//! What an operator sends: JSON up to a bound, within a time.
+
+use std::time::Duration;
+
+use axum::{body::Body, http::StatusCode};
+use http_body_util::{BodyExt, Limited};
+use serde::de::DeserializeOwned;
+
+use super::Problem;
+
+const BODY_BYTES_MAX: usize = 256 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads a JSON body; what is wrong with it names the field. An empty one is `{}`.
+pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
+    #[expect(clippy::disallowed_methods, reason = "it is read up to a bound, within a time")]
+    let whole = Limited::new(body, BODY_BYTES_MAX).collect();
+    let problem = |message: &str| Problem::new(StatusCode::BAD_REQUEST, message);
+    let body = match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => return Err(problem("the body is broken, or longer than 256 KiB")),
+        Err(_) => return Err(problem("the body took longer than 10 s")),
+    };
+    let text = if body.is_empty() { b"{}" } else { &body[..] };
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text)).map_err(|error| {
+        let message = format!("{}: {}", error.path(), error.inner());
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+    })
+}

@@ -1,0 +1,119 @@
+//! An app's callbacks: how they stand, a test, and saying that the endpoint is back.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{Response, StatusCode},
+};
+use serde::{Deserialize, Serialize};
+use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
+
+use super::{Operator, Problem, body, json};
+use crate::{
+    apps::App,
+    callback::FlowState,
+    chat::{Backlog, Fault, Lane, Oldest},
+    clock::Timestamp,
+};
+
+/// How an app's callbacks stand.
+#[derive(Serialize)]
+struct Shown {
+    sdkappid: u32,
+    /// `flowing`, `unavailable`, `refusing`; the last two while the breaker is open.
+    state: &'static str,
+    /// Until the next probe of an open breaker, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe_in_ms: Option<u64>,
+    waiting: u64,
+    waiting_bytes: u64,
+    parked: u64,
+    /// How long the event that waits longest has waited, in seconds.
+    oldest_waits_s: Option<u64>,
+    in_flight: usize,
+    /// How many attempts may be under way at once.
+    at_once: usize,
+    delivered_last_ms: Option<Timestamp>,
+}
+
+/// Lanes that are looked at in one read, so that nobody waits long for a reader.
+const LANES_PIECE: u32 = 1024;
+
+/// `GET /api/v1/apps/{sdkappid}/callback`.
+pub(super) async fn show(
+    State(operator): State<Arc<Operator>>,
+    Path(app): Path<u32>,
+) -> Result<Response<Body>, Problem> {
+    let app = operator.app(app)?;
+    Ok(json(StatusCode::OK, &shown(&operator, app.sdkappid).await?))
+}
+
+/// `POST /api/v1/apps/{sdkappid}/callback/back`: the endpoint is back, what waits is tried at once (rule C9).
+pub(super) async fn back(
+    State(operator): State<Arc<Operator>>,
+    Path(app): Path<u32>,
+) -> Result<Response<Body>, Problem> {
+    let app = operator.app(app)?;
+    tracing::info!(app = %app.sdkappid, "the operator says that the endpoint is back");
+    operator.callbacks.back(app.sdkappid).await;
+    Ok(json(StatusCode::OK, &shown(&operator, app.sdkappid).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Test {
+    #[serde(default = "recall")]
+    command: CallbackCommand,
+}
+
+fn recall() -> CallbackCommand {
+    CallbackCommand::AfterMsgWithDraw
+}
+
+/// `POST /api/v1/apps/{sdkappid}/callback/test`: sends a sample, and tells what happened at each step (rule C10).
+pub(super) async fn test(
+    State(operator): State<Arc<Operator>>,
+    Path(app): Path<u32>,
+    body: Body,
+) -> Result<Response<Body>, Problem> {
+    let app: Arc<App> = operator.app(app)?;
+    let Test { command } = body::read(body).await?;
+    Ok(json(StatusCode::OK, &operator.callbacks.test(app.sdkappid, command).await))
+}
+
+async fn shown(operator: &Operator, app: SdkAppId) -> Result<Shown, Fault> {
+    let store = operator.chat.store();
+    let backlog = store.backlogs().await?.get(&app).copied().unwrap_or_default();
+    let Backlog { waiting, waiting_bytes, parked } = backlog;
+    let oldest = oldest(operator, app).await?;
+    let flow = operator.callbacks.state(app).await;
+    let FlowState { breaker, in_flight, at_once, delivered_last, .. } = flow.unwrap_or_default();
+    let now = operator.clock.now();
+    Ok(Shown {
+        sdkappid: app.0,
+        state: breaker.as_ref().map_or("flowing", |breaker| breaker.why),
+        probe_in_ms: breaker.map(|breaker| u64::try_from(breaker.probe_in.as_millis()).unwrap_or(u64::MAX)),
+        waiting,
+        waiting_bytes,
+        parked,
+        oldest_waits_s: oldest.map(|since| now.after(since).as_secs()),
+        in_flight,
+        at_once,
+        delivered_last_ms: delivered_last,
+    })
+}
+
+/// Since when the event waits that waits longest.
+async fn oldest(operator: &Operator, app: SdkAppId) -> Result<Option<Timestamp>, Fault> {
+    let (mut oldest, mut after): (Option<Timestamp>, Option<Lane>) = (None, None);
+    loop {
+        let Oldest { since, next } = operator.chat.store().oldest(app, after, LANES_PIECE).await?;
+        oldest = [oldest, since].into_iter().flatten().min();
+        if next.is_none() {
+            return Ok(oldest);
+        }
+        after = next;
+    }
+}
