@@ -47,6 +47,8 @@ macro_rules! codes {
 }
 
 codes! {
+    BEFORE_REFUSED = 20006, "the app backend refuses the message (C2C.CallbackBeforeSendMsg)",
+        "see ErrorInfo, which it has chosen";
     RECALL_TOO_LATE = 20016, "the recall window of the app has passed",
         "only an admin can recall the message now (admin_msgwithdraw)";
     MESSAGE_NOT_FOUND = 20022, "there is no such message",
@@ -91,6 +93,8 @@ codes! {
         "check the field that ErrorInfo names";
     ACCOUNT_INTERNAL = 70500, "the server could not carry the command out",
         "try again; if it stays, see the server's log";
+    BEFORE_FAILED = 80003, "the app backend did not say whether the message may be sent",
+        "see ErrorInfo; with callback.before_failure = \"pass\" such messages are sent";
     BODY_NOT_JSON = 90001, "the body is not a JSON object, or a field has the wrong type",
         "check the field that ErrorInfo names";
     MSG_BODY_FORMAT = 90002, "MsgBody does not match the message format",

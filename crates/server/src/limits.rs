@@ -27,6 +27,12 @@ pub const RECALL_WINDOW_MAX_S: u32 = 30 * 24 * 3600;
 /// `Nick` and `FaceUrl` each (rest 3.0).
 pub const PROFILE_BYTES_MAX: usize = 500;
 
+/// Messages that one receipt acknowledges.
+pub const RECEIPT_MESSAGES_MAX: usize = 30;
+
+/// Messages of one app that are being asked about at once; others wait for their turn.
+pub const APP_QUESTIONS_MAX: usize = 256;
+
 /// Peers of one call for unread counts (rest 5.1).
 pub const UNREAD_PEERS_MAX: usize = 10;
 

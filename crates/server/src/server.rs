@@ -53,8 +53,10 @@ impl Server {
         let store = Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hint_sender)?;
         let store: Arc<dyn Store> = Arc::new(store);
         let apps = Arc::new(Apps::default());
-        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps));
         let connector = Arc::new(Connector::new(config.callback.clone(), world.clock.clone()));
+        let World { clock, entropy } = world.clone();
+        let callbacks = Callbacks::new(Arc::clone(&apps), connector, store.epoch(), clock, entropy);
+        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), Arc::new(callbacks.clone()));
         let mut server = Self {
             chat: chat.clone(),
             store: Arc::clone(&store),
@@ -69,8 +71,6 @@ impl Server {
         };
         server.take_over_apps(&config.apps).await?;
 
-        let World { clock, entropy } = world.clone();
-        let callbacks = Callbacks::new(Arc::clone(&apps), connector, store.epoch(), clock, entropy);
         let World { clock, entropy } = world.clone();
         let parts = DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, clock, entropy };
         let (dispatcher, handle) = Dispatcher::new(Arc::clone(&store), parts);

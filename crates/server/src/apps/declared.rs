@@ -9,8 +9,8 @@ use serde::Deserialize;
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
-    AnswerRule, App, AppError, CallbackSettings, ClientCertificate, EndpointSettings, LaneBy, Origin, RecallBody,
-    Retry, Secret,
+    AnswerRule, App, AppError, BeforeFailure, CallbackSettings, ClientCertificate, EndpointSettings, LaneBy, Origin,
+    RecallBody, Retry, Secret,
 };
 
 /// What is written down. What is left out has its default.
@@ -55,6 +55,8 @@ struct DeclaredCallback {
     answer: AnswerRule,
     #[serde(default)]
     commands: BTreeSet<CallbackCommand>,
+    #[serde(default)]
+    before_failure: BeforeFailure,
     #[serde(default)]
     retry: Retry,
     age_max_s: Option<u32>,
@@ -148,6 +150,7 @@ impl DeclaredCallback {
             endpoint,
             answer: self.answer,
             commands: self.commands,
+            before_failure: self.before_failure,
             retry: self.retry,
             age_max_s: self.age_max_s.unwrap_or(defaults.age_max_s),
             rate_per_s_max: self.rate_per_s_max.unwrap_or(defaults.rate_per_s_max),

@@ -13,8 +13,8 @@ use arc_swap::ArcSwap;
 pub use declared::{DeclaredApp, Surroundings};
 pub use secret::Secret;
 pub use settings::{
-    AnswerRule, App, AppError, CallbackSettings, ClientCertificate, EndpointSettings, LaneBy, Origin, RecallBody,
-    Retry, SecretKey,
+    AnswerRule, App, AppError, BeforeFailure, CallbackSettings, ClientCertificate, EndpointSettings, LaneBy, Origin,
+    RecallBody, Retry, SecretKey,
 };
 use tokio::sync::watch;
 use unsaid_protocol::SdkAppId;

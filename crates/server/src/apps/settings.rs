@@ -83,6 +83,8 @@ pub struct CallbackSettings {
     pub answer: AnswerRule,
     /// The switches that are on.
     pub commands: BTreeSet<CallbackCommand>,
+    /// Without a usable answer to `C2C.CallbackBeforeSendMsg` (rule C2).
+    pub before_failure: BeforeFailure,
     pub retry: Retry,
     /// An event that is older is parked instead of sent late, in seconds (rule C9).
     pub age_max_s: u32,
@@ -100,6 +102,7 @@ impl Default for CallbackSettings {
             endpoint: None,
             answer: AnswerRule::default(),
             commands: BTreeSet::new(),
+            before_failure: BeforeFailure::default(),
             retry: Retry::default(),
             age_max_s: limits::EVENT_AGE_DEFAULT_S,
             rate_per_s_max: limits::CALLBACK_RATE_DEFAULT,
@@ -118,6 +121,17 @@ pub enum AnswerRule {
     ErrorCode,
     /// Status 200 alone, since the original service ignores what such a callback is answered.
     Status,
+}
+
+/// What becomes of a message if the app backend does not say whether it may be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BeforeFailure {
+    /// It is sent.
+    #[default]
+    Pass,
+    /// It is refused with 80003.
+    Refuse,
 }
 
 /// Whether a callback that was not delivered is tried again.

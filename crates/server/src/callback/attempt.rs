@@ -10,6 +10,7 @@ use http::{HeaderValue, Method, Request, header, request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{Response, body::Incoming};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use tokio::time::Instant;
 use unsaid_protocol::{
     SdkAppId,
     callback::{CallbackCommand, Query},
@@ -118,10 +119,15 @@ impl Report {
 impl Attempts {
     /// Makes the call, within the two seconds that it has in all.
     pub(super) async fn call(&self, endpoint: &Endpoint, call: &Call) -> Report {
+        self.call_until(endpoint, call, self.clock.instant() + limits::ATTEMPT_TIMEOUT).await
+    }
+
+    /// The same, by that moment.
+    pub(super) async fn call_until(&self, endpoint: &Endpoint, call: &Call, deadline: Instant) -> Report {
         let began = self.clock.instant();
         let mut progress = Progress { phase: Phase::Resolve, connect: None, address: None, answer: None };
         let signed = self.with_each_token(endpoint, call, &mut progress);
-        let outcome = match tokio::time::timeout(limits::ATTEMPT_TIMEOUT, signed).await {
+        let outcome = match tokio::time::timeout_at(deadline, signed).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(unavailable)) => Outcome::Unavailable(unavailable),
             Err(_) => Outcome::Unavailable(Unavailable::TimedOut(progress.phase)),

@@ -17,7 +17,7 @@ use crate::{
 pub struct Callbacks {
     pub(super) attempts: Arc<Attempts>,
     pub(super) endpoints: Arc<Endpoints>,
-    entropy: Entropy,
+    pub(super) entropy: Entropy,
     /// Set once the dispatcher is there.
     dispatcher: Option<DispatcherHandle>,
 }

@@ -320,6 +320,7 @@ mod tests {
                 flags: MessageFlags::COUNTED,
                 forbidden_callbacks: Vec::new(),
                 origin: Origin::LOCAL,
+                asked: None,
             })))
             .await;
         }

@@ -12,7 +12,7 @@ use std::{
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use rustls::{RootCertStore, pki_types::ServerName};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 use unsaid_protocol::{callback, webhook::WebhookSecret};
 
 use super::{
@@ -41,6 +41,8 @@ pub(super) struct Endpoint {
     pub(super) host_header: HeaderValue,
     /// Each signs every attempt.
     pub(super) webhook_secrets: Vec<WebhookSecret>,
+    /// Turns for asking about messages.
+    pub(super) questions: Semaphore,
     /// Which of the tokens was accepted last.
     token: AtomicUsize,
     /// Connections that wait for the next attempt, the latest last; at most as many as there are attempts at once.
@@ -135,8 +137,16 @@ impl Endpoint {
         let secrets = [&settings.webhook_secret, &settings.previous_webhook_secret].into_iter().flatten();
         let webhook_secrets: Result<_, _> = secrets.map(|secret| WebhookSecret::parse(secret.expose())).collect();
         let webhook_secrets = webhook_secrets.map_err(|error| format!("callback.webhook_secret {error}"))?;
-        let token = AtomicUsize::new(0);
-        Ok(Self { app, target, path_and_query, host_header, webhook_secrets, token, idle: Mutex::default() })
+        Ok(Self {
+            app,
+            target,
+            path_and_query,
+            host_header,
+            webhook_secrets,
+            questions: Semaphore::new(limits::APP_QUESTIONS_MAX),
+            token: AtomicUsize::new(0),
+            idle: Mutex::default(),
+        })
     }
 
     /// The token that was accepted last, and after it the other one, while a token is being replaced.

@@ -7,6 +7,7 @@
 pub mod address;
 mod attempt;
 mod authority;
+mod before;
 mod callbacks;
 mod connect;
 mod delivery;

@@ -11,6 +11,8 @@ use super::{replay::Replayed, tx::Fault};
 pub enum Done {
     Nothing,
     Sent(Sent),
+    /// It may be sent, with that key.
+    MaySend(Sent),
     Replayed(Replayed),
 }
 

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    applied::{Applied, ChatError, Done},
+    applied::{Applied, ChatError, Done, Refusal},
     import::Import,
+    modify::Modify,
     read::Read,
+    read_all::ReadAll,
     recall::Recall,
+    receipt::Receipt,
     replay::Replay,
     send::Send,
     tx::{Fault, Tx},
@@ -19,8 +22,15 @@ pub enum Command {
     SaveApp(Arc<App>),
     Import(Import),
     Send(Box<Send>),
+    /// Whether it may be sent, before the app backend is asked; changes nothing.
+    CheckSend(Box<Send>),
+    /// It was not sent, and the app backend is told so.
+    SendFailed(Box<Send>, Refusal),
     Recall(Recall),
     Read(Read),
+    ReadAll(ReadAll),
+    Receipt(Receipt),
+    Modify(Box<Modify>),
     Replay(Replay),
 }
 
@@ -31,8 +41,13 @@ impl Command {
             Self::SaveApp(app) => save_app(app, tx),
             Self::Import(import) => import.apply(tx),
             Self::Send(send) => send.apply(tx),
+            Self::CheckSend(send) => send.check(tx),
+            Self::SendFailed(send, refusal) => send.failed(refusal, tx),
             Self::Recall(recall) => recall.apply(tx),
             Self::Read(read) => read.apply(tx),
+            Self::ReadAll(read) => read.apply(tx),
+            Self::Receipt(receipt) => receipt.apply(tx),
+            Self::Modify(modify) => modify.apply(tx),
             Self::Replay(replay) => replay.apply(tx),
         };
         match done {

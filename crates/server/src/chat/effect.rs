@@ -10,7 +10,7 @@ use super::{
     applied::{ChatError, Refusal},
     conversation::Conversation,
     event::{Origin, OwedEvent, Tries},
-    lane::Lane,
+    lane::{Lane, LaneCounter},
     message::SyncEvent,
     pair::Pair,
     store::Backlog,
@@ -78,6 +78,19 @@ pub(super) fn owe(
         LaneBy::Account => (Lane::of_account(account_id), &mut account.lane),
         LaneBy::Conversation => (Lane::of_conversation(pair), &mut conversation.lane),
     };
+    owe_in(tx, app, lane, counter, command, origin, body)
+}
+
+/// The same, in a lane that the caller has chosen; it saves the row that has the counter.
+pub(super) fn owe_in(
+    tx: &mut dyn Tx,
+    app: &App,
+    lane: Lane,
+    counter: &mut LaneCounter,
+    command: CallbackCommand,
+    origin: Origin,
+    body: Vec<u8>,
+) -> Result<(), Fault> {
     counter.place += 1;
     let number = counter.place;
     let previous = std::mem::replace(&mut counter.last, number);

@@ -49,6 +49,8 @@ impl MessageFlags {
     pub const HIDDEN_FROM_SENDER: Self = Self(4);
     /// It does not become the last message of its conversation (`NoLastMsg`).
     pub const NOT_LAST: Self = Self(8);
+    /// Its recipient has acknowledged it with a receipt.
+    pub const PEER_READ: Self = Self(16);
 
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -104,6 +106,12 @@ pub enum SyncKind {
     Recall,
     /// Messages up to a time were read.
     Read,
+    /// A message says something else.
+    Modify,
+    /// The recipient acknowledged a message.
+    Receipt,
+    /// The account has read everything.
+    ReadAll,
 }
 
 impl SyncKind {
@@ -112,10 +120,15 @@ impl SyncKind {
             Self::Message => 1,
             Self::Recall => 2,
             Self::Read => 3,
+            Self::Modify => 4,
+            Self::Receipt => 5,
+            Self::ReadAll => 6,
         }
     }
 
     pub fn from_number(number: i64) -> Option<Self> {
-        [Self::Message, Self::Recall, Self::Read].into_iter().find(|kind| kind.number() == number)
+        [Self::Message, Self::Recall, Self::Read, Self::Modify, Self::Receipt, Self::ReadAll]
+            .into_iter()
+            .find(|kind| kind.number() == number)
     }
 }

@@ -50,10 +50,7 @@ impl Recall {
     /// The message, if it may be recalled: the checks of rule R2 in their order. Accounts are looked up only on a
     /// miss, so the common case pays nothing for them.
     fn find(&self, tx: &mut dyn Tx, app: &App, pair: &Pair, direction: Direction) -> Result<Message, ChatError> {
-        let found = tx.message(app.sdkappid, pair, self.name.key)?;
-        let Some(message) = found.filter(|message| message.direction == direction && self.may_see()) else {
-            return Err(self.missing(tx)?.into());
-        };
+        let message = find_named(tx, &self.name, &self.door, pair, direction)?;
         if message.flags.contains(MessageFlags::RECALLED) {
             return Err(Refusal::new(error::ALREADY_RECALLED, "the message was already recalled").into());
         }
@@ -64,25 +61,6 @@ impl Recall {
             return Err(Refusal::new(error::RECALL_TOO_LATE, info).into());
         }
         Ok(message)
-    }
-
-    /// A client does not learn whether somebody else's message exists.
-    fn may_see(&self) -> bool {
-        match &self.door {
-            Door::Client { account } => *account == self.name.from,
-            Door::Admin { .. } => true,
-        }
-    }
-
-    fn missing(&self, tx: &mut dyn Tx) -> Result<Refusal, Fault> {
-        let MessageName { app, from, to, .. } = &self.name;
-        if tx.account(*app, from)?.is_none() {
-            return Ok(Refusal::new(error::FROM_ACCOUNT, format!("From_Account {from} was not imported")));
-        }
-        if tx.account(*app, to)?.is_none() {
-            return Ok(Refusal::new(error::TO_ACCOUNT, format!("To_Account {to} was not imported")));
-        }
-        Ok(Refusal::new(error::MESSAGE_NOT_FOUND, "there is no such message from From_Account to To_Account"))
     }
 
     /// Rule R3: tombstone, unread count, sync events and outbox, in one transaction.
@@ -139,8 +117,13 @@ impl Recall {
         let command = CallbackCommand::AfterMsgWithDraw;
         let fields = app.recall_body;
         let id = sender.message_id(key.time, key.random);
-        let detail =
-            WithDrawDetail { operator: self.operator(), seq: key.seq, random: key.random, time_s: key.time, id: &id };
+        let detail = WithDrawDetail {
+            operator: self.door.account(),
+            seq: key.seq,
+            random: key.random,
+            time_s: key.time,
+            id: &id,
+        };
         let body = serde_json::to_vec(&AfterMsgWithDraw {
             command,
             from,
@@ -154,10 +137,40 @@ impl Recall {
         let rows = LaneRows { account_id: to, account: recipient, pair, conversation };
         owe(tx, app, rows, command, self.origin, body)
     }
+}
 
-    fn operator(&self) -> &UserId {
-        match &self.door {
-            Door::Client { account } | Door::Admin { account } => account,
+impl Door {
+    /// Who asks.
+    pub fn account(&self) -> &UserId {
+        match self {
+            Self::Client { account } | Self::Admin { account } => account,
         }
     }
+}
+
+/// The message of that name, as far as whoever comes through this door may know of it. A client does not learn whether
+/// somebody else's message exists.
+pub(super) fn find_named(
+    tx: &mut dyn Tx,
+    name: &MessageName,
+    door: &Door,
+    pair: &Pair,
+    direction: Direction,
+) -> Result<Message, ChatError> {
+    let MessageName { app, from, to, key } = name;
+    let may_see = match door {
+        Door::Client { account } => account == from,
+        Door::Admin { .. } => true,
+    };
+    let found = tx.message(*app, pair, *key)?.filter(|message| message.direction == direction && may_see);
+    if let Some(message) = found {
+        return Ok(message);
+    }
+    if tx.account(*app, from)?.is_none() {
+        return Err(Refusal::new(error::FROM_ACCOUNT, format!("From_Account {from} was not imported")).into());
+    }
+    if tx.account(*app, to)?.is_none() {
+        return Err(Refusal::new(error::TO_ACCOUNT, format!("To_Account {to} was not imported")).into());
+    }
+    Err(Refusal::new(error::MESSAGE_NOT_FOUND, "there is no such message from From_Account to To_Account").into())
 }

@@ -1,6 +1,6 @@
 //! Sending a message (rest 4.1, callbacks 4.2).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -14,6 +14,7 @@ use unsaid_protocol::{
 use super::{
     account::Account,
     applied::{ChatError, Done, Refusal, Sent},
+    before::Asked,
     conversation::Conversation,
     effect::{self, LaneRows, owe},
     event::Origin,
@@ -38,6 +39,8 @@ pub struct Send {
     /// The callbacks that this message does without (`ForbidCallbackControl`).
     pub forbidden_callbacks: Vec<CallbackCommand>,
     pub origin: Origin,
+    /// Set when the app backend was asked about it.
+    pub asked: Option<Asked>,
 }
 
 /// Whether a message stays.
@@ -50,25 +53,11 @@ pub enum Lifetime {
 
 impl Send {
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
-        let app = effect::app(tx, self.app)?;
-        let Some(sender) = tx.account(self.app, &self.from)? else {
-            return Err(
-                Refusal::new(error::FROM_ACCOUNT, format!("From_Account {} was not imported", self.from)).into()
-            );
-        };
-        if tx.account(self.app, &self.to)?.is_none() {
-            let info = format!("To_Account {} was not imported", self.to);
-            return Err(Refusal::new(error::TO_ACCOUNT_NOT_FOUND, info).into());
-        }
-        let (pair, direction) = Pair::of(&self.from, &self.to);
-        let hash = self.content_hash();
-        let time_s = match self.place(tx, &pair, direction, hash)? {
+        let Checked { app, sender, pair, direction, placed } = self.look(tx)?;
+        let time_s = match placed {
             Placed::New(time_s) => time_s,
-            Placed::Repeat(time_s) => return Ok(self.sent(&sender, time_s)),
+            Placed::Repeat(time_s) => return Ok(Done::Sent(self.sent(&sender, time_s))),
         };
-        if !self.forbidden_callbacks.contains(&CallbackCommand::AfterSendMsg) {
-            effect::may_owe(tx, &app, CallbackCommand::AfterSendMsg)?;
-        }
         let message = Message {
             direction,
             key: MsgKey { seq: self.seq, random: self.random, time: time_s },
@@ -78,21 +67,75 @@ impl Send {
                 body: self.body.json.clone(),
                 custom_data: self.custom_data.clone(),
                 types: self.body.types.clone(),
-                hash,
+                hash: self.content_hash(),
             },
         };
         self.store(tx, &app, &pair, message)?;
-        Ok(self.sent(&sender, time_s))
+        Ok(Done::Sent(self.sent(&sender, time_s)))
     }
 
-    /// The second that the message belongs to: now, or the next one in which its key is free. A repeat of a send that
-    /// was stored belongs where the first one is, even if that was recalled since.
-    fn place(&self, tx: &mut dyn Tx, pair: &Pair, direction: Direction, hash: i64) -> Result<Placed, Fault> {
-        let mut time_s = tx.now().seconds();
+    /// Whether it may be sent, and as what; changes nothing.
+    pub(super) fn check(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
+        let Checked { sender, placed, .. } = self.look(tx)?;
+        Ok(match placed {
+            Placed::New(time_s) => Done::MaySend(self.sent(&sender, time_s)),
+            Placed::Repeat(time_s) => Done::Sent(self.sent(&sender, time_s)),
+        })
+    }
+
+    /// It was refused after all checks; nothing is stored, and the app backend is told (callbacks 4.2).
+    pub(super) fn failed(&self, refusal: &Refusal, tx: &mut dyn Tx) -> Result<Done, ChatError> {
+        let Checked { app, pair, direction, placed, .. } = self.look(tx)?;
+        let Placed::New(time_s) = placed else {
+            return Ok(Done::Nothing);
+        };
+        let key = MsgKey { seq: self.seq, random: self.random, time: time_s };
+        let content = Content {
+            body: self.body.json.clone(),
+            custom_data: self.custom_data.clone(),
+            types: String::new(),
+            hash: 0,
+        };
+        let message = Message { direction, key, position: 0, flags: self.flags, content };
+        let before = tx.conversation(self.app, &pair)?.unwrap_or_default();
+        let mut conversation = before;
+        self.owe(tx, &app, &pair, &message, &mut conversation, Some(refusal))?;
+        if conversation != before {
+            tx.save_conversation(self.app, &pair, &conversation)?;
+        }
+        Ok(Done::Nothing)
+    }
+
+    /// The checks, in their order.
+    fn look(&self, tx: &mut dyn Tx) -> Result<Checked, ChatError> {
+        let app = effect::app(tx, self.app)?;
+        let Some(sender) = tx.account(self.app, &self.from)? else {
+            let info = format!("From_Account {} was not imported", self.from);
+            return Err(Refusal::new(error::FROM_ACCOUNT, info).into());
+        };
+        if tx.account(self.app, &self.to)?.is_none() {
+            let info = format!("To_Account {} was not imported", self.to);
+            return Err(Refusal::new(error::TO_ACCOUNT_NOT_FOUND, info).into());
+        }
+        let (pair, direction) = Pair::of(&self.from, &self.to);
+        let placed = self.place(tx, &pair, direction)?;
+        if matches!(placed, Placed::New(_)) && !self.forbidden_callbacks.contains(&CallbackCommand::AfterSendMsg) {
+            effect::may_owe(tx, &app, CallbackCommand::AfterSendMsg)?;
+        }
+        Ok(Checked { app, sender, pair, direction, placed })
+    }
+
+    /// The second that the message belongs to: now, or that of the question that was asked about it, or the next one in
+    /// which its key is free. A repeat of a send that was stored belongs where the first one is, even if that was recalled
+    /// since.
+    fn place(&self, tx: &mut dyn Tx, pair: &Pair, direction: Direction) -> Result<Placed, Fault> {
+        let now_s = tx.now().seconds();
+        let mut time_s = self.asked.map_or(now_s, |asked| asked.time_s);
         if self.lifetime == Lifetime::OnlineOnly {
             return Ok(Placed::New(time_s));
         }
-        let since_s = time_s.saturating_sub(limits::REPEAT_WINDOW_S);
+        let hash = self.content_hash();
+        let since_s = now_s.saturating_sub(limits::REPEAT_WINDOW_S).min(time_s);
         let repeats = tx.repeats(self.app, pair, self.seq, self.random, since_s)?;
         if let Some(first) = repeats.iter().find(|first| first.direction == direction && first.content_hash == hash) {
             return Ok(Placed::Repeat(first.time_s));
@@ -132,7 +175,7 @@ impl Send {
             }
             tx.save_account(self.app, to, &recipient)?;
         }
-        self.owe(tx, app, pair, &message, &mut conversation)?;
+        self.owe(tx, app, pair, &message, &mut conversation, None)?;
         if conversation != before {
             tx.save_conversation(self.app, pair, &conversation)?;
         }
@@ -146,6 +189,7 @@ impl Send {
         pair: &Pair,
         message: &Message,
         conversation: &mut Conversation,
+        failed: Option<&Refusal>,
     ) -> Result<(), Fault> {
         let command = CallbackCommand::AfterSendMsg;
         if !app.owes(command) || self.forbidden_callbacks.contains(&command) {
@@ -164,9 +208,9 @@ impl Send {
             key: &message.key.to_string(),
             id: &sender.message_id(message.key.time, message.key.random),
             online_only: u8::from(self.lifetime == Lifetime::OnlineOnly),
-            result: 0,
-            error_info: "send msg succeed",
-            unread: recipient.unread,
+            result: failed.map_or(0, |refusal| refusal.code.0),
+            error_info: failed.map_or("send msg succeed", |refusal| &refusal.info),
+            unread: if failed.is_none() { recipient.unread } else { -1 },
             body,
             custom_data: &message.content.custom_data,
             event_time_ms: tx.now().0,
@@ -177,12 +221,16 @@ impl Send {
         tx.save_account(self.app, &self.to, &recipient)
     }
 
-    fn sent(&self, sender: &Account, time_s: u32) -> Done {
+    fn sent(&self, sender: &Account, time_s: u32) -> Sent {
         let key = MsgKey { seq: self.seq, random: self.random, time: time_s };
-        Done::Sent(Sent { key, id: sender.message_id(time_s, self.random) })
+        Sent { key, id: sender.message_id(time_s, self.random) }
     }
 
-    fn content_hash(&self) -> i64 {
+    /// Of what was sent, whatever the app backend made of it.
+    pub(super) fn content_hash(&self) -> i64 {
+        if let Some(asked) = self.asked {
+            return asked.content_hash;
+        }
         let mut hash = Sha256::new();
         hash.update(self.body.json.as_bytes());
         hash.update([0]);
@@ -190,6 +238,15 @@ impl Send {
         let digest = hash.finalize();
         i64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
     }
+}
+
+/// What the checks have found.
+struct Checked {
+    app: Arc<App>,
+    sender: Account,
+    pair: Pair,
+    direction: Direction,
+    placed: Placed,
 }
 
 enum Placed {

@@ -9,7 +9,7 @@ use super::{
     conversation::Conversation,
     event::{EventId, OwedEvent},
     lane::Lane,
-    message::{Message, MessageName, SyncEvent},
+    message::{Content, Message, MessageFlags, MessageName, SyncEvent},
     pair::{Direction, Pair},
     replay::{Found, What},
     store::Backlog,
@@ -57,6 +57,12 @@ pub trait Tx {
         random: u32,
         since_s: u32,
     ) -> Result<Vec<Repeat>, Fault>;
+    /// What a stored message says.
+    fn content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Content, Fault>;
+    fn replace_content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, content: &Content) -> Result<(), Fault>;
+    fn add_flags(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, flags: MessageFlags) -> Result<(), Fault>;
+    /// The conversations in which the account has unread messages.
+    fn unread_conversations(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Pair>, Fault>;
     fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault>;
     /// Makes a message a tombstone. With `audit_until` a copy of what it said is kept until then (rule R3).
     fn entomb(&mut self, name: &MessageName, audit_until: Option<Timestamp>) -> Result<(), Fault>;

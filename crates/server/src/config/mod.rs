@@ -99,6 +99,7 @@ impl Config {
                     as usize,
                 body_timeout: seconds(&layers, "limits.body_timeout_s")?,
                 trusted_proxies: networks(&layers, "proxy.trusted")?,
+                egress_addresses: networks(&layers, "callback.egress_addresses")?,
             },
             operator: operator(&layers)?,
             apps: apps::declared(&layers, sources, &callback)?,

@@ -94,7 +94,7 @@ fn render(pair: &Pair, message: &Message) -> Box<RawValue> {
         random: message.key.random,
         time_s: message.key.time,
         flags: if recalled { FLAG_RECALLED } else { 0 },
-        peer_read: 0,
+        peer_read: u8::from(message.flags.contains(MessageFlags::PEER_READ)),
         key: &message.key.to_string(),
         body: serde_json::from_str(body).expect("what was stored is valid JSON"),
         custom_data: if recalled { "" } else { &message.content.custom_data },

@@ -19,7 +19,11 @@ pub(super) async fn answer(rest: &Rest, caller: &Caller, body: &[u8]) -> Result<
 
 /// Types and presence in the order of the command's table (rule R2).
 fn read(caller: &Caller, body: &[u8]) -> Result<MessageName, Refusal> {
-    let fields = Fields::parse(Service::Openim, body)?;
+    name(caller, &Fields::parse(Service::Openim, body)?)
+}
+
+/// What names a message.
+pub(super) fn name(caller: &Caller, fields: &Fields<'_>) -> Result<MessageName, Refusal> {
     let from = fields.account("From_Account", error::FROM_ACCOUNT)?;
     let to = fields.account("To_Account", error::TO_ACCOUNT)?;
     let key = fields.text("MsgKey", error::MSG_KEY)?.ok_or_else(|| missing("MsgKey", error::MSG_KEY))?;

@@ -73,6 +73,10 @@ impl<'a> Fields<'a> {
         Ok(texts.map(|texts| texts.into_iter().map(|Text(text)| text).collect()))
     }
 
+    pub(super) fn objects(&self, name: &str, code: ErrorCode) -> Result<Option<Vec<Self>>, Refusal> {
+        self.parsed(name, code, "an Array of Objects")
+    }
+
     /// An account that has to be named. A name that no account can have is that of none that exists.
     pub(super) fn account(&self, name: &str, code: ErrorCode) -> Result<UserId, Refusal> {
         let text = self.text(name, code)?.ok_or_else(|| missing(name, code))?;

@@ -13,8 +13,11 @@ mod account_import;
 mod admin_getroammsg;
 mod admin_msgwithdraw;
 mod admin_set_msg_read;
+mod c2c_msg_read_receipt;
 mod callback_back;
 mod get_c2c_unread_msg_num;
+mod get_ip_list;
+mod modify_c2c_msg;
 mod sendmsg;
 
 mod envelope;
@@ -51,6 +54,8 @@ pub struct RestSettings {
     pub body_timeout: Duration,
     /// Networks whose `X-Forwarded-For` is believed (rule R7).
     pub trusted_proxies: Vec<IpNet>,
+    /// From which callbacks come, as `GetIPList` tells.
+    pub egress_addresses: Vec<IpNet>,
 }
 
 impl Rest {

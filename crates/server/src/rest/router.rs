@@ -6,16 +6,16 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::Response,
+    http::{Response, request::Parts},
     routing::any,
 };
 use unsaid_protocol::error;
 
 use super::{
-    Rest, account_import, admin_getroammsg, admin_msgwithdraw, admin_set_msg_read, callback_back,
+    Rest, account_import, admin_getroammsg, admin_msgwithdraw, admin_set_msg_read, c2c_msg_read_receipt, callback_back,
     envelope::{self, Answer, Service},
     gate::{self, Caller},
-    get_c2c_unread_msg_num,
+    get_c2c_unread_msg_num, get_ip_list, modify_c2c_msg,
     request::Upload,
     sendmsg,
 };
@@ -31,7 +31,13 @@ pub fn router(rest: Arc<Rest>) -> Router {
 }
 
 /// The commands, by service and name (rest 3 to 5).
-async fn dispatch(rest: &Rest, caller: &Caller, command: Command<'_>, body: &[u8]) -> Result<Answer, ChatError> {
+async fn dispatch(
+    rest: &Rest,
+    caller: &Caller,
+    command: Command<'_>,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Answer, ChatError> {
     match (command.service, command.name) {
         ("im_open_login_svc", "account_import") => account_import::answer(rest, caller, body).await,
 
@@ -41,6 +47,10 @@ async fn dispatch(rest: &Rest, caller: &Caller, command: Command<'_>, body: &[u8
         ("openim", "get_c2c_unread_msg_num") => get_c2c_unread_msg_num::answer(rest, caller, body).await,
         ("openim", "admin_getroammsg") => admin_getroammsg::answer(rest, caller, body).await,
 
+        ("openim", "modify_c2c_msg") => modify_c2c_msg::answer(rest, caller, body).await,
+        ("openim", "c2c_msg_read_receipt") => c2c_msg_read_receipt::answer(rest, caller, body).await,
+
+        ("ConfigSvc", "GetIPList") => get_ip_list::answer(rest, head),
         ("unsaid", "callback_back") => callback_back::answer(rest, caller).await,
 
         _ => Err(unknown(command)),
@@ -48,13 +58,16 @@ async fn dispatch(rest: &Rest, caller: &Caller, command: Command<'_>, body: &[u8
 }
 
 /// The commands of [`dispatch`], for telling an unknown one before its body is read.
-const COMMANDS: [(&str, &str); 7] = [
+const COMMANDS: [(&str, &str); 10] = [
     ("im_open_login_svc", "account_import"),
     ("openim", "sendmsg"),
     ("openim", "admin_msgwithdraw"),
     ("openim", "admin_set_msg_read"),
     ("openim", "get_c2c_unread_msg_num"),
     ("openim", "admin_getroammsg"),
+    ("openim", "modify_c2c_msg"),
+    ("openim", "c2c_msg_read_receipt"),
+    ("ConfigSvc", "GetIPList"),
     ("unsaid", "callback_back"),
 ];
 
@@ -81,7 +94,7 @@ async fn answer(State(rest): State<Arc<Rest>>, request: Request) -> Response<Bod
             return Err(unknown(command));
         }
         let body = upload.read(&rest.settings, &head).await?;
-        dispatch(&rest, &caller, command, &body).await
+        dispatch(&rest, &caller, command, &head, &body).await
     };
     let outcome = outcome.await;
     if let Err(ChatError::Failed(fault)) = &outcome {

@@ -56,7 +56,20 @@ fn read(rest: &Rest, caller: &Caller, body: &[u8]) -> Result<Send, Refusal> {
         return Err(Refusal::new(error::TOO_LONG, info));
     }
     let (app, origin) = (caller.app.sdkappid, caller.origin);
-    Ok(Send { app, from, to, seq, random, body, custom_data, lifetime, flags, forbidden_callbacks, origin })
+    Ok(Send {
+        app,
+        from,
+        to,
+        seq,
+        random,
+        body,
+        custom_data,
+        lifetime,
+        flags,
+        forbidden_callbacks,
+        origin,
+        asked: None,
+    })
 }
 
 /// `OnlineOnlyFlag` 1, or the older `MsgLifeTime` 0; a longer life than seven days counts as seven (rest 4.1).
@@ -68,8 +81,12 @@ fn lifetime(fields: &Fields<'_>) -> Result<Lifetime, Refusal> {
 
 fn forbidden_callbacks(fields: &Fields<'_>) -> Result<Vec<CallbackCommand>, Refusal> {
     let names = fields.texts("ForbidCallbackControl", error::BODY_NOT_JSON)?.unwrap_or_default();
-    let after = names.iter().any(|name| name == "ForbidAfterSendMsgCallback");
-    Ok(if after { vec![CallbackCommand::AfterSendMsg] } else { Vec::new() })
+    let forbids = [
+        ("ForbidBeforeSendMsgCallback", CallbackCommand::BeforeSendMsg),
+        ("ForbidAfterSendMsgCallback", CallbackCommand::AfterSendMsg),
+    ];
+    let forbidden = forbids.into_iter().filter(|(forbids, _)| names.iter().any(|name| name == forbids));
+    Ok(forbidden.map(|(_, command)| command).collect())
 }
 
 fn flags(fields: &Fields<'_>, sync_other_machine: Option<i64>) -> Result<MessageFlags, Refusal> {

@@ -8,11 +8,13 @@ mod test_app;
 mod rest_commands;
 mod rest_identity;
 
+mod modify_receipt;
 mod operator;
 mod operator_callbacks;
 
 mod recall;
 
+mod before;
 mod callbacks;
 mod retries;
 

@@ -8,8 +8,8 @@ use super::State;
 use crate::{
     apps::App,
     chat::{
-        Account, Backlog, Conversation, Direction, EventId, Fault, Found, KeptEvent, Lane, Message, MessageFlags,
-        MessageName, OwedEvent, Pair, ReadUpTo, Repeat, Rows, Standing, SyncEvent, Tx, What,
+        Account, Backlog, Content, Conversation, Direction, EventId, Fault, Found, KeptEvent, Lane, Message,
+        MessageFlags, MessageName, OwedEvent, Pair, ReadUpTo, Repeat, Rows, Standing, SyncEvent, Tx, What,
     },
     clock::{Entropy, Timestamp},
 };
@@ -105,6 +105,30 @@ impl Tx for MemoryTx<'_> {
             content_hash: message.content.hash,
         };
         Ok(self.messages(app, pair).range(range).map(|(_, message)| repeat(message)).collect())
+    }
+
+    fn content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Content, Fault> {
+        Ok(self.messages(app, pair)[&key].content.clone())
+    }
+
+    fn replace_content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, content: &Content) -> Result<(), Fault> {
+        let message = self.messages(app, pair).get_mut(&key).expect("the command has found it before");
+        message.content = Content { hash: message.content.hash, ..content.clone() };
+        Ok(())
+    }
+
+    fn add_flags(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, flags: MessageFlags) -> Result<(), Fault> {
+        let message = self.messages(app, pair).get_mut(&key).expect("the command has found it before");
+        message.flags = message.flags.with(flags);
+        Ok(())
+    }
+
+    fn unread_conversations(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Pair>, Fault> {
+        let of_app = self.state.conversations.iter().filter(|((of, _), _)| *of == app);
+        let unread = of_app.filter(|((_, pair), conversation)| {
+            (pair.low == *user && conversation.low.unread > 0) || (pair.high == *user && conversation.high.unread > 0)
+        });
+        Ok(unread.map(|((_, pair), _)| pair.clone()).collect())
     }
 
     fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault> {

@@ -104,17 +104,13 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes what is still held, and makes everything durable.
-    pub(super) fn commit(self) -> rusqlite::Result<Committed> {
+    pub(super) fn commit(mut self) -> rusqlite::Result<Committed> {
         for ((app, user), row) in &self.accounts {
             if let (Some(account), true) = (&row.value, row.changed) {
                 statements::write_account(self.connection, *app, user, account)?;
             }
         }
-        for ((app, pair), row) in &self.conversations {
-            if let (Some(conversation), true) = (&row.value, row.changed) {
-                statements::write_conversation(self.connection, *app, pair, conversation)?;
-            }
-        }
+        self.write_conversations()?;
         if self.serial != self.known.serial {
             self.connection
                 .prepare_cached(
@@ -274,6 +270,24 @@ impl Tx for Batch<'_> {
         query().map_err(fault)
     }
 
+    fn content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Content, Fault> {
+        statements::read_content(self.connection, app, pair, key).map_err(fault)
+    }
+
+    fn replace_content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, content: &Content) -> Result<(), Fault> {
+        statements::write_content(self.connection, app, pair, key, content).map_err(fault)
+    }
+
+    fn add_flags(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, flags: MessageFlags) -> Result<(), Fault> {
+        statements::add_flags(self.connection, app, pair, key, flags).map_err(fault)
+    }
+
+    /// The rows that this batch still holds are written first, so that the table tells the truth.
+    fn unread_conversations(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Pair>, Fault> {
+        self.write_conversations().map_err(fault)?;
+        query::unread_conversations(self.connection, app, user).map_err(fault)
+    }
+
     fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault> {
         let Message { direction, key, position, flags, content } = message;
         self.connection
@@ -426,6 +440,16 @@ impl Tx for Batch<'_> {
 }
 
 impl Batch<'_> {
+    fn write_conversations(&mut self) -> rusqlite::Result<()> {
+        for ((app, pair), row) in &mut self.conversations {
+            if let (Some(conversation), true) = (&row.value, row.changed) {
+                statements::write_conversation(self.connection, *app, pair, conversation)?;
+                row.changed = false;
+            }
+        }
+        Ok(())
+    }
+
     /// What waits and is parked of an app, as this transaction leaves it.
     pub(super) fn backlog_of(&mut self, app: SdkAppId) -> &mut Backlog {
         let known = self.known;

@@ -57,6 +57,23 @@ pub(super) fn unread_from(
     peers.iter().map(count).collect()
 }
 
+/// Along the key, and along `conversation_by_high`: as much work as the account has conversations.
+pub(super) fn unread_conversations(
+    connection: &Connection,
+    app: SdkAppId,
+    user: &UserId,
+) -> rusqlite::Result<Vec<Pair>> {
+    let pair = |row: &Row<'_>| Ok(Pair { low: row.get::<_, Sql<UserId>>(0)?.0, high: row.get::<_, Sql<UserId>>(1)?.0 });
+    connection
+        .prepare_cached(
+            "SELECT low, high FROM conversation WHERE app = ?1 AND low = ?2 AND low_unread > 0
+             UNION
+             SELECT low, high FROM conversation WHERE app = ?1 AND high = ?2 AND high_unread > 0",
+        )?
+        .query_map(params![Sql(app), Sql(user)], pair)?
+        .collect()
+}
+
 /// Walks `message_by_time` backwards from where the page before ended.
 pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> rusqlite::Result<Vec<Message>> {
     let transaction = connection.unchecked_transaction()?;

@@ -60,6 +60,9 @@ CREATE TABLE backlog (
     parked        INTEGER NOT NULL
 ) STRICT;
 
+-- The conversations of an account are found from both ends. Its counters are not in it, so a recall pays nothing for it.
+CREATE INDEX conversation_by_high ON conversation (app, high);
+
 INSERT INTO event (name, app, lane, number, command, client_ip, platform, created_ms, body)
 SELECT id, app, lane, number, command, client_ip, platform, created_ms, body FROM (
     SELECT id, app, lane, place, number, command, client_ip, platform, created_ms, body FROM outbox_1

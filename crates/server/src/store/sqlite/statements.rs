@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use unsaid_protocol::{SdkAppId, UserId};
+use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
 use super::row::Sql;
-use crate::chat::{Account, Backlog, Conversation, LaneCounter, OwedEvent, Pair, Side};
+use crate::chat::{Account, Backlog, Content, Conversation, LaneCounter, MessageFlags, OwedEvent, Pair, Side};
 
 /// An account, and where its latest sync event stands.
 #[derive(Clone, Copy, Default)]
@@ -112,6 +112,57 @@ pub(super) fn write_conversation(
             lane.place,
             lane.last
         ])
+        .map(drop)
+}
+
+pub(super) fn read_content(
+    connection: &Connection,
+    app: SdkAppId,
+    pair: &Pair,
+    key: MsgKey,
+) -> rusqlite::Result<Content> {
+    connection
+        .prepare_cached(
+            "SELECT body, custom_data, types, content_hash FROM message
+             WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
+        )?
+        .query_row(params![Sql(app), Sql(&pair.low), Sql(&pair.high), key.seq, key.random, key.time], |row| {
+            Ok(Content { body: row.get(0)?, custom_data: row.get(1)?, types: row.get(2)?, hash: row.get(3)? })
+        })
+}
+
+/// The hash stays, so that a repeat of the send is still recognised.
+pub(super) fn write_content(
+    connection: &Connection,
+    app: SdkAppId,
+    pair: &Pair,
+    key: MsgKey,
+    content: &Content,
+) -> rusqlite::Result<()> {
+    let (MsgKey { seq, random, time }, Content { body, custom_data, types, .. }) = (key, content);
+    connection
+        .prepare_cached(
+            "UPDATE message SET body = ?7, custom_data = ?8, types = ?9
+             WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
+        )?
+        .execute(params![Sql(app), Sql(&pair.low), Sql(&pair.high), seq, random, time, body, custom_data, types])
+        .map(drop)
+}
+
+pub(super) fn add_flags(
+    connection: &Connection,
+    app: SdkAppId,
+    pair: &Pair,
+    key: MsgKey,
+    flags: MessageFlags,
+) -> rusqlite::Result<()> {
+    let MsgKey { seq, random, time } = key;
+    connection
+        .prepare_cached(
+            "UPDATE message SET flags = flags | ?7
+             WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
+        )?
+        .execute(params![Sql(app), Sql(&pair.low), Sql(&pair.high), seq, random, time, flags.bits()])
         .map(drop)
 }
 

@@ -61,6 +61,7 @@ pub(super) fn message(from: &str, to: &str, number: u32) -> Send {
         flags: MessageFlags::COUNTED,
         forbidden_callbacks: Vec::new(),
         origin: Origin::LOCAL,
+        asked: None,
     }
 }
 
@@ -116,7 +117,7 @@ impl World {
     pub(super) async fn send(&self, send: Send) -> Outcome<Sent> {
         match self.done(Command::Send(Box::new(send))).await? {
             Done::Sent(sent) => Ok(sent),
-            Done::Nothing | Done::Replayed(_) => panic!("a send says what was sent"),
+            Done::Nothing | Done::MaySend(_) | Done::Replayed(_) => panic!("a send says what was sent"),
         }
     }
 

@@ -45,7 +45,15 @@ impl Ledger {
         let code = applied.as_ref().err().map_or(0, |refusal| refusal.code.0);
         match command {
             // Sending events again changes nothing that was said.
-            Command::Replay(_) => {}
+            Command::Replay(_) | Command::CheckSend(_) | Command::SendFailed(..) => {}
+            Command::ReadAll(read) => {
+                if code == 0 {
+                    let read = |said: &&mut Said| said.name.app == read.app && said.name.to == read.reader;
+                    self.said.iter_mut().filter(read).for_each(|said| said.read = true);
+                }
+            }
+            // Neither changes what is counted, nor where a message stands.
+            Command::Receipt(_) | Command::Modify(_) => {}
             Command::SaveApp(app) => {
                 self.windows.push((app.sdkappid, app.recall_window_s));
                 self.accounts.extend(app.admins.iter().map(|admin| (app.sdkappid, admin.clone())));

@@ -21,8 +21,8 @@ use super::{
 use crate::{
     apps::{LaneBy, RecallBody},
     chat::{
-        Applied, Command, Done, Door, EventId, HistoryQuery, Import, Lane, Lifetime, Message, MessageFlags, Origin,
-        OwedEvent, ParkedFilter, Read, Recall, Replay, Settlement, Store, Tries, What,
+        Applied, Command, Done, Door, EventId, HistoryQuery, Import, Lane, Lifetime, Message, MessageFlags, Modify,
+        Origin, OwedEvent, ParkedFilter, Read, ReadAll, Recall, Receipt, Replay, Settlement, Store, Tries, What,
     },
     clock::Timestamp,
 };
@@ -82,6 +82,12 @@ enum OpKind {
     Read {
         ago_s: Option<i64>,
     },
+    ReadAll,
+    /// Of a message that was sent: it is modified, or acknowledged by its recipient.
+    Touch {
+        message: prop::sample::Index,
+        modify: bool,
+    },
     Import,
     SaveApp {
         variant: u8,
@@ -99,6 +105,8 @@ fn op() -> impl Strategy<Value = Op> {
         10 => send,
         6 => recall,
         4 => read,
+        1 => Just(OpKind::ReadAll),
+        2 => (any::<prop::sample::Index>(), any::<bool>()).prop_map(|(message, modify)| OpKind::Touch { message, modify }),
         1 => Just(OpKind::Import),
         1 => (0_u8..16).prop_map(|variant| OpKind::SaveApp { variant }),
     ];
@@ -240,6 +248,18 @@ impl Twins {
                 let time_s = ago_s.map(|ago_s| u32::try_from(now_s - ago_s).expect("a moment"));
                 let (reader, peer) = (user(from), user(to));
                 Command::Read(Read { app: sdkappid, reader, peer, time_s, origin: Origin::LOCAL })
+            }
+            OpKind::ReadAll => Command::ReadAll(ReadAll { app: sdkappid, reader: user(from), origin: Origin::LOCAL }),
+            OpKind::Touch { message, modify } => {
+                let name = self.ledger.any(sdkappid, message)?;
+                if *modify {
+                    let door = Door::Client { account: name.from.clone() };
+                    let (body, custom_data) = (Some(body("modified")), None);
+                    Command::Modify(Box::new(Modify { name, door, body, custom_data, origin: Origin::LOCAL }))
+                } else {
+                    let (app, reader, peer, keys) = (name.app, name.to, name.from, vec![name.key]);
+                    Command::Receipt(Receipt { app, reader, peer, keys, origin: Origin::LOCAL })
+                }
             }
             OpKind::Import => self.import(op.app, from),
             OpKind::SaveApp { variant } => Command::SaveApp(Arc::new(app_variant(sdkappid, *variant))),

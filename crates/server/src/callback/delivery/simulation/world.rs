@@ -281,6 +281,7 @@ impl World {
             flags: MessageFlags::COUNTED,
             forbidden_callbacks: Vec::new(),
             origin: Origin::LOCAL,
+            asked: None,
         };
         self.store.commit(Command::Send(Box::new(send))).await.expect("it works").expect("it is allowed");
         let new: Vec<_> =

@@ -1,0 +1,169 @@
+//! Rule C2: the app backend is asked before a message is sent.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use unsaid::apps::BeforeFailure;
+use unsaid_protocol::callback::CallbackCommand;
+use unsaid_testkit::{Answer, Receiver, Script};
+
+use crate::test_app::{Actor, TestApp, join_all, of_command};
+
+async fn start() -> (TestApp, Actor, Actor, Arc<Receiver>) {
+    TestApp::start_with(|_, app| app.callback.commands = CallbackCommand::ALL.into()).await
+}
+
+/// Answers the question so, and takes everything else.
+fn asked(answer: Answer) -> Script {
+    Script::function(move |arrival, _| {
+        let question = arrival.command().as_deref() == Some(CallbackCommand::BeforeSendMsg.as_str());
+        if question { answer.clone() } else { Answer::Ok }
+    })
+}
+
+fn says(answer: &Value) -> Script {
+    asked(Answer::Body(answer.to_string()))
+}
+
+async fn send(app: &TestApp, body: &Value) -> Value {
+    app.admin().call("openim", "sendmsg", body).await.unwrap_or_else(
+        |error| json!({"ErrorCode": error.code().expect("an answer").0, "ErrorInfo": error.to_string()}),
+    )
+}
+
+fn message(number: u32) -> Value {
+    json!({"From_Account": "jared", "To_Account": "Jonh", "MsgSeq": number, "MsgRandom": number,
+           "MsgBody": [{"MsgType": "TIMTextElem", "MsgContent": {"Text": "lunch at noon?"}}], "CloudCustomData": "mine"})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c1_before_sending_the_backend_is_asked_with_the_key_of_the_message() {
+    let (app, jared, jonh, receiver) = start().await;
+    let sent = send(&app, &message(1)).await;
+    assert_eq!(sent["ErrorCode"], 0, "{sent}");
+    app.all_settled().await;
+    let arrivals = receiver.arrivals();
+    let (question, after) = (arrivals[0].json(), arrivals[1].json());
+    assert_eq!(question["CallbackCommand"], "C2C.CallbackBeforeSendMsg");
+    for field in [
+        "From_Account",
+        "To_Account",
+        "MsgSeq",
+        "MsgRandom",
+        "MsgTime",
+        "MsgKey",
+        "MsgId",
+        "OnlineOnlyFlag",
+        "MsgBody",
+        "CloudCustomData",
+    ] {
+        assert_eq!(question[field], after[field], "{field}");
+        assert!(!question[field].is_null(), "{field}");
+    }
+    assert_eq!(question["MsgKey"], sent["MsgKey"]);
+    assert!(question["EventTime"].as_i64().expect("milliseconds") > 1_700_000_000_000);
+    assert!(arrivals[0].header("unsaid-lane").is_none() && arrivals[0].header("webhook-id").is_some());
+    assert_eq!(jonh.history(&jared).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_the_codes_of_the_answer_are_obeyed() {
+    let (app, jared, jonh, receiver) = start().await;
+    for (number, (code, expected)) in
+        (1..).zip([(1, 20006), (77, 20006), (120_001, 120_001), (130_000, 130_000), (130_001, 20006)])
+    {
+        receiver.play(says(&json!({"ActionStatus": "OK", "ErrorInfo": "quota exhausted", "ErrorCode": code})));
+        let answer = send(&app, &message(number)).await;
+        assert_eq!(answer["ErrorCode"], expected, "{answer}");
+        assert!(answer["ErrorInfo"].as_str().expect("text").contains("quota exhausted"), "{answer}");
+    }
+    receiver.play(says(&json!({"ErrorCode": 2})));
+    let discarded = send(&app, &message(20)).await;
+    assert_eq!((&discarded["ErrorCode"], discarded["MsgKey"].is_string()), (&0.into(), true));
+    app.all_settled().await;
+    assert!(jonh.history(&jared).await.is_empty(), "nothing is stored");
+    assert_eq!(jonh.unread().await, 0);
+    let told = of_command(&receiver.arrivals(), CallbackCommand::AfterSendMsg);
+    assert!(told.is_empty(), "what was not sent is not told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_what_the_backend_replaces_is_stored_and_told() {
+    let (app, jared, jonh, receiver) = start().await;
+    receiver.play(says(&json!({"ErrorCode": 0, "CloudCustomData": "theirs",
+                              "MsgBody": [{"MsgType": "TIMTextElem", "MsgContent": {"Text": "l***h at noon?"}}]})));
+    let first = send(&app, &message(1)).await;
+    app.all_settled().await;
+    let text = |message: &Value| message["MsgBody"][0]["MsgContent"]["Text"].clone();
+    let history = jonh.history(&jared).await;
+    assert_eq!((text(&history[0]), &history[0]["CloudCustomData"]), ("l***h at noon?".into(), &"theirs".into()));
+    let told = of_command(&receiver.arrivals(), CallbackCommand::AfterSendMsg);
+    assert_eq!(text(&told[0].json()), "l***h at noon?");
+    // A repeat of what was sent is recognised, and nobody is asked again.
+    let before = receiver.arrivals().len();
+    assert_eq!(send(&app, &message(1)).await["MsgKey"], first["MsgKey"]);
+    assert_eq!((receiver.arrivals().len(), jonh.unread().await), (before, 1));
+    // What cannot replace it leaves it as it is.
+    receiver.play(says(&json!({"ErrorCode": 0, "MsgBody": [{"MsgType": "TIMTextElem"}]})));
+    assert_eq!(send(&app, &message(2)).await["ErrorCode"], 0);
+    let history = jonh.history(&jared).await;
+    assert!(history.iter().any(|message| text(message) == "lunch at noon?"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_without_an_answer_the_policy_of_the_app_decides() {
+    let (app, jared, jonh, receiver) = start().await;
+    for (number, answer) in (1..).zip([Answer::Status(500), Answer::Body("ok".to_owned()), Answer::Hang]) {
+        receiver.play(asked(answer.clone()));
+        let began = app.world.clock.instant();
+        assert_eq!(send(&app, &message(number)).await["ErrorCode"], 0, "{answer:?}");
+        assert!(began.elapsed() < Duration::from_millis(2800), "2 s in all");
+    }
+    app.all_settled().await;
+    let before = receiver.arrivals().len();
+    app.change_app(|app| app.callback.before_failure = BeforeFailure::Refuse).await;
+    receiver.play(asked(Answer::Status(500)));
+    let refused = send(&app, &message(10)).await;
+    assert_eq!(refused["ErrorCode"], 80003, "{refused}");
+    app.all_settled().await;
+    assert_eq!(jonh.history(&jared).await.len(), 3);
+    let told = of_command(&receiver.arrivals()[before..], CallbackCommand::AfterSendMsg)[0].json();
+    assert_eq!((&told["SendMsgResult"], &told["UnreadMsgNum"]), (&80003.into(), &(-1).into()));
+    assert!(told["ErrorInfo"].as_str().expect("text").contains("HTTP 500"), "{told}");
+    assert_eq!(told["MsgBody"][0]["MsgContent"]["Text"], "lunch at noon?");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_who_repeats_meanwhile_waits_for_the_first_answer() {
+    let (app, jared, jonh, receiver) = start().await;
+    receiver.play(asked(Answer::Delay(Duration::from_millis(300), Box::new(Answer::Ok))));
+    let app = Arc::new(app);
+    let sends = (0..8).map(|_| {
+        let app = Arc::clone(&app);
+        async move { send(&app, &message(1)).await }
+    });
+    let answers = join_all(sends).await;
+    assert!(answers.iter().all(|answer| answer == &answers[0]), "{answers:?}");
+    let questions = of_command(&receiver.arrivals(), CallbackCommand::BeforeSendMsg);
+    assert_eq!((questions.len(), jonh.history(&jared).await.len()), (1, 1));
+    app.all_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c1_a_message_may_do_without_its_callbacks() {
+    let (app, _, _, receiver) = start().await;
+    for (number, forbidden, expected) in [
+        (1, json!(["ForbidBeforeSendMsgCallback"]), vec!["C2C.CallbackAfterSendMsg"]),
+        (2, json!(["ForbidAfterSendMsgCallback"]), vec!["C2C.CallbackBeforeSendMsg"]),
+        (3, json!(["ForbidBeforeSendMsgCallback", "ForbidAfterSendMsgCallback"]), vec![]),
+    ] {
+        let before = receiver.arrivals().len();
+        let mut message = message(number);
+        message["ForbidCallbackControl"] = forbidden;
+        assert_eq!(send(&app, &message).await["ErrorCode"], 0);
+        app.all_settled().await;
+        let came: Vec<_> =
+            receiver.arrivals()[before..].iter().map(|arrival| arrival.json()["CallbackCommand"].clone()).collect();
+        assert_eq!(came, expected);
+    }
+}
