@@ -23,5 +23,6 @@ pub mod apps;
 pub mod chat;
 
 pub mod store;
+pub mod story;
 
 pub mod callback;

@@ -103,6 +103,9 @@ pub const SETTLE_BATCH_MAX: usize = 512;
 /// Events whose outcome the outbox has not been told; with more than this no attempt is started.
 pub const UNSETTLED_MAX: usize = 8192;
 
+/// Attempts that wait to be taken down; what finds no place is dropped and counted.
+pub const STORY_QUEUE_RECORDS_MAX: usize = 8192;
+
 /// How often the outbox is searched for events that no hint told of.
 pub const OUTBOX_SCAN_PAUSE: Duration = Duration::from_secs(1);
 pub const OUTBOX_SCAN_LANES: u32 = 1024;

@@ -23,6 +23,7 @@ use crate::{
         self,
         sqlite::{Sqlite, SqliteOptions},
     },
+    story::Stories,
 };
 
 /// How often what is kept for a time only is looked through.
@@ -72,7 +73,15 @@ impl Server {
         server.take_over_apps(&config.apps).await?;
 
         let World { clock, entropy } = world.clone();
-        let parts = DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, clock, entropy };
+        let stories = Stories::open(&config.data_dir, config.stories, clock.clone());
+        let parts = DispatcherParts {
+            apps: Arc::clone(&apps),
+            callbacks: callbacks.clone(),
+            stories: stories.clone(),
+            hints,
+            clock,
+            entropy,
+        };
         let (dispatcher, handle) = Dispatcher::new(Arc::clone(&store), parts);
         let callbacks = callbacks.with_dispatcher(handle);
         let operator = Operator::new(OperatorParts {
@@ -80,6 +89,7 @@ impl Server {
             chat: chat.clone(),
             rules: server.rules.clone(),
             callbacks: callbacks.clone(),
+            stories,
             world: world.clone(),
             token: config.operator.token.clone(),
         });

@@ -4,7 +4,7 @@
 //! which may be lost, and by searching the outbox, which holds them all. It never waits for the network or the store
 //! itself: attempts, loads, searches and settlements are tasks that report back to it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -13,15 +13,17 @@ use unsaid_protocol::SdkAppId;
 use super::{
     Callbacks, Outcome, Unavailable,
     attempt::{Attempts, Call, Report},
+    connect::ConnectTimes,
     delivery::{Action, Delivery, FlowState, Moment, Want},
     endpoints::Endpoints,
 };
 use crate::{
     apps::Apps,
     chat::{Fault, Lane, OwedEvent, Store},
-    clock::{Clock, Entropy},
+    clock::{Clock, Entropy, Timestamp},
     limits,
     store::HintReceiver,
+    story::{AttemptRecord, Phases, Stories},
 };
 
 /// What a dispatcher is made of.
@@ -29,6 +31,7 @@ use crate::{
 pub struct DispatcherParts {
     pub apps: Arc<Apps>,
     pub callbacks: Callbacks,
+    pub stories: Stories,
     pub hints: HintReceiver,
     pub clock: Clock,
     pub entropy: Entropy,
@@ -40,6 +43,7 @@ pub struct Dispatcher {
     apps: Arc<Apps>,
     attempts: Arc<Attempts>,
     hints: HintReceiver,
+    stories: Stories,
     clock: Clock,
     delivery: Delivery,
     endpoints: Arc<Endpoints>,
@@ -90,7 +94,7 @@ impl DispatcherHandle {
 
 impl Dispatcher {
     pub fn new(store: Arc<dyn Store>, parts: DispatcherParts) -> (Self, DispatcherHandle) {
-        let DispatcherParts { apps, callbacks, hints, clock, entropy } = parts;
+        let DispatcherParts { apps, callbacks, stories, hints, clock, entropy } = parts;
         let Callbacks { attempts, endpoints, .. } = callbacks;
         let (tell, news) = mpsc::channel(limits::APP_ATTEMPTS_MAX);
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
@@ -100,6 +104,7 @@ impl Dispatcher {
             apps,
             attempts,
             hints,
+            stories,
             clock,
             endpoints,
             news,
@@ -173,6 +178,7 @@ impl Dispatcher {
             News::Attempted(event, report) => {
                 log(&event, &report);
                 self.delivery.attempted(&event, &report.outcome, moment);
+                self.stories.attempted(record(&event, report, moment.now));
             }
             News::Loaded(app, want, events) => self.delivery.loaded(app, &want, events, moment),
             News::Searched(app, page) => self.delivery.searched(app, page, moment),
@@ -240,6 +246,37 @@ fn of_app(page: Vec<(SdkAppId, Lane)>, app: SdkAppId) -> Vec<Lane> {
     page.into_iter().take_while(|(of, _)| *of == app).map(|(_, lane)| lane).collect()
 }
 
+/// What its story keeps of an attempt that is over now.
+fn record(event: &OwedEvent, report: Report, now: Timestamp) -> AttemptRecord {
+    let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    let phase = |of: fn(&ConnectTimes) -> Duration| report.connect.as_ref().map(|times| micros(of(times)));
+    let phases = Phases {
+        resolve_us: phase(|times| times.resolve),
+        connect_us: phase(|times| times.connect),
+        tls_us: phase(|times| times.tls),
+        total_us: micros(report.total),
+    };
+    let Report { outcome, address, answer, .. } = report;
+    AttemptRecord {
+        at: now,
+        event: event.id.clone(),
+        app: event.app,
+        lane: event.lane.clone(),
+        command: event.command,
+        attempt: event.tries.attempts + 1,
+        replay: event.replay,
+        origin: event.origin,
+        class: outcome.class(),
+        outcome: outcome.name(),
+        message: (outcome != Outcome::Delivered).then(|| outcome.to_string()),
+        phases,
+        address: address.map(|address| address.to_string()),
+        status: answer.as_ref().map(|answer| answer.status),
+        answer: answer.map(|answer| answer.body).unwrap_or_default(),
+        body: event.body.clone(),
+    }
+}
+
 /// The first failure of an event is worth a warning; the ones that follow repeat it.
 fn log(event: &OwedEvent, report: &Report) {
     let (app, id, command) = (event.app, &event.id, event.command);
@@ -267,8 +304,8 @@ mod tests {
         apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
         callback::{Connector, EndpointRules},
         chat::{Command, Import, Lifetime, MessageFlags, Origin, Send},
-        clock::Timestamp,
         store::{hints, memory::Memory},
+        story::StorySettings,
     };
 
     const APP: SdkAppId = SdkAppId(1_400_000_001);
@@ -289,8 +326,11 @@ mod tests {
         let (app, apps) = (Arc::new(app), Arc::new(Apps::default()));
         apps.put(&app);
         let connector = Arc::new(Connector::new(EndpointRules::default(), clock.clone()));
+        let nothing = StorySettings { keep: Duration::ZERO, records_max: 0 };
+        let stories = Stories::open(std::path::Path::new(""), nothing, clock.clone());
         let callbacks = Callbacks::new(Arc::clone(&apps), connector, store.epoch(), clock.clone(), entropy.clone());
-        let (mut dispatcher, _) = Dispatcher::new(store, DispatcherParts { apps, callbacks, hints, clock, entropy });
+        let (mut dispatcher, _) =
+            Dispatcher::new(store, DispatcherParts { apps, callbacks, stories, hints, clock, entropy });
         dispatcher.commit(Command::SaveApp(app)).await;
         for name in ["alice", "bob"] {
             dispatcher.commit(Command::Import(Import { app: APP, user: user(name), nick: None, face_url: None })).await;

@@ -23,6 +23,7 @@ use crate::{
     limits,
     listener::ListenerLimits,
     rest::RestSettings,
+    story::StorySettings,
 };
 
 /// The default file.
@@ -45,6 +46,7 @@ pub struct Config {
     pub listener: ListenerLimits,
     pub rest: RestSettings,
     pub callback: EndpointRules,
+    pub stories: StorySettings,
     pub operator: OperatorSettings,
     /// The apps that are declared.
     pub apps: Vec<App>,
@@ -100,6 +102,10 @@ impl Config {
                 body_timeout: seconds(&layers, "limits.body_timeout_s")?,
                 trusted_proxies: networks(&layers, "proxy.trusted")?,
                 egress_addresses: networks(&layers, "callback.egress_addresses")?,
+            },
+            stories: StorySettings {
+                keep: Duration::from_secs(layers.integer("stories.keep_days", 0, 365)? * 86_400),
+                records_max: layers.integer("stories.records_max", 1000, 1_000_000_000)?,
             },
             operator: operator(&layers)?,
             apps: apps::declared(&layers, sources, &callback)?,

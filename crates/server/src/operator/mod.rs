@@ -6,6 +6,7 @@
 mod apps;
 mod body;
 mod callback;
+mod deliveries;
 mod health;
 mod parked;
 
@@ -31,6 +32,7 @@ use crate::{
     callback::{Callbacks, EndpointRules},
     chat::{Chat, Fault},
     clock::{Clock, Entropy, World},
+    story::Stories,
 };
 
 /// What the operator API works with.
@@ -39,6 +41,7 @@ pub struct Operator {
     chat: Chat,
     rules: EndpointRules,
     callbacks: Callbacks,
+    stories: Stories,
     clock: Clock,
     entropy: Entropy,
     /// Apps are made one after the other, so that of two with one number the second finds the first.
@@ -53,15 +56,16 @@ pub struct OperatorParts {
     pub chat: Chat,
     pub rules: EndpointRules,
     pub callbacks: Callbacks,
+    pub stories: Stories,
     pub world: World,
     pub token: Option<Secret>,
 }
 
 impl Operator {
     pub fn new(parts: OperatorParts) -> Arc<Self> {
-        let OperatorParts { apps, chat, rules, callbacks, world: World { clock, entropy }, token } = parts;
+        let OperatorParts { apps, chat, rules, callbacks, stories, world: World { clock, entropy }, token } = parts;
         let token_digest = token.map(|token| Sha256::digest(token.expose()).into());
-        Arc::new(Self { apps, chat, rules, callbacks, clock, entropy, making: Mutex::new(()), token_digest })
+        Arc::new(Self { apps, chat, rules, callbacks, stories, clock, entropy, making: Mutex::new(()), token_digest })
     }
 
     fn app(&self, sdkappid: u32) -> Result<Arc<App>, Problem> {
@@ -80,7 +84,8 @@ pub fn router(operator: Arc<Operator>) -> Router {
         .route("/apps/{sdkappid}/callback/test", post(callback::test))
         .route("/apps/{sdkappid}/parked", get(parked::list))
         .route("/apps/{sdkappid}/replay", post(parked::replay))
-        .route("/apps/{sdkappid}/events/{event}", get(parked::event))
+        .route("/apps/{sdkappid}/deliveries", get(deliveries::list))
+        .route("/apps/{sdkappid}/events/{event}", get(deliveries::story))
         .layer(middleware::from_fn_with_state(Arc::clone(&operator), admit));
     Router::new().nest("/api/v1", api).with_state(operator)
 }

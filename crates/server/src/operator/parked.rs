@@ -1,4 +1,4 @@
-//! Events that were parked, one event, and sending events again.
+//! Events that were parked, and sending events again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
 
 /// An event as it is shown: what a message says is left out (rule C8).
 #[derive(Serialize)]
-struct Shown {
+pub(super) struct Shown {
     id: String,
     command: CallbackCommand,
     lane: String,
@@ -124,18 +124,6 @@ pub(super) async fn list(
     let last = events.last().and_then(|event| Some(place(&event.lane, event.parked_place()?)));
     let events = events.into_iter().map(Shown::from).collect();
     Ok(json(StatusCode::OK, &Events { events, next: last.filter(|_| full) }))
-}
-
-/// `GET /api/v1/apps/{sdkappid}/events/{event}`.
-pub(super) async fn event(
-    State(operator): State<Arc<Operator>>,
-    Path((app, id)): Path<(u32, String)>,
-) -> Result<Response<Body>, Problem> {
-    let app = operator.app(app)?;
-    let event = operator.chat.store().event(app.sdkappid, EventId(id)).await?;
-    let missing = "there is no such event: it was delivered and held text, is older than a week, or never was";
-    let event = event.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, missing))?;
-    Ok(json(StatusCode::OK, &Shown::from(event)))
 }
 
 /// What is to be sent again: parked events, or delivered ones from a time on.

@@ -11,6 +11,7 @@ mod rest_identity;
 mod modify_receipt;
 mod operator;
 mod operator_callbacks;
+mod story;
 
 mod recall;
 

@@ -12,12 +12,12 @@ use crate::test_app::{Actor, SDKAPPID, TestApp, endpoint_url};
 
 const OPERATOR_TOKEN: &str = "the operator's token";
 
-async fn start() -> (TestApp, Actor, Actor, Arc<Receiver>) {
+pub(crate) async fn start() -> (TestApp, Actor, Actor, Arc<Receiver>) {
     TestApp::start_with(|config, _| config.operator.token = Some(Secret::new(OPERATOR_TOKEN))).await
 }
 
 impl TestApp {
-    async fn operate(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn operate(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
         let body = if method == Method::GET { String::new() } else { body.to_string() };
         let request = Request::builder()
             .method(method)
@@ -29,7 +29,7 @@ impl TestApp {
         (status, serde_json::from_slice(&body).expect("JSON"))
     }
 
-    async fn ask(&self, path: &str) -> Value {
+    pub(crate) async fn ask(&self, path: &str) -> Value {
         let (status, answer) = self.operate(Method::GET, path, Value::Null).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         answer
@@ -128,7 +128,7 @@ async fn c6_parked_events_are_shown_and_replayed_with_their_id_and_body() {
         let original = first.iter().find(|one| one.header("webhook-id") == arrival.header("webhook-id"));
         assert_eq!(original.expect("it came before").body(), arrival.body());
     }
-    assert_eq!(app.ask(&format!("/events/{id}")).await["state"], "delivered");
+    assert_eq!(app.ask(&format!("/events/{id}")).await["event"]["state"], "delivered");
     assert_eq!(app.operate(Method::GET, "/events/evt_no", Value::Null).await.0, StatusCode::NOT_FOUND);
     for wrong in [json!({}), json!({"parked": {}, "delivered_since_ms": 1}), json!({"parked": {}, "next": "x"})] {
         assert_eq!(app.operate(Method::POST, "/replay", wrong).await.0, StatusCode::UNPROCESSABLE_ENTITY);

@@ -1,0 +1,130 @@
+//! Stories: every attempt at a callback, kept for a while, so that it can be seen what happened to an event (rule C8).
+//!
+//! They are for people, and never in the way: a thread of its own writes them into a file of its own (`stories.db`), and
+//! what it cannot keep up with is dropped and counted. They may lose their last second in a power cut; events never do.
+//! What a message says, tokens and signatures are never in them.
+
+mod attempt;
+mod db;
+mod find;
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+pub use attempt::{AttemptRecord, Phases};
+pub use find::{Filter, Found, Page};
+use tokio::sync::mpsc;
+use unsaid_protocol::SdkAppId;
+
+use self::db::Writer;
+use crate::{
+    chat::{EventId, Fault},
+    clock::Clock,
+    limits,
+};
+
+/// How much is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StorySettings {
+    /// None at all if this is nothing.
+    pub keep: Duration,
+    pub records_max: u64,
+}
+
+/// The way to the stories. Clones lead to the same ones.
+#[derive(Clone, Debug)]
+pub struct Stories {
+    records: Option<mpsc::Sender<AttemptRecord>>,
+    counts: Arc<Counts>,
+    reader: Arc<Mutex<Option<rusqlite::Connection>>>,
+}
+
+/// What became of the records.
+#[derive(Debug, Default)]
+struct Counts {
+    written: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Stories {
+    /// Opens `stories.db` in the data folder. One that cannot be used is put aside; without any, callbacks go on all the
+    /// same.
+    pub fn open(folder: &Path, settings: StorySettings, clock: Clock) -> Self {
+        let counts = Arc::new(Counts::default());
+        let none = Self { records: None, counts: Arc::clone(&counts), reader: Arc::default() };
+        if settings.keep.is_zero() {
+            return none;
+        }
+        let path = folder.join("stories.db");
+        let opened = db::open(&path).or_else(|error| {
+            tracing::warn!(%error, "stories.db cannot be used; it is put aside as stories.db.broken, and begun anew");
+            db::put_aside(&path);
+            db::open(&path)
+        });
+        let reader = opened.as_ref().ok().and_then(|_| db::open_to_read(&path).ok());
+        let (records, receiver) = mpsc::channel(limits::STORY_QUEUE_RECORDS_MAX);
+        let started = opened.map_err(|error| error.to_string()).and_then(|connection| {
+            let writer = Writer::new(connection, settings, clock, Arc::clone(&counts));
+            let thread = thread::Builder::new().name("story-writer".to_owned());
+            thread.spawn(move || writer.run(receiver)).map_err(|error| error.to_string())
+        });
+        match started {
+            Ok(_) => Self { records: Some(records), counts, reader: Arc::new(Mutex::new(reader)) },
+            Err(error) => {
+                tracing::error!(error, "there are no stories: stories.db cannot be written; callbacks go on without");
+                none
+            }
+        }
+    }
+
+    /// Takes down an attempt. Never waits.
+    pub fn attempted(&self, record: AttemptRecord) {
+        let Some(records) = &self.records else {
+            return;
+        };
+        if records.try_send(record).is_err() {
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// All attempts at an event that are kept, the first one first.
+    pub async fn of_event(&self, app: SdkAppId, id: EventId) -> Result<Vec<Found>, Fault> {
+        self.read(move |connection| find::of_event(connection, app, &id)).await.map(Option::unwrap_or_default)
+    }
+
+    /// Attempts that the filter covers, the latest first. It looks at a bounded number of records; the answer says where to
+    /// go on.
+    pub async fn find(&self, filter: Filter) -> Result<Page, Fault> {
+        self.read(move |connection| find::find(connection, &filter)).await.map(Option::unwrap_or_default)
+    }
+
+    /// Records that were written, and ones that were dropped because the disk did not keep up.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.counts.written.load(Ordering::Relaxed), self.counts.dropped.load(Ordering::Relaxed))
+    }
+
+    /// On a thread that may block, over a connection of its own.
+    async fn read<T, Q>(&self, query: Q) -> Result<Option<T>, Fault>
+    where
+        T: Send + 'static,
+        Q: FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let reader = Arc::clone(&self.reader);
+        let read = tokio::task::spawn_blocking(move || {
+            let reader = reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            reader.as_ref().map(query).transpose()
+        });
+        match read.await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(Fault::Failed(error.to_string().into())),
+            Err(_) => Err(Fault::Stopping),
+        }
+    }
+}
