@@ -6,6 +6,8 @@
 
 pub mod rest;
 
+mod operator;
+
 pub mod answer;
 
 mod pool;
@@ -16,4 +18,5 @@ pub mod error;
 
 pub use answer::{Answer, Envelope};
 pub use error::ClientError;
+pub use operator::{OperatorClient, OperatorConfig};
 pub use rest::{HistoryRange, RestClient, RestConfig};

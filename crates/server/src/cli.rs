@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     config::{DEFAULT_TOML, Sources},
     demo::{self, Then},
+    operate::{self, CallbackCommand, DeliveriesFlags, ParkedFlags, ReplayFlags, StoryFlags},
     serve,
 };
 
@@ -26,6 +27,17 @@ enum Command {
     Serve(ServeFlags),
     /// Print the default configuration, with what each key means.
     Config,
+    /// Ask a running server about an app's callbacks: status, test, back.
+    #[command(subcommand)]
+    Callback(CallbackCommand),
+    /// Show attempts at callbacks, the latest first.
+    Deliveries(DeliveriesFlags),
+    /// Tell the whole story of an event: what it was, and every attempt at it.
+    Story(StoryFlags),
+    /// Show callbacks that are no longer tried, with the reason.
+    Parked(ParkedFlags),
+    /// Send callbacks again: parked ones, or delivered ones from a time on.
+    Replay(ReplayFlags),
 }
 
 #[derive(Debug, Args)]
@@ -63,7 +75,8 @@ impl ServeFlags {
         set.extend(self.data_dir.map(|folder| format!("data_dir={folder}")));
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("UNSAID_"))
+            // UNSAID_API_... is for those who call a server.
+            .filter(|(name, _)| name.starts_with("UNSAID_") && !name.starts_with("UNSAID_API_"))
             .collect();
         Sources { file: self.config, environment, set }
     }
@@ -77,6 +90,11 @@ impl Cli {
                 demo::run(listen, if once { Then::End } else { Then::StayUp }).await
             }
             Command::Serve(flags) => serve::run(&flags.sources()).await,
+            Command::Callback(command) => operate::callback(command).await,
+            Command::Deliveries(flags) => operate::deliveries(flags).await,
+            Command::Story(flags) => operate::story(flags).await,
+            Command::Parked(flags) => operate::parked(flags).await,
+            Command::Replay(flags) => operate::replay(flags).await,
             Command::Config => {
                 print!("{DEFAULT_TOML}");
                 Ok(())

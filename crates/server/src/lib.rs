@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod demo;
 mod descriptors;
+pub mod operate;
 pub mod serve;
 pub mod server;
 

@@ -34,6 +34,7 @@ pub struct Server {
     /// The domain, through which an internal caller acts like the edges do.
     chat: Chat,
     store: Arc<dyn Store>,
+    stories: Stories,
     apps: Arc<Apps>,
     rules: EndpointRules,
     addresses: Vec<SocketAddr>,
@@ -58,9 +59,11 @@ impl Server {
         let World { clock, entropy } = world.clone();
         let callbacks = Callbacks::new(Arc::clone(&apps), connector, store.epoch(), clock, entropy);
         let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), Arc::new(callbacks.clone()));
+        let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let mut server = Self {
             chat: chat.clone(),
             store: Arc::clone(&store),
+            stories: stories.clone(),
             apps: Arc::clone(&apps),
             rules: config.callback.clone(),
             addresses: Vec::new(),
@@ -73,7 +76,6 @@ impl Server {
         server.take_over_apps(&config.apps).await?;
 
         let World { clock, entropy } = world.clone();
-        let stories = Stories::open(&config.data_dir, config.stories, clock.clone());
         let parts = DispatcherParts {
             apps: Arc::clone(&apps),
             callbacks: callbacks.clone(),
@@ -181,6 +183,7 @@ impl Server {
         if tokio::time::timeout(self.stop_grace, self.workers.wait()).await.is_err() {
             tracing::warn!("the outbox was not told in time what was delivered; it is repeated after the next start");
         }
+        self.stories.close().await;
         if let Err(fault) = self.store.close().await {
             tracing::warn!(%fault, "the store was not closed in order; it recovers at the next start");
         }

@@ -1,8 +1,10 @@
 //! What is taken down of an attempt.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
 use crate::{
@@ -69,10 +71,10 @@ struct Detail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    answer: Option<std::borrow::Cow<'a, str>>,
+    answer: Option<Cow<'a, str>>,
     /// As it was sent, at the first attempt; all others send the same bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sent: Option<Value>,
+    sent: Option<Cow<'a, RawValue>>,
 }
 
 impl AttemptRecord {
@@ -80,8 +82,8 @@ impl AttemptRecord {
     pub(super) fn detail(&self) -> String {
         let delivered = self.class == "delivered";
         let most = if delivered { DELIVERED_ANSWER_BYTES_MAX } else { ANSWER_BYTES_MAX };
-        let answer = (!self.answer.is_empty() && !(delivered && self.answer.len() > most))
-            .then(|| String::from_utf8_lossy(&self.answer[..self.answer.len().min(most)]));
+        let shown = !self.answer.is_empty() && (!delivered || self.answer.len() <= most);
+        let answer = shown.then(|| String::from_utf8_lossy(&self.answer[..self.answer.len().min(most)]));
         let detail = Detail {
             number: self.attempt,
             replay: self.replay,
@@ -107,15 +109,16 @@ impl AttemptRecord {
 }
 
 /// What a message says is left out; of its elements only the types stay.
-fn without_text(command: CallbackCommand, body: &[u8]) -> Option<Value> {
-    let mut body: Value = serde_json::from_slice(body).ok()?;
-    if command.holds_text() {
-        let fields = body.as_object_mut()?;
-        fields.remove("CloudCustomData");
-        let elements = fields.get_mut("MsgBody")?.as_array_mut()?;
-        elements.iter_mut().for_each(|element| *element = element["MsgType"].take());
+fn without_text(command: CallbackCommand, body: &[u8]) -> Option<Cow<'_, RawValue>> {
+    if !command.holds_text() {
+        return serde_json::from_slice(body).ok().map(Cow::Borrowed);
     }
-    Some(body)
+    let mut body: Value = serde_json::from_slice(body).ok()?;
+    let fields = body.as_object_mut()?;
+    fields.remove("CloudCustomData");
+    let elements = fields.get_mut("MsgBody")?.as_array_mut()?;
+    elements.iter_mut().for_each(|element| *element = element["MsgType"].take());
+    serde_json::value::to_raw_value(&body).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]
@@ -126,10 +129,11 @@ mod tests {
     fn c8_what_a_message_says_is_left_out() {
         let body = br#"{"CallbackCommand":"C2C.CallbackAfterSendMsg","MsgKey":"1_2_3","CloudCustomData":"mine",
                         "MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"a secret"}}]}"#;
-        let kept = without_text(CallbackCommand::AfterSendMsg, body).expect("it is JSON").to_string();
+        let kept = without_text(CallbackCommand::AfterSendMsg, body).expect("it is JSON").get().to_owned();
         assert!(kept.contains("TIMTextElem") && kept.contains("1_2_3"), "{kept}");
         assert!(!kept.contains("secret") && !kept.contains("mine"), "{kept}");
-        assert_eq!(without_text(CallbackCommand::AfterSendMsg, b"no JSON"), None);
-        assert_eq!(without_text(CallbackCommand::AfterSendMsg, br#"{"MsgBody":"text"}"#), None);
+        for unknown in [&b"no JSON"[..], br#"{"MsgBody":"text"}"#, b"[]"] {
+            assert!(without_text(CallbackCommand::AfterSendMsg, unknown).is_none());
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use rusqlite::{Connection, params};
 use tokio::sync::mpsc;
 
-use super::{AttemptRecord, Counts, StorySettings};
+use super::{AttemptRecord, Counts, Job, StorySettings};
 use crate::{clock::Clock, limits};
 
 /// In the order of time, with one index: names of events are in that order, too, so both grow at their ends.
@@ -82,22 +82,29 @@ impl Writer {
         Self { connection, settings, clock, counts, failing: false }
     }
 
-    /// Until nobody is there to tell it anything.
-    pub(super) fn run(mut self, mut records: mpsc::Receiver<AttemptRecord>) {
+    /// Until it is told to close, or nobody is there to tell it anything.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = Vec::new();
-        while let Some(first) = records.blocking_recv() {
-            batch.push(first);
-            if records.len() < BATCH_RECORDS_MAX {
-                #[expect(clippy::disallowed_methods, reason = "a thread of its own, on which nobody waits")]
+        while let Some(Job::Attempted(first)) = jobs.blocking_recv() {
+            batch.push(*first);
+            if jobs.len() < BATCH_RECORDS_MAX {
                 thread::sleep(GATHER);
             }
-            while batch.len() < BATCH_RECORDS_MAX
-                && let Ok(record) = records.try_recv()
+            let mut closing = false;
+            while !closing
+                && batch.len() < BATCH_RECORDS_MAX
+                && let Ok(job) = jobs.try_recv()
             {
-                batch.push(record);
+                match job {
+                    Job::Attempted(record) => batch.push(*record),
+                    Job::Close => closing = true,
+                }
             }
             self.write(&batch);
             batch.clear();
+            if closing {
+                return;
+            }
         }
     }
 

@@ -11,7 +11,7 @@ mod find;
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -41,9 +41,17 @@ pub struct StorySettings {
 /// The way to the stories. Clones lead to the same ones.
 #[derive(Clone, Debug)]
 pub struct Stories {
-    records: Option<mpsc::Sender<AttemptRecord>>,
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
     counts: Arc<Counts>,
     reader: Arc<Mutex<Option<rusqlite::Connection>>>,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+enum Job {
+    Attempted(Box<AttemptRecord>),
+    Close,
 }
 
 /// What became of the records.
@@ -58,7 +66,7 @@ impl Stories {
     /// same.
     pub fn open(folder: &Path, settings: StorySettings, clock: Clock) -> Self {
         let counts = Arc::new(Counts::default());
-        let none = Self { records: None, counts: Arc::clone(&counts), reader: Arc::default() };
+        let none = Self { jobs: None, thread: Arc::default(), counts: Arc::clone(&counts), reader: Arc::default() };
         if settings.keep.is_zero() {
             return none;
         }
@@ -69,14 +77,19 @@ impl Stories {
             db::open(&path)
         });
         let reader = opened.as_ref().ok().and_then(|_| db::open_to_read(&path).ok());
-        let (records, receiver) = mpsc::channel(limits::STORY_QUEUE_RECORDS_MAX);
+        let (jobs, receiver) = mpsc::channel(limits::STORY_QUEUE_RECORDS_MAX);
         let started = opened.map_err(|error| error.to_string()).and_then(|connection| {
             let writer = Writer::new(connection, settings, clock, Arc::clone(&counts));
             let thread = thread::Builder::new().name("story-writer".to_owned());
             thread.spawn(move || writer.run(receiver)).map_err(|error| error.to_string())
         });
         match started {
-            Ok(_) => Self { records: Some(records), counts, reader: Arc::new(Mutex::new(reader)) },
+            Ok(thread) => Self {
+                jobs: Some(jobs),
+                thread: Arc::new(Mutex::new(Some(thread))),
+                counts,
+                reader: Arc::new(Mutex::new(reader)),
+            },
             Err(error) => {
                 tracing::error!(error, "there are no stories: stories.db cannot be written; callbacks go on without");
                 none
@@ -86,12 +99,29 @@ impl Stories {
 
     /// Takes down an attempt. Never waits.
     pub fn attempted(&self, record: AttemptRecord) {
-        let Some(records) = &self.records else {
+        let Some(jobs) = &self.jobs else {
             return;
         };
-        if records.try_send(record).is_err() {
+        if jobs.try_send(Job::Attempted(Box::new(record))).is_err() {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Writes what was taken down before, and closes the file.
+    pub async fn close(&self) {
+        let Some(jobs) = &self.jobs else {
+            return;
+        };
+        // A thread that has ended needs not be told.
+        let _ = jobs.send(Job::Close).await;
+        let (thread, reader) = (Arc::clone(&self.thread), Arc::clone(&self.reader));
+        let joined = tokio::task::spawn_blocking(move || {
+            drop(lock(&reader).take());
+            let thread = lock(&thread).take();
+            thread.map(thread::JoinHandle::join)
+        });
+        // What it had to say of a failure it has logged.
+        let _ = joined.await;
     }
 
     /// All attempts at an event that are kept, the first one first.
@@ -118,7 +148,7 @@ impl Stories {
     {
         let reader = Arc::clone(&self.reader);
         let read = tokio::task::spawn_blocking(move || {
-            let reader = reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let reader = lock(&reader);
             reader.as_ref().map(query).transpose()
         });
         match read.await {
@@ -127,4 +157,8 @@ impl Stories {
             Err(_) => Err(Fault::Stopping),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -210,3 +210,74 @@ fn the_demo_stays_up_with_lines_that_work() {
     let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut rest));
     child.wait().expect("it was killed");
 }
+
+/// What a command of the program says, and whether it succeeded.
+fn say(address: SocketAddr, token: &str, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_unsaid"))
+        .args(arguments)
+        .env("UNSAID_API_URL", format!("http://{address}"))
+        .env("UNSAID_API_TOKEN", token)
+        .output()
+        .expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_c9_c10_the_command_line_asks_a_running_server() {
+    const OPERATOR: &str = "the operator's token";
+    let authority = Authority::new();
+    let receiver = receiver(&authority).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let listen = free_address();
+    let config = config_file(folder.path(), listen, &receiver, &authority);
+    let text = std::fs::read_to_string(&config).expect("readable");
+    let text = format!("{text}retry = \"off\"\n[operator]\ntoken = \"{OPERATOR}\"\n");
+    std::fs::write(&config, text).expect("writable");
+    let program = Program::serve(&config);
+    let app = SDKAPPID.to_string();
+    let ask = |arguments: &[&str]| {
+        let (succeeded, said) = tokio::task::block_in_place(|| say(program.address, OPERATOR, arguments));
+        assert!(succeeded, "{arguments:?}: {said}");
+        said
+    };
+
+    let tested = ask(&["callback", "test", &app]);
+    for part in ["name", "connection", "tls", "ok", "200", "delivered"] {
+        assert!(tested.contains(part), "{part} is not in {tested}");
+    }
+    let admin = admin_client(program.address);
+    for name in ["jared", "Jonh"] {
+        admin.account_import(name).await.expect("the name is valid");
+    }
+    receiver.play(unsaid_testkit::Script::always(unsaid_testkit::Answer::Status(500)));
+    let (succeeded, said) = say(program.address, OPERATOR, &["callback", "test", &app]);
+    assert!(!succeeded && said.contains("FAILED"), "{said}");
+    admin.sendmsg("jared", "Jonh", "hello").await.expect("it is sent");
+    receiver.wait_until(|arrivals| arrivals.len() == 3).await;
+    let clock = unsaid::clock::Clock::system();
+    let began = clock.instant();
+    let mut parked = ask(&["parked", &app]);
+    while !parked.contains("callback.retry") {
+        assert!(began.elapsed().as_secs() < 10, "{parked}");
+        parked = ask(&["parked", &app]);
+    }
+    let event = parked.split_whitespace().find(|word| word.starts_with("evt_")).expect("its name").to_owned();
+    receiver.play(unsaid_testkit::Script::always(unsaid_testkit::Answer::Ok));
+    assert!(ask(&["replay", &app, "--id", &event]).contains("1 are sent again"));
+    receiver.wait_until(|arrivals| arrivals.len() == 4).await;
+    assert!(ask(&["callback", "back", &app]).contains("callbacks flow"));
+    assert!(ask(&["callback", "status", &app, "--json"]).contains("\"sdkappid\""));
+    let mut story = ask(&["story", &app, &event]);
+    while story.matches("try 1").count() < 2 {
+        assert!(began.elapsed().as_secs() < 10, "{story}");
+        story = ask(&["story", &app, &event]);
+    }
+    assert!(story.contains("HTTP 500") && !story.contains("hello"), "{story}");
+    assert!(ask(&["deliveries", &app, "--account", "Jonh"]).contains(&event));
+    let (succeeded, said) = say(program.address, "another token entirely", &["parked", &app]);
+    assert!(!succeeded && said.contains("not the operator's token"), "{said}");
+    let (succeeded, said) = say(program.address, OPERATOR, &["replay", &app]);
+    assert!(!succeeded && said.contains("--all"), "{said}");
+    assert!(program.terminate().success());
+}

@@ -1,0 +1,184 @@
+//! Answers of the operator API as text for people.
+
+use serde_json::Value;
+
+pub(super) fn state(state: &Value) -> String {
+    let flows = match state["state"].as_str() {
+        Some("unavailable") => "the endpoint is unavailable; one callback at a time is tried",
+        Some("refusing") => "the endpoint refuses everything; one callback at a time is tried",
+        _ => "callbacks flow",
+    };
+    let mut lines = vec![("state".to_owned(), flows.to_owned())];
+    let mut line = |name: &str, value: String| lines.push((name.to_owned(), value));
+    if let Some(probe_in_ms) = state["probe_in_ms"].as_u64() {
+        line("next try", format!("in {:.1} s", probe_in_ms as f64 / 1e3));
+    }
+    line("waiting", format!("{} ({} bytes)", state["waiting"], state["waiting_bytes"]));
+    if let Some(oldest_s) = state["oldest_waits_s"].as_u64() {
+        line("oldest", format!("waits {oldest_s} s"));
+    }
+    line("parked", state["parked"].to_string());
+    line("in flight", format!("{} of {} at once", state["in_flight"], state["at_once"]));
+    two_columns(&lines)
+}
+
+pub(super) fn test(report: &Value) -> String {
+    let mut text = String::new();
+    for step in list(&report["steps"]) {
+        let mark = match step["state"].as_str() {
+            Some("done") => "ok",
+            Some("failed") => "FAILED",
+            Some("not_needed") => "not needed",
+            _ => "not reached",
+        };
+        let took = step["took_us"].as_u64().map_or(String::new(), |took_us| format!("{:.2} ms", took_us as f64 / 1e3));
+        text += &format!("{:<11} {mark:<12} {took:>10}  {}\n", plain(&step["step"]), plain(&step["seen"]));
+    }
+    text + &format!("{}: {}\n", plain(&report["outcome"]), plain(&report["message"]))
+}
+
+pub(super) fn deliveries(page: &Value) -> String {
+    let mut text = String::new();
+    for attempt in list(&page["attempts"]) {
+        text += &line_of_attempt(attempt);
+        text += &format!("  {}\n", plain(&attempt["event"]));
+    }
+    text + &more(page)
+}
+
+pub(super) fn story(story: &Value) -> String {
+    let mut text = String::new();
+    let event = &story["event"];
+    if event.is_null() {
+        text += "the event itself is no longer kept; these are the attempts at it\n";
+    } else {
+        let lane = plain(&event["lane"]).replace('\t', " and ");
+        let about = ["id", "command", "state", "reason"].map(|name| (name.to_owned(), plain(&event[name])));
+        text += &two_columns(&about);
+        text += &two_columns(&[
+            ("lane".to_owned(), format!("{lane}, number {}", event["number"])),
+            ("created".to_owned(), time(event["created_ms"].as_i64())),
+        ]);
+    }
+    for attempt in list(&story["attempts"]) {
+        text += &format!("{}\n", line_of_attempt(attempt));
+        let detail = &attempt["detail"];
+        for name in ["message", "address", "status", "answer", "sent"] {
+            if !detail[name].is_null() {
+                text += &format!("    {name}: {}\n", plain(&detail[name]));
+            }
+        }
+    }
+    text
+}
+
+pub(super) fn parked(page: &Value) -> String {
+    let mut text = String::new();
+    for event in list(&page["events"]) {
+        let lane = plain(&event["lane"]).replace('\t', " and ");
+        let (id, command) = (plain(&event["id"]), plain(&event["command"]));
+        text += &format!("{}  {id}  {command}  {lane}\n", time(event["parked_ms"].as_i64()));
+        text += &format!("    {}\n", plain(&event["reason"]));
+    }
+    if text.is_empty() { "nothing is parked\n".to_owned() } else { text + &more(page) }
+}
+
+pub(super) fn replayed(replayed: &Value) -> String {
+    let skipped = replayed["skipped"].as_u64().unwrap_or(0);
+    let also = if skipped == 0 { String::new() } else { format!("; {skipped} stay, their accounts are gone") };
+    format!("{} are sent again{also}\n", replayed["replayed"])
+}
+
+fn line_of_attempt(attempt: &Value) -> String {
+    let total_us = attempt["detail"]["total_us"].as_u64().unwrap_or(0);
+    let (number, outcome) = (&attempt["detail"]["number"], plain(&attempt["outcome"]));
+    let (command, lane) = (plain(&attempt["command"]), plain(&attempt["lane"]).replace('\t', " and "));
+    let at = time(attempt["at_ms"].as_i64());
+    format!("{at}  try {number}  {outcome:<20} {:>9.2} ms  {command}  {lane}", total_us as f64 / 1e3)
+}
+
+fn more(page: &Value) -> String {
+    if page["next"].is_null() {
+        String::new()
+    } else {
+        "there are more: ask with a narrower filter, or --limit\n".to_owned()
+    }
+}
+
+fn two_columns(lines: &[(String, String)]) -> String {
+    let shown = lines.iter().filter(|(_, value)| !value.is_empty());
+    shown.map(|(name, value)| format!("{name:<11} {value}\n")).collect()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Text without its quotes; nothing for what is not there. What a receiver sent must not move the cursor.
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => other.to_string(),
+    };
+    text.chars().map(|letter| if letter.is_control() && letter != '\t' { ' ' } else { letter }).collect()
+}
+
+/// A moment in UTC, as `2026-11-23 01:02:03.004`.
+fn time(ms: Option<i64>) -> String {
+    let Some(ms) = ms else {
+        return "-".to_owned();
+    };
+    let (days, ms_of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    let (year, month, day) = date(days);
+    let (s, ms) = (ms_of_day / 1000, ms_of_day % 1000);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{ms:03}", s / 3600, s / 60 % 60, s % 60)
+}
+
+/// The date of a day, counted from 1970-01-01, in the Gregorian calendar.
+fn date(days: i64) -> (i64, i64, i64) {
+    let is_leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let (mut year, mut day) = (1970, days);
+    while day < 0 {
+        year -= 1;
+        day += if is_leap(year) { 366 } else { 365 };
+    }
+    loop {
+        let length = if is_leap(year) { 366 } else { 365 };
+        if day < length {
+            break;
+        }
+        (day, year) = (day - length, year + 1);
+    }
+    let february = if is_leap(year) { 29 } else { 28 };
+    for (month, length) in (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
+        if day < length {
+            return (year, month, day + 1);
+        }
+        day -= length;
+    }
+    unreachable!("a day of a year is in one of its months")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_shown_in_utc() {
+        for (ms, expected) in [
+            (0, "1970-01-01 00:00:00.000"),
+            (951_782_399_999, "2000-02-28 23:59:59.999"),
+            (951_868_800_000, "2000-03-01 00:00:00.000"),
+            (1_795_395_723_004, "2026-11-23 01:02:03.004"),
+            (-1, "1969-12-31 23:59:59.999"),
+        ] {
+            assert_eq!(time(Some(ms)), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_receiver_answered_cannot_move_the_cursor() {
+        assert_eq!(plain(&Value::from("a\u{1b}[2Jb\nc")), "a [2Jb c");
+    }
+}
