@@ -23,6 +23,9 @@ pub(crate) struct Flags {
     /// used, since the system's one may be in memory, where nothing is ever waited for.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// A setting of the server that is measured; may be repeated: stories.keep_days=0.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
     /// Which pairs of accounts exchange messages; the same seed chooses the same pairs.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub(crate) seed: u64,

@@ -65,6 +65,8 @@ enum Command {
     Serve {
         #[arg(long)]
         config: PathBuf,
+        #[arg(long)]
+        set: Vec<String>,
     },
 }
 
@@ -74,7 +76,7 @@ const WORKER_THREADS: usize = 2;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Recall(flags) => recall(&flags),
-        Command::Serve { config } => server::serve(config).map(|()| ExitCode::SUCCESS),
+        Command::Serve { config, set } => server::serve(config, set).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
         eprintln!("load: {error:#}");

@@ -146,7 +146,15 @@ mod tests {
     use super::*;
 
     fn report(change: impl FnOnce(&mut Tally)) -> Report {
-        let flags = Flags { accounts: 10_000, recalls: 1500, connections: 64, json: false, data_dir: None, seed: 1 };
+        let flags = Flags {
+            accounts: 10_000,
+            recalls: 1500,
+            connections: 64,
+            json: false,
+            data_dir: None,
+            set: Vec::new(),
+            seed: 1,
+        };
         let mut histogram = Histogram::new(3).expect("valid");
         (1..=1000).for_each(|us| histogram += us * 1000);
         let mut tally = Tally {

@@ -32,10 +32,13 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts it with a configuration that makes it listen at `address`.
-    pub(crate) fn start(config: &Path, address: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn start(config: &Path, set: &[String], address: SocketAddr) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("this program's own path is not known")?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(config);
+        for set in set {
+            command.arg("--set").arg(set);
+        }
         // Standard output is the report's; the log of the server goes where the tool's complaints go.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let child = command.spawn().context("the server cannot be started")?;
@@ -82,12 +85,12 @@ impl Drop for Server {
     }
 }
 
-/// The hidden subcommand: runs the server as `unsaid serve` would, but with this file alone. The environment is not
+/// The hidden subcommand: runs the server as `unsaid serve` would, but with this file and these settings alone. The environment is not
 /// looked at, so that every run measures the same.
-pub(crate) fn serve(config: PathBuf) -> anyhow::Result<()> {
+pub(crate) fn serve(config: PathBuf, set: Vec<String>) -> anyhow::Result<()> {
     thread::Builder::new().name("ends with the tool".to_owned()).spawn(end_with_stdin).context("no thread")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
-    runtime.block_on(unsaid::serve::run(&Sources { file: Some(config), ..Sources::default() }))
+    runtime.block_on(unsaid::serve::run(&Sources { file: Some(config), set, ..Sources::default() }))
 }
 
 fn end_with_stdin() {

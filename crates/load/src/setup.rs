@@ -65,7 +65,7 @@ impl Setup {
         fs::write(&config, config_toml(address, receiver.address())).context("the server's configuration")?;
 
         let client = Arc::new(client(address, flags.connections)?);
-        let mut server = Server::start(&config, address)?;
+        let mut server = Server::start(&config, &flags.set, address)?;
         server.ready(&client).await?;
         Ok(Self { client, server, inbox, _receiver: receiver, _temporary: temporary })
     }

@@ -4,7 +4,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,7 @@ use anyhow::Context;
 use tokio::sync::{Mutex, mpsc};
 use unsaid_client::{RestClient, RestConfig};
 use unsaid_receiver::Verifier;
-use unsaid_testkit::{Arrival, Authority, Receiver, ReceiverConfig, Recording};
+use unsaid_testkit::{Answer, Arrival, Authority, Receiver, ReceiverConfig, Recording, Script};
 
 use super::{ADMIN, SDKAPPID, TOKEN};
 
@@ -37,11 +37,20 @@ pub(super) fn client(base: &str, usersig: &str) -> anyhow::Result<RestClient> {
     Ok(RestClient::new(&config)?)
 }
 
+/// Whether the backend is down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Failing {
+    Yes,
+    No,
+}
+
 pub(super) struct Backend {
     receiver: Receiver,
     ca_pem: String,
     untold: Mutex<mpsc::Receiver<Arc<Arrival>>>,
     arrivals: Arc<AtomicU64>,
+    /// Whether it answers everything with HTTP 503.
+    failing: Arc<AtomicBool>,
 }
 
 impl Backend {
@@ -51,11 +60,17 @@ impl Backend {
         let (tell, untold) = mpsc::channel(UNTOLD_MAX);
         let arrivals = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&arrivals);
+        let failing = Arc::new(AtomicBool::new(false));
+        let fails = Arc::clone(&failing);
+        let answer = move |_: &Arrival, _| {
+            if fails.load(Ordering::Relaxed) { Answer::Status(503) } else { Answer::Ok }
+        };
         let receiver = Receiver::start(ReceiverConfig {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             identity: Some(identity),
             verifier: Some(Verifier::with_tokens(SDKAPPID, [TOKEN])?),
             recording: Recording::Off,
+            script: Script::function(answer),
             sink: Some(Arc::new(move |arrival: &Arrival| {
                 counted.fetch_add(1, Ordering::Relaxed);
                 let _ = tell.try_send(Arc::new(arrival.clone()));
@@ -64,7 +79,7 @@ impl Backend {
         })
         .await
         .context("the receiver cannot listen")?;
-        Ok(Self { receiver, ca_pem: authority.ca_pem(), untold: Mutex::new(untold), arrivals })
+        Ok(Self { receiver, ca_pem: authority.ca_pem(), untold: Mutex::new(untold), arrivals, failing })
     }
 
     /// A name and not an address, with a query of its own, as real ones have.
@@ -74,6 +89,11 @@ impl Backend {
 
     pub(super) fn ca_pem(&self) -> &str {
         &self.ca_pem
+    }
+
+    /// From now on it answers with HTTP 503, or again as it should.
+    pub(super) fn set_failing(&self, failing: Failing) {
+        self.failing.store(failing == Failing::Yes, Ordering::Relaxed);
     }
 
     /// How many callbacks have arrived.

@@ -22,7 +22,10 @@ use unsaid_protocol::{
 };
 use unsaid_testkit::Arrival;
 
-use self::{backend::Backend, story::Story};
+use self::{
+    backend::{Backend, Failing},
+    story::Story,
+};
 use crate::{
     apps::{App, CallbackSettings, EndpointSettings, Origin, Secret},
     clock::World,
@@ -160,10 +163,46 @@ impl Teller {
         let tombstone = tombstone.context("the recalled message is not in the history")?;
         ensure!(tombstone["MsgFlagBits"] == 8 && tombstone["MsgBody"] == json!([]), "it is no tombstone: {tombstone}");
 
+        ensure!(self.backend.arrivals() == 5, "five callbacks were owed until now, each to come once");
+        self.tell_of_an_outage(story, server, &keys).await?;
+
         story.chapter("Nothing is owed any more");
-        self.all_delivered(server).await?;
-        story.fact("callbacks", format!("{} owed, {} arrived, each once and in order", 5, self.backend.arrivals()));
-        ensure!(self.backend.arrivals() == 5, "five callbacks were owed");
+        self.waiting(server, 0).await?;
+        story.fact("callbacks", format!("8 owed, all accepted, in order; {} tries", self.backend.arrivals()));
+        Ok(())
+    }
+
+    /// The receiver fails; what happens meanwhile waits, and comes in order when it is back.
+    async fn tell_of_an_outage(&self, story: &mut Story, server: &Server, keys: &[String]) -> anyhow::Result<()> {
+        story.chapter("The app backend fails: it answers HTTP 503. Life goes on, and what happens is owed");
+        self.backend.set_failing(Failing::Yes);
+        self.call(story, "openim", "sendmsg", message(4, "are you there?")).await?;
+        for key in [&keys[0], &keys[2]] {
+            let recall = format!(r#"{{"From_Account":"jared","To_Account":"Jonh","MsgKey":"{key}"}}"#);
+            self.call(story, "openim", "admin_msgwithdraw", recall).await?;
+        }
+        let first = self.callback("C2C.CallbackAfterSendMsg", 6).await?;
+        story.fact("tried", format!("number 6, {}", first.header("webhook-id").unwrap_or_default()));
+        self.waiting(server, 3).await?;
+        story.fact("waiting", 3);
+
+        story.chapter("It is back, and gets everything: the same event again, then the others, in order");
+        self.backend.set_failing(Failing::No);
+        let mut numbers: Vec<String> = Vec::new();
+        while numbers.last().is_none_or(|last| last != "8") {
+            let arrival = self.backend.next().await?;
+            ensure!(arrival.passed(), "a check of the callback failed");
+            let number = arrival.header("unsaid-number").unwrap_or_default().to_owned();
+            if number == "6" {
+                ensure!(arrival.header("webhook-id") == first.header("webhook-id"), "an event keeps its name");
+            }
+            if numbers.last() != Some(&number) {
+                story.fact("number", &number);
+                story.callback_in_short(&arrival);
+                numbers.push(number);
+            }
+        }
+        ensure!(numbers == ["6", "7", "8"], "they came out of order: {numbers:?}");
         Ok(())
     }
 
@@ -194,11 +233,11 @@ impl Teller {
         Ok(arrival)
     }
 
-    /// Waits until the outbox knows that all was delivered, which it learns a little late.
-    async fn all_delivered(&self, server: &Server) -> anyhow::Result<()> {
+    /// Waits until so many callbacks wait; the outbox learns a little late that something was delivered.
+    async fn waiting(&self, server: &Server, count: u64) -> anyhow::Result<()> {
         let began = self.world.clock.instant();
-        while server.store().backlog().await? != crate::chat::Backlog::default() {
-            ensure!(began.elapsed().as_secs() < 10, "something is still owed");
+        while server.store().backlog().await?.waiting != count {
+            ensure!(began.elapsed().as_secs() < 10, "not {count} callbacks are waiting, as they should");
             tokio::task::yield_now().await;
         }
         Ok(())

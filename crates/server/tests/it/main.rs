@@ -24,4 +24,5 @@ mod programs;
 
 mod crash;
 mod endpoint;
+mod fairness;
 mod full_disk;
