@@ -106,6 +106,9 @@ pub const UNSETTLED_MAX: usize = 8192;
 /// Attempts that wait to be taken down; what finds no place is dropped and counted.
 pub const STORY_QUEUE_RECORDS_MAX: usize = 8192;
 
+/// The bodies and answers that those hold.
+pub const STORY_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// How often the outbox is searched for events that no hint told of.
 pub const OUTBOX_SCAN_PAUSE: Duration = Duration::from_secs(1);
 pub const OUTBOX_SCAN_LANES: u32 = 1024;

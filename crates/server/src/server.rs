@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     apps::{App, Apps, Origin},
-    callback::{Callbacks, Connector, Dispatcher, DispatcherParts, EndpointRules},
+    callback::{Alarms, Callbacks, Connector, Dispatcher, DispatcherParts, EndpointRules},
     chat::{Chat, Fault, Store},
     clock::{Clock, Timestamp, World},
     config::{Config, TlsFiles},
@@ -57,6 +57,13 @@ impl Server {
         let apps = Arc::new(Apps::default());
         let connector = Arc::new(Connector::new(config.callback.clone(), world.clock.clone()));
         let World { clock, entropy } = world.clone();
+        let alarms = Alarms {
+            store: Arc::clone(&store),
+            apps: Arc::clone(&apps),
+            connector: Arc::clone(&connector),
+            clock: clock.clone(),
+            settings: config.alarm.clone(),
+        };
         let callbacks = Callbacks::new(Arc::clone(&apps), connector, store.epoch(), clock, entropy);
         let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), Arc::new(callbacks.clone()));
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
@@ -100,6 +107,7 @@ impl Server {
 
         // Nothing is delivered by a server that cannot start.
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
+        server.workers.spawn(alarms.run(server.stop_delivering.clone()));
         server.workers.spawn(forget(store, world.clock.clone(), server.stop_delivering.clone()));
         Ok(server)
     }

@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use unsaid_protocol::SdkAppId;
@@ -23,7 +24,7 @@ use crate::{
     clock::{Clock, Entropy, Timestamp},
     limits,
     store::HintReceiver,
-    story::{AttemptRecord, Phases, Stories},
+    story::{ANSWER_BYTES_MAX, AttemptRecord, Phases, Stories},
 };
 
 /// What a dispatcher is made of.
@@ -272,9 +273,14 @@ fn record(event: &OwedEvent, report: Report, now: Timestamp) -> AttemptRecord {
         phases,
         address: address.map(|address| address.to_string()),
         status: answer.as_ref().map(|answer| answer.status),
-        answer: answer.map(|answer| answer.body).unwrap_or_default(),
+        // A copy of its beginning, so that the rest of a long one need not be kept.
+        answer: answer.map(|answer| beginning(&answer.body)).unwrap_or_default(),
         body: event.body.clone(),
     }
+}
+
+fn beginning(answer: &Bytes) -> Bytes {
+    if answer.len() <= ANSWER_BYTES_MAX { answer.clone() } else { Bytes::copy_from_slice(&answer[..ANSWER_BYTES_MAX]) }
 }
 
 /// The first failure of an event is worth a warning; the ones that follow repeat it.

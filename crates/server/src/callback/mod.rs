@@ -5,6 +5,7 @@
 //! [`Outcome`].
 
 pub mod address;
+mod alarm;
 mod attempt;
 mod authority;
 mod before;
@@ -18,6 +19,7 @@ mod outcome;
 mod sample;
 mod test_call;
 
+pub use alarm::{AlarmSettings, Alarms, check_alarm_url};
 pub use callbacks::Callbacks;
 pub use connect::Connector;
 pub use delivery::{BreakerState, FlowState};

@@ -19,7 +19,7 @@ use self::layers::Layers;
 pub use self::layers::{ConfigError, Sources};
 use crate::{
     apps::{App, Secret},
-    callback::EndpointRules,
+    callback::{AlarmSettings, EndpointRules, check_alarm_url},
     limits,
     listener::ListenerLimits,
     rest::RestSettings,
@@ -46,6 +46,7 @@ pub struct Config {
     pub listener: ListenerLimits,
     pub rest: RestSettings,
     pub callback: EndpointRules,
+    pub alarm: AlarmSettings,
     pub stories: StorySettings,
     pub operator: OperatorSettings,
     /// The apps that are declared.
@@ -103,6 +104,7 @@ impl Config {
                 trusted_proxies: networks(&layers, "proxy.trusted")?,
                 egress_addresses: networks(&layers, "callback.egress_addresses")?,
             },
+            alarm: alarm(&layers, &callback)?,
             stories: StorySettings {
                 keep: Duration::from_secs(layers.integer("stories.keep_days", 0, 365)? * 86_400),
                 records_max: layers.integer("stories.records_max", 1000, 1_000_000_000)?,
@@ -172,6 +174,15 @@ fn operator(layers: &Layers) -> Result<OperatorSettings, ConfigError> {
         return Err(layers.error("operator.token", format!("is too short to be secret: at least {least} characters")));
     }
     Ok(OperatorSettings { listen, token: (!token.is_empty()).then(|| Secret::new(token)) })
+}
+
+fn alarm(layers: &Layers, rules: &EndpointRules) -> Result<AlarmSettings, ConfigError> {
+    let url = layers.text("alarm.url");
+    if !url.is_empty() {
+        check_alarm_url(url, rules).map_err(|problem| layers.error("alarm.url", problem))?;
+    }
+    let lag_max = Duration::from_secs(layers.integer("alarm.lag_s", 1, 30 * 86_400)?);
+    Ok(AlarmSettings { url: (!url.is_empty()).then(|| url.to_owned()), lag_max })
 }
 
 fn tls(layers: &Layers) -> Result<Option<TlsFiles>, ConfigError> {

@@ -33,6 +33,7 @@ pub struct AttemptRecord {
     /// Where it was dialled, if it was for this attempt.
     pub address: Option<String>,
     pub status: Option<u16>,
+    /// Its first [`ANSWER_BYTES_MAX`] bytes.
     pub answer: Bytes,
     pub body: Bytes,
 }
@@ -51,7 +52,7 @@ pub struct Phases {
 
 /// How much of an answer is kept. A receiver may repeat in it what it was sent, so that of a delivery is kept only if it
 /// is the short one that is expected.
-const ANSWER_BYTES_MAX: usize = 1024;
+pub const ANSWER_BYTES_MAX: usize = 1024;
 const DELIVERED_ANSWER_BYTES_MAX: usize = 128;
 
 /// What a record says beyond its columns, as JSON.
@@ -78,6 +79,11 @@ struct Detail<'a> {
 }
 
 impl AttemptRecord {
+    /// What it holds in memory beyond itself.
+    pub(super) fn bytes(&self) -> usize {
+        self.body.len() + self.answer.len()
+    }
+
     /// Everything that has no column of its own.
     pub(super) fn detail(&self) -> String {
         let delivered = self.class == "delivered";

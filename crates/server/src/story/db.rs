@@ -100,6 +100,8 @@ impl Writer {
                     Job::Close => closing = true,
                 }
             }
+            let bytes = batch.iter().map(AttemptRecord::bytes).sum();
+            self.counts.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.write(&batch);
             batch.clear();
             if closing {

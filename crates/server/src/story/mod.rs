@@ -12,13 +12,13 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
 };
 
-pub use attempt::{AttemptRecord, Phases};
+pub use attempt::{ANSWER_BYTES_MAX, AttemptRecord, Phases};
 pub use find::{Filter, Found, Page};
 use tokio::sync::mpsc;
 use unsaid_protocol::SdkAppId;
@@ -59,6 +59,8 @@ enum Job {
 struct Counts {
     written: AtomicU64,
     dropped: AtomicU64,
+    /// Of the bodies and answers that wait.
+    waiting_bytes: AtomicUsize,
 }
 
 impl Stories {
@@ -102,7 +104,11 @@ impl Stories {
         let Some(jobs) = &self.jobs else {
             return;
         };
-        if jobs.try_send(Job::Attempted(Box::new(record))).is_err() {
+        let bytes = record.bytes();
+        let waiting = self.counts.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let full = waiting > limits::STORY_QUEUE_BYTES_MAX;
+        if full || jobs.try_send(Job::Attempted(Box::new(record))).is_err() {
+            self.counts.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use unsaid_testkit::{Answer, Arrival, Script};
+use unsaid::callback::AlarmSettings;
+use unsaid_testkit::{Answer, Arrival, Receiver, ReceiverConfig, Script};
 
-use crate::test_app::TestApp;
+use crate::test_app::{SDKAPPID, TestApp};
 
 fn pauses_ms(arrivals: &[Arc<Arrival>]) -> Vec<u128> {
     arrivals.windows(2).map(|pair| (pair[1].at - pair[0].at).as_millis()).collect()
@@ -111,4 +112,30 @@ async fn c6_the_pause_of_a_refused_event_goes_on_after_a_restart() {
     assert_eq!(arrivals.len(), 3, "the tries before the restart count");
     let pause = pauses_ms(&arrivals)[1];
     assert!((4000..5500).contains(&pause), "{pause} ms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c9_lag_is_told_once_and_once_when_it_is_over() {
+    let alarms = Receiver::start(ReceiverConfig::default()).await.expect("a free port");
+    let url = format!("{}/alarm?key=7", alarms.base());
+    let (app, jared, jonh, receiver) = TestApp::start_with(|config, app| {
+        config.alarm = AlarmSettings { url: Some(url), lag_max: Duration::from_millis(400) };
+        app.callback.backlog_events_max = 1_000_000;
+    })
+    .await;
+    receiver.play(Script::always(Answer::Status(503)));
+    // The first try at telling it fails.
+    alarms.play(Script::queue([Answer::Status(500)], Answer::Ok));
+    jared.send(&jonh, "hello").await;
+    let (failed, told) = (alarms.next().await, alarms.next().await);
+    assert_eq!(told.path_and_query(), "/alarm?key=7");
+    for alarm in [&failed, &told] {
+        let alarm = alarm.json();
+        assert_eq!((&alarm["alarm"], &alarm["state"]), (&"lag".into(), &"begins".into()));
+        assert_eq!((&alarm["sdkappid"], &alarm["waiting"]), (&SDKAPPID.0.into(), &1.into()));
+    }
+    receiver.play(Script::always(Answer::Ok));
+    let over = alarms.next().await.json();
+    assert_eq!((&over["alarm"], &over["state"], &over["waiting"]), (&"lag".into(), &"over".into(), &0.into()));
+    app.all_settled().await;
 }
