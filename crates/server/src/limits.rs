@@ -87,6 +87,9 @@ pub const DELIVERED_KEPT: Duration = Duration::from_secs(7 * 86_400);
 pub const REPLAY_PIECE_EVENTS: u32 = 500;
 pub const REPLAY_PIECE_ROWS: u32 = 5_000;
 
+/// Lanes that are looked at in one read for the event that waits longest.
+pub const OLDEST_PIECE_LANES: u32 = 1024;
+
 /// Rows of the log of events that are looked at in one piece of pruning.
 pub const PRUNE_PIECE_ROWS: u32 = 1_000;
 

@@ -17,7 +17,7 @@ use unsaid_protocol::SdkAppId;
 use super::{Connector, EndpointRules, Phase, endpoint::Endpoint};
 use crate::{
     apps::{App, AppError, Apps, CallbackSettings, EndpointSettings, Origin, Secret},
-    chat::{Backlog, Fault, Lane, Oldest, Store},
+    chat::{Backlog, Fault, Store},
     clock::Clock,
     limits,
 };
@@ -77,8 +77,6 @@ pub struct Alarms {
 /// Between two looks; with a short bound of lag, a quarter of that.
 const LOOK_PAUSE: Duration = Duration::from_secs(15);
 
-const LANES_PIECE: u32 = 1024;
-
 /// Refuses an address that alarms cannot go to; it obeys the rules of endpoints.
 pub fn check_alarm_url(url: &str, rules: &EndpointRules) -> Result<(), String> {
     rules.check(&app_of(url)).map_err(|AppError { problem, .. }| problem)
@@ -103,22 +101,11 @@ impl Alarms {
     async fn look(&self) -> Result<BTreeMap<SdkAppId, Seen>, Fault> {
         let mut seen = BTreeMap::new();
         for (app, backlog) in self.store.backlogs().await? {
-            let oldest_waits = if backlog.waiting == 0 { Duration::ZERO } else { self.oldest_waits(app).await? };
+            let oldest = if backlog.waiting == 0 { None } else { self.store.oldest_of_all(app).await? };
+            let oldest_waits = oldest.map_or(Duration::ZERO, |since| self.clock.now().after(since));
             seen.insert(app, Seen { backlog, oldest_waits });
         }
         Ok(seen)
-    }
-
-    async fn oldest_waits(&self, app: SdkAppId) -> Result<Duration, Fault> {
-        let (mut oldest, mut after): (_, Option<Lane>) = (None, None);
-        loop {
-            let Oldest { since, next } = self.store.oldest(app, after, LANES_PIECE).await?;
-            oldest = [oldest, since].into_iter().flatten().min();
-            if next.is_none() {
-                return Ok(oldest.map_or(Duration::ZERO, |since| self.clock.now().after(since)));
-            }
-            after = next;
-        }
     }
 
     /// What could not be told is told at the next look.

@@ -14,7 +14,7 @@ use super::{
     replay::ParkedFilter,
     tx::Fault,
 };
-use crate::{apps::App, clock::Timestamp};
+use crate::{apps::App, clock::Timestamp, limits};
 
 /// An answer that comes later.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
@@ -69,6 +69,21 @@ pub trait Store: Send + Sync + 'static {
     /// Since when the event waits that waits longest, among the first events of the app's lanes behind `after`; at most
     /// `lanes_max` of them are looked at.
     fn oldest(&self, app: SdkAppId, after: Option<Lane>, lanes_max: u32) -> Later<'_, Oldest>;
+
+    /// The same over all lanes of the app, piece by piece, so that nobody waits long for a reader.
+    fn oldest_of_all(&self, app: SdkAppId) -> Later<'_, Option<Timestamp>> {
+        Box::pin(async move {
+            let (mut oldest, mut after) = (None, None);
+            loop {
+                let Oldest { since, next } = self.oldest(app, after, limits::OLDEST_PIECE_LANES).await?;
+                oldest = [oldest, since].into_iter().flatten().min();
+                if next.is_none() {
+                    return Ok(oldest);
+                }
+                after = next;
+            }
+        })
+    }
 
     /// Parked events, in the order of lanes and places, behind `after`.
     fn parked(

@@ -14,7 +14,7 @@ use super::{Operator, Problem, body, json};
 use crate::{
     apps::App,
     callback::FlowState,
-    chat::{Backlog, Fault, Lane, Oldest},
+    chat::{Backlog, Fault},
     clock::Timestamp,
 };
 
@@ -37,9 +37,6 @@ struct Shown {
     at_once: usize,
     delivered_last_ms: Option<Timestamp>,
 }
-
-/// Lanes that are looked at in one read, so that nobody waits long for a reader.
-const LANES_PIECE: u32 = 1024;
 
 /// `GET /api/v1/apps/{sdkappid}/callback`.
 pub(super) async fn show(
@@ -87,7 +84,7 @@ async fn shown(operator: &Operator, app: SdkAppId) -> Result<Shown, Fault> {
     let store = operator.chat.store();
     let backlog = store.backlogs().await?.get(&app).copied().unwrap_or_default();
     let Backlog { waiting, waiting_bytes, parked } = backlog;
-    let oldest = oldest(operator, app).await?;
+    let oldest = store.oldest_of_all(app).await?;
     let flow = operator.callbacks.state(app).await;
     let FlowState { breaker, in_flight, at_once, delivered_last, .. } = flow.unwrap_or_default();
     let now = operator.clock.now();
@@ -103,17 +100,4 @@ async fn shown(operator: &Operator, app: SdkAppId) -> Result<Shown, Fault> {
         at_once,
         delivered_last_ms: delivered_last,
     })
-}
-
-/// Since when the event waits that waits longest.
-async fn oldest(operator: &Operator, app: SdkAppId) -> Result<Option<Timestamp>, Fault> {
-    let (mut oldest, mut after): (Option<Timestamp>, Option<Lane>) = (None, None);
-    loop {
-        let Oldest { since, next } = operator.chat.store().oldest(app, after, LANES_PIECE).await?;
-        oldest = [oldest, since].into_iter().flatten().min();
-        if next.is_none() {
-            return Ok(oldest);
-        }
-        after = next;
-    }
 }
