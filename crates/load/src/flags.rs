@@ -16,6 +16,9 @@ pub(crate) struct Flags {
     /// Connections that recall at the same time.
     #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) connections: u32,
+    /// The receiver is down while messages are recalled, and comes back when all are: what waits then drains.
+    #[arg(long)]
+    pub(crate) receiver_down: bool,
     /// Print one line of JSON on standard output, instead of a table.
     #[arg(long)]
     pub(crate) json: bool,

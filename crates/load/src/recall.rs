@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use unsaid_testkit::process::rss_peak_kb;
+use unsaid_testkit::process::{rss_kb, rss_peak_kb};
 
 use crate::{
+    clock,
     cpu::cpu_s,
     flags::Flags,
     measure, prepare,
-    report::{Report, Resources},
+    report::{Drain, Report, Resources},
     setup::Setup,
     table::Table,
 };
@@ -24,12 +25,23 @@ pub(crate) async fn run(flags: &Flags) -> anyhow::Result<Report> {
     let server = setup.server.id();
     let cpu = || anyhow::Ok((cpu_s(server)?, cpu_s(std::process::id())?));
     let (server_before_s, load_before_s) = cpu().context("the server's processor time")?;
+    if flags.receiver_down {
+        setup.receiver.stop().await;
+    }
     measure::recall_all(&setup, &table, flags.connections).await?;
+    let waited_kb = rss_kb(server).context("the server's memory")?;
+    let back = clock::now();
+    if flags.receiver_down {
+        setup.receiver.start_again().await.context("the receiver cannot be started again")?;
+        setup.client.call("unsaid", "callback_back", &serde_json::json!({})).await?;
+    }
     measure::wait_for_callbacks(&table).await;
+    let drain = flags.receiver_down.then(|| Drain { seconds: (clock::now() - back).as_secs_f64(), waited_kb });
     setup.server.still_runs()?;
     let (server_after_s, load_after_s) = cpu().context("the server's processor time")?;
 
     let resources = Resources {
+        drain,
         server_rss_kb: rss_peak_kb(server).context("the server's memory")?,
         server_cpu_s: server_after_s - server_before_s,
         load_cpu_s: load_after_s - load_before_s,

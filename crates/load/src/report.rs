@@ -36,6 +36,12 @@ pub(crate) struct Report {
     sign_wrong: u64,
     /// The most memory that the server's process has held, the time of preparation included.
     server_rss_mb: f64,
+    /// Of what had waited while the receiver was down: callbacks a second from its return on, and the memory of the server
+    /// until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drained_per_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_rss_mb: Option<f64>,
     /// Processor time of the measured phase. The tool's is that of the receiver, too.
     server_cpu_s: f64,
     load_cpu_s: f64,
@@ -47,9 +53,19 @@ pub(crate) struct Report {
     seconds: f64,
 }
 
+/// How what had waited while the receiver was down was delivered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drain {
+    pub(crate) seconds: f64,
+    /// Memory of the server while all were waiting.
+    pub(crate) waited_kb: u64,
+}
+
 /// What the two processes took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resources {
+    /// Where the receiver was down.
+    pub(crate) drain: Option<Drain>,
     pub(crate) server_rss_kb: u64,
     pub(crate) server_cpu_s: f64,
     pub(crate) load_cpu_s: f64,
@@ -76,6 +92,8 @@ impl Report {
             sign_checked: samples.checked,
             sign_wrong: samples.rejected,
             server_rss_mb: rounded::<1>(resources.server_rss_kb as f64 / 1024.0),
+            drained_per_second: resources.drain.map(|drain| rounded::<1>(tally.acknowledged as f64 / drain.seconds)),
+            waiting_rss_mb: resources.drain.map(|drain| rounded::<1>(drain.waited_kb as f64 / 1024.0)),
             server_cpu_s: rounded::<2>(resources.server_cpu_s),
             load_cpu_s: rounded::<2>(resources.load_cpu_s),
             recalls: flags.recalls,
@@ -117,6 +135,10 @@ impl fmt::Display for Report {
              badly signed {sign_wrong} of {}   (repeats {repeats})",
             grouped(self.sign_checked)
         )?;
+        if let (Some(rate), Some(waiting_mb)) = (self.drained_per_second, self.waiting_rss_mb) {
+            let rate = grouped(rate.round() as u64);
+            writeln!(f, "receiver back  {rate} callbacks a second; {waiting_mb:.0} MB while they waited")?;
+        }
         writeln!(f, "server         {:.2} s of processor, at most {:.0} MB", self.server_cpu_s, self.server_rss_mb)?;
         writeln!(f, "this tool      {:.2} s of processor, the receiver included", self.load_cpu_s)
     }
@@ -150,6 +172,7 @@ mod tests {
             accounts: 10_000,
             recalls: 1500,
             connections: 64,
+            receiver_down: false,
             json: false,
             data_dir: None,
             set: Vec::new(),
@@ -170,7 +193,7 @@ mod tests {
             seconds: 0.25,
         };
         change(&mut tally);
-        let resources = Resources { server_rss_kb: 51_200, server_cpu_s: 0.123_456, load_cpu_s: 0.5 };
+        let resources = Resources { drain: None, server_rss_kb: 51_200, server_cpu_s: 0.123_456, load_cpu_s: 0.5 };
         Report::new(&flags, &tally, Samples { checked: 15, rejected: 0 }, resources)
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Setup {
     pub(crate) client: Arc<RestClient>,
     pub(crate) server: Server,
     pub(crate) inbox: Arc<Inbox>,
-    _receiver: Receiver,
+    pub(crate) receiver: Receiver,
     _temporary: Option<TempDir>,
 }
 
@@ -67,7 +67,7 @@ impl Setup {
         let client = Arc::new(client(address, flags.connections)?);
         let mut server = Server::start(&config, &flags.set, address)?;
         server.ready(&client).await?;
-        Ok(Self { client, server, inbox, _receiver: receiver, _temporary: temporary })
+        Ok(Self { client, server, inbox, receiver, _temporary: temporary })
     }
 }
 

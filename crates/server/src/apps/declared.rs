@@ -65,6 +65,12 @@ struct DeclaredCallback {
     backlog_bytes_max: Option<u64>,
 }
 
+/// Whether a setting of that path holds a secret, so that what is wrong with it is said without showing it.
+pub fn is_secret(path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or_default();
+    ["secret_key", "client_key_pem"].contains(&name) || name.ends_with("token") || name.ends_with("webhook_secret")
+}
+
 /// What stands around a declaration: the files that it names, and secrets that are kept elsewhere.
 pub trait Surroundings {
     fn read(&self, setting: &'static str, file: &Path) -> Result<String, AppError>;
@@ -144,6 +150,10 @@ impl DeclaredCallback {
             )?,
             ..EndpointSettings::new("")
         };
+        if self.url.is_none() && endpoint != EndpointSettings::new("") {
+            let problem = "must be set where tokens, secrets or certificates are".to_owned();
+            return Err(AppError { setting: "callback.url", problem });
+        }
         let endpoint = self.url.map(|url| EndpointSettings { url, ..endpoint });
         let defaults = CallbackSettings::default();
         Ok(CallbackSettings {

@@ -10,7 +10,7 @@ mod settings;
 use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-pub use declared::{DeclaredApp, Surroundings};
+pub use declared::{DeclaredApp, Surroundings, is_secret};
 pub use secret::Secret;
 pub use settings::{
     AnswerRule, App, AppError, BeforeFailure, CallbackSettings, ClientCertificate, EndpointSettings, LaneBy, Origin,

@@ -191,8 +191,10 @@ impl EndpointSettings {
 
     fn check(&self) -> Result<(), AppError> {
         let error = |setting, problem: &str| Err(AppError { setting, problem: problem.to_owned() });
-        if self.tokens().iter().any(|token| token.expose().is_empty()) {
-            return error("callback.token", "is empty, so anyone could sign with it: leave it out, or set one");
+        for (setting, token) in [("callback.token", &self.token), ("callback.previous_token", &self.previous_token)] {
+            if token.as_ref().is_some_and(|token| token.expose().is_empty()) {
+                return error(setting, "is empty, so anyone could sign with it: leave it out, or set one");
+            }
         }
         if self.previous_token.is_some() && self.token.is_none() {
             return error("callback.previous_token", "is set without callback.token, which replaces it");

@@ -43,13 +43,14 @@ impl fmt::Display for Forbidden {
 /// Whether `address` may be dialled.
 pub fn check(address: IpAddr, allow_networks: &[IpNet]) -> Result<(), Forbidden> {
     let forbidden = |kind| Err(Forbidden { address, kind });
-    let inner = embedded(address);
-    if is_never(address) || inner.is_some_and(is_never) {
+    let (inner, hidden) = (embedded(address), hidden(address));
+    if is_never(address) || inner.is_some_and(is_never) || hidden.is_some_and(is_never) {
         return forbidden(Kind::Never);
     }
     let judged = inner.unwrap_or(address);
     let listed = allow_networks.iter().any(|network| network.contains(&address) || network.contains(&judged));
-    if listed || (!is_internal(judged) && !is_internal(address)) { Ok(()) } else { forbidden(Kind::Internal) }
+    let internal = is_internal(judged) || is_internal(address) || hidden.is_some_and(is_internal);
+    if listed || !internal { Ok(()) } else { forbidden(Kind::Internal) }
 }
 
 /// The address that the host of a URL is, if it is one and no name.
@@ -57,7 +58,7 @@ pub fn literal(host: &str) -> Option<IpAddr> {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host).parse().ok()
 }
 
-/// The IPv4 address inside an IPv6 one: mapped, compatible, NAT64, 6to4.
+/// The IPv4 address that an IPv6 one stands for: mapped, compatible, NAT64, 6to4.
 fn embedded(address: IpAddr) -> Option<IpAddr> {
     let IpAddr::V6(address) = address else {
         return None;
@@ -74,6 +75,25 @@ fn embedded(address: IpAddr) -> Option<IpAddr> {
         [0, 0, 0, 0, 0, 0, high, low] if (high, low) != (0, 0) && (high, low) != (0, 1) => pair(6),
         [0x64, 0xff9b, 0, 0, 0, 0, ..] => pair(6),
         [0x2002, ..] => pair(1),
+        _ => None,
+    }
+}
+
+/// An IPv4 address that some routers would send it on to: local NAT64, ISATAP, Teredo. It makes an address worse, never
+/// better.
+fn hidden(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(address) = address else {
+        return None;
+    };
+    let v4 = |high: u16, low: u16| {
+        let [[a, b], [c, d]] = [high, low].map(u16::to_be_bytes);
+        Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
+    };
+    match address.segments() {
+        [0x64, 0xff9b, 1, _, _, _, high, low] => v4(high, low),
+        [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => v4(high, low),
+        // Teredo has the client's address with every bit turned.
+        [0x2001, 0, _, _, _, _, high, low] => v4(!high, !low),
         _ => None,
     }
 }
@@ -156,6 +176,10 @@ mod tests {
             "::169.254.169.254",
             "64:ff9b::169.254.169.254",
             "2002:a9fe:a9fe::1",
+            "64:ff9b:1::169.254.169.254",
+            "2606:4700::5efe:169.254.169.254",
+            "2606:4700::200:5efe:169.254.169.254",
+            "2001:0:1:1:0:0:5601:5601",
         ] {
             assert_eq!(judge(address, &[]), Err(Kind::Never), "{address}");
             assert_eq!(judge(address, &EVERYTHING), Err(Kind::Never), "{address}");
@@ -179,6 +203,10 @@ mod tests {
             ("::ffff:10.1.2.3", "10.0.0.0/8"),
             ("64:ff9b::10.1.2.3", "10.0.0.0/8"),
             ("2002:a01:203::1", "10.0.0.0/8"),
+            ("fd00::5efe:8.8.8.8", "fc00::/7"),
+            ("2606:4700::5efe:10.1.2.3", "2606:4700::/32"),
+            ("2001:0:1:1:0:0:f7f7:f7f7", "2001::/32"),
+            ("64:ff9b:1::8.8.8.8", "64:ff9b:1::/48"),
         ] {
             assert_eq!(judge(address, &[]), Err(Kind::Internal), "{address}");
             assert_eq!(judge(address, &["203.0.113.0/24"]), Err(Kind::Internal), "{address}");

@@ -151,7 +151,7 @@ impl Attempts {
             return Ok(outcome);
         };
         let with_other = self.exchange(endpoint, call, Some(token), progress).await?;
-        if !looks_rejected(&with_other, call.command) {
+        if with_other == Outcome::Delivered {
             endpoint.token_accepted(index);
         }
         Ok(with_other)
@@ -167,12 +167,14 @@ impl Attempts {
         let mut request = self.request(endpoint, call, token);
         // A receiver may close an idle connection at any moment. What was not sent over it is sent over a new one.
         if let Some(mut sender) = endpoint.take_idle(self.clock.instant()) {
-            progress.phase = Phase::Request;
+            progress.phase = Phase::Answer;
             match sender.try_send_request(request).await {
                 Ok(response) => return self.answer(endpoint, call, sender, response, progress).await,
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
-                    // It may have arrived. The receiver sees by the event's id that it is a repeat.
+                    // It may have arrived. A question is not asked twice (rule C2).
+                    None if call.command.is_waited_for() => return Err(lost(error.into_error())),
+                    // The receiver sees by the event's id that it is a repeat.
                     None => request = self.request(endpoint, call, token),
                 },
             }

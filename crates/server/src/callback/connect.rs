@@ -34,6 +34,9 @@ const RESOLVING_MAX: usize = 32;
 /// How long one of several addresses may take before the next one is tried.
 const ADDRESS_TIMEOUT: Duration = Duration::from_millis(700);
 
+/// Addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 3;
+
 /// A connection over which requests can be sent one after the other.
 pub(super) type Sender = SendRequest<Full<Bytes>>;
 
@@ -149,6 +152,8 @@ impl Connector {
                 Err(why) => forbidden = Some(why),
             }
         }
+        // As many as can be tried within an attempt's time.
+        allowed.truncate(ADDRESSES_MAX);
         match (allowed.is_empty(), forbidden) {
             (false, _) => Ok(allowed),
             (true, Some(why)) => Err(Unavailable::AddressForbidden(why)),

@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use super::layers::{ConfigError, Layers, Place, Sources};
 use crate::{
-    apps::{App, AppError, DeclaredApp, Origin, Secret, Surroundings},
+    apps::{App, AppError, DeclaredApp, Origin, Secret, Surroundings, is_secret},
     callback::EndpointRules,
 };
 
@@ -21,7 +21,7 @@ pub(super) fn declared(layers: &Layers, sources: &Sources, rules: &EndpointRules
         let declared: DeclaredApp = serde_path_to_error::deserialize(value.clone()).map_err(|problem| {
             let setting = problem.path().to_string();
             // What is wrong with a secret is said without showing it.
-            let secret = setting.ends_with("secret_key") || setting.ends_with("token");
+            let secret = is_secret(&setting);
             let message = problem.inner().message().trim().replace('\n', " ");
             error(setting.trim_matches('.'), if secret { "must be a string in quotes".to_owned() } else { message })
         })?;

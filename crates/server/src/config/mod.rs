@@ -286,6 +286,7 @@ mod tests {
                 vec!["apps[0].callback.commands", "url"],
             ),
             (&app("[apps.callback]\nurl = \"https://x\"\nca_file = \"none.pem\""), vec!["ca_file", "none.pem"]),
+            (&app("[apps.callback]\ntoken = \"t\""), vec!["apps[0].callback.url", "must be set"]),
             (&app(APP), vec!["apps[1].sdkappid", "twice"]),
         ] {
             let error = load(file, &[], &[]).expect_err(file);
@@ -295,6 +296,11 @@ mod tests {
         }
         let error = load("[[apps]]\nsdkappid = 1\nsecret_key = 12345", &[], &[]).expect_err("no text");
         assert!(!error.contains("12345"), "a secret is not shown: {error}");
+        for key in ["token", "previous_token", "webhook_secret", "previous_webhook_secret", "client_key_pem"] {
+            let file = app(&format!("[apps.callback]\nurl = \"https://x\"\n{key} = 424242"));
+            let error = load(&file, &[], &[]).expect_err("no text");
+            assert!(error.contains(key) && !error.contains("424242"), "a secret is not shown: {error}");
+        }
         let error = load("", &[], &["nothing=1"]).expect_err("unknown");
         assert!(error.contains("--set") && error.contains("nothing"), "{error}");
         let error = load("", &[("UNSAID_LIMITS__BODY_TIMEOUT_S", "soon")], &[]).expect_err("no number");

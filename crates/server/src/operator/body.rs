@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
 
 use super::Problem;
+use crate::apps::is_secret;
 
 const BODY_BYTES_MAX: usize = 256 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,7 +24,8 @@ pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> 
     };
     let text = if body.is_empty() { b"{}" } else { &body[..] };
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text)).map_err(|error| {
-        let message = format!("{}: {}", error.path(), error.inner());
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+        let path = error.path().to_string();
+        let problem = if is_secret(&path) { "must be a string".to_owned() } else { error.inner().to_string() };
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{path}: {problem}"))
     })
 }

@@ -74,6 +74,11 @@ async fn only_the_operator_may_and_only_what_can_work() {
             StatusCode::UNPROCESSABLE_ENTITY,
             "callback.url",
         ),
+        (
+            r#"{"sdkappid":7,"callback":{"webhook_secret":424242}}"#,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "webhook_secret: must be a string",
+        ),
         (r#"{"sdkappid":1400000001}"#, StatusCode::CONFLICT, "already"),
     ] {
         let (found, answer) = call(&app, Method::POST, OPERATOR_TOKEN, body).await;

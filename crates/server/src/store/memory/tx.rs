@@ -1,6 +1,6 @@
 //! What a command sees of the reference model.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
@@ -195,7 +195,8 @@ impl Tx for MemoryTx<'_> {
             What::Delivered { since, rows } => {
                 let through = self.state.log.last_key_value().map_or(0, |(row, _)| *row);
                 let rows = rows.unwrap_or(Rows { after: 0, through });
-                let log = self.state.log.range(rows.after + 1..=rows.through.max(rows.after)).map(|(_, kept)| kept);
+                let range = (Bound::Excluded(rows.after), Bound::Included(rows.through.max(rows.after)));
+                let log = self.state.log.range(range).map(|(_, kept)| kept);
                 let wanted = |kept: &&KeptEvent| {
                     kept.app == app
                         && kept.created >= *since
