@@ -49,6 +49,8 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    // A receiver may have repeated in its answer what it was sent; once erased, it is not to stay on freed pages.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     connection.execute_batch(SCHEMA)?;
     // A file that is broken inside shows it here, not at the first write.
     connection.query_row("SELECT count(*) FROM (SELECT 1 FROM attempt ORDER BY id DESC LIMIT 1)", [], |_| Ok(()))?;

@@ -95,6 +95,24 @@ async fn c8_attempts_that_grew_old_while_no_server_ran_go_at_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c8_what_was_erased_is_not_in_the_file() {
+    const SAID: &str = r#"{"ErrorCode":7,"said":"a secret text"}"#;
+    let (folder, clock) = (tempfile::tempdir().expect("a folder"), Clock::standing_at(NOON));
+    let stories = open(folder.path(), &clock);
+    for number in 0..1000 {
+        let answer = Bytes::from_static(SAID.as_bytes());
+        stories.attempted(AttemptRecord { class: "refused", answer, ..attempt(number, clock.now()) });
+    }
+    until(&clock, || stories.counts().0 == 1000).await;
+    clock.shift(4 * 86_400_000);
+    stories.prune();
+    until(&clock, || records(folder.path()) == 0).await;
+    stories.close().await;
+    let bytes = fs::read(folder.path().join("stories.db")).expect("readable");
+    assert!(!bytes.windows(13).any(|window| window == b"a secret text"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c8_a_file_that_is_only_locked_is_not_put_aside() {
     let (folder, clock) = (tempfile::tempdir().expect("a folder"), Clock::system());
     let stories = open(folder.path(), &clock);
