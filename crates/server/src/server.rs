@@ -108,7 +108,8 @@ impl Server {
         // Nothing is delivered by a server that cannot start.
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
         server.workers.spawn(alarms.run(server.stop_delivering.clone()));
-        server.workers.spawn(forget(store, world.clock.clone(), server.stop_delivering.clone()));
+        let forget = forget(store, server.stories.clone(), world.clock.clone(), server.stop_delivering.clone());
+        server.workers.spawn(forget);
         Ok(server)
     }
 
@@ -198,9 +199,11 @@ impl Server {
     }
 }
 
-/// Erases what is kept for a time only: audit copies until their day (rule R3), delivered events for a week.
-async fn forget(store: Arc<dyn Store>, clock: Clock, stop: CancellationToken) {
+/// Erases what is kept for a time only: audit copies until their day (rule R3), delivered events for a week, stories as
+/// long as they are set to be kept (rule C8).
+async fn forget(store: Arc<dyn Store>, stories: Stories, clock: Clock, stop: CancellationToken) {
     loop {
+        stories.prune();
         match store.erase_audit_copies(clock.now()).await {
             Ok(0) => {}
             Ok(erased) => tracing::info!(erased, "audit copies were erased"),

@@ -7,6 +7,8 @@
 mod attempt;
 mod db;
 mod find;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::Path,
@@ -44,13 +46,23 @@ pub struct Stories {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Arc<Mutex<Option<thread::JoinHandle<()>>>>,
     counts: Arc<Counts>,
-    reader: Arc<Mutex<Option<rusqlite::Connection>>>,
+    reader: Arc<Mutex<Option<Reader>>>,
+    path: Arc<Path>,
+}
+
+/// A connection of its own, so that reading never waits for writing.
+#[derive(Debug)]
+struct Reader {
+    connection: rusqlite::Connection,
+    /// Which file it has open, as in [`Counts::file`].
+    file: u64,
 }
 
 /// What the thread is told.
 #[derive(Debug)]
 enum Job {
     Attempted(Box<AttemptRecord>),
+    Prune,
     Close,
 }
 
@@ -61,39 +73,37 @@ struct Counts {
     dropped: AtomicU64,
     /// Of the bodies and answers that wait.
     waiting_bytes: AtomicUsize,
+    /// Grows with each file that was begun or opened later, so that readers notice it.
+    file: AtomicU64,
 }
 
 impl Stories {
-    /// Opens `stories.db` in the data folder. One that cannot be used is put aside; without any, callbacks go on all the
-    /// same.
+    /// Opens `stories.db` in the data folder. One that is broken is put aside; one that cannot be opened is tried again
+    /// later. Callbacks go on all the same.
     pub fn open(folder: &Path, settings: StorySettings, clock: Clock) -> Self {
+        let path = folder.join("stories.db");
         let counts = Arc::new(Counts::default());
-        let none = Self { jobs: None, thread: Arc::default(), counts: Arc::clone(&counts), reader: Arc::default() };
+        let none = Self {
+            jobs: None,
+            thread: Arc::default(),
+            counts: Arc::clone(&counts),
+            reader: Arc::default(),
+            path: path.as_path().into(),
+        };
         if settings.keep.is_zero() {
             return none;
         }
-        let path = folder.join("stories.db");
-        let opened = db::open(&path).or_else(|error| {
-            tracing::warn!(%error, "stories.db cannot be used; it is put aside as stories.db.broken, and begun anew");
-            db::put_aside(&path);
-            db::open(&path)
-        });
-        let reader = opened.as_ref().ok().and_then(|_| db::open_to_read(&path).ok());
+        let connection = db::open_or_begin_anew(&path)
+            .inspect_err(|error| tracing::error!(%error, "stories.db cannot be opened; it is tried again later"))
+            .ok();
+        counts.file.store(u64::from(connection.is_some()), Ordering::Release);
         let (jobs, receiver) = mpsc::channel(limits::STORY_QUEUE_RECORDS_MAX);
-        let started = opened.map_err(|error| error.to_string()).and_then(|connection| {
-            let writer = Writer::new(connection, settings, clock, Arc::clone(&counts));
-            let thread = thread::Builder::new().name("story-writer".to_owned());
-            thread.spawn(move || writer.run(receiver)).map_err(|error| error.to_string())
-        });
-        match started {
-            Ok(thread) => Self {
-                jobs: Some(jobs),
-                thread: Arc::new(Mutex::new(Some(thread))),
-                counts,
-                reader: Arc::new(Mutex::new(reader)),
-            },
+        let writer = Writer::new(path, connection, settings, clock, Arc::clone(&counts));
+        let thread = thread::Builder::new().name("story-writer".to_owned());
+        match thread.spawn(move || writer.run(receiver)) {
+            Ok(thread) => Self { jobs: Some(jobs), thread: Arc::new(Mutex::new(Some(thread))), ..none },
             Err(error) => {
-                tracing::error!(error, "there are no stories: stories.db cannot be written; callbacks go on without");
+                tracing::error!(%error, "there are no stories: their thread was not started; callbacks go on without");
                 none
             }
         }
@@ -110,6 +120,14 @@ impl Stories {
         if full || jobs.try_send(Job::Attempted(Box::new(record))).is_err() {
             self.counts.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Erases what is older than it may be; without this, it goes only when something new is taken down. Never waits.
+    pub fn prune(&self) {
+        if let Some(jobs) = &self.jobs {
+            // A full queue is written now, and that erases too.
+            let _ = jobs.try_send(Job::Prune);
         }
     }
 
@@ -152,10 +170,18 @@ impl Stories {
         T: Send + 'static,
         Q: FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let reader = Arc::clone(&self.reader);
+        let (reader, path) = (Arc::clone(&self.reader), Arc::clone(&self.path));
+        let file = self.counts.file.load(Ordering::Acquire);
         let read = tokio::task::spawn_blocking(move || {
-            let reader = lock(&reader);
-            reader.as_ref().map(query).transpose()
+            // None has ever been opened.
+            if file == 0 {
+                return Ok(None);
+            }
+            let mut reader = lock(&reader);
+            if reader.as_ref().is_none_or(|reader| reader.file != file) {
+                *reader = Some(Reader { connection: db::open_to_read(&path)?, file });
+            }
+            reader.as_ref().map(|reader| query(&reader.connection)).transpose()
         });
         match read.await {
             Ok(Ok(found)) => Ok(found),
