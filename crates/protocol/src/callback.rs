@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{SdkAppId, sign::sign};
@@ -412,15 +412,22 @@ pub struct KickedDevice<'a> {
     pub platform: &'a str,
 }
 
-/// What a receiver answers (callbacks 1.4). `ErrorCode` alone decides; the other two may be missing.
+/// What a receiver answers (callbacks 1.4). `ErrorCode` alone decides; the other two may be missing, or `null`, as some
+/// JSON libraries write what is empty.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Answer {
-    #[serde(rename = "ActionStatus", default)]
+    #[serde(rename = "ActionStatus", default, deserialize_with = "text_or_nothing")]
     pub action_status: String,
-    #[serde(rename = "ErrorInfo", default)]
+    #[serde(rename = "ErrorInfo", default, deserialize_with = "text_or_nothing")]
     pub error_info: String,
     #[serde(rename = "ErrorCode")]
     pub error_code: i64,
+}
+
+/// A field that decides nothing never makes an answer unreadable.
+fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_str().unwrap_or_default().to_owned())
 }
 
 /// The answer that accepts a callback, byte for byte as the documentation shows it.

@@ -25,8 +25,9 @@ use crate::{
 /// What the app backend answers, beyond what every answer has.
 #[derive(Deserialize)]
 struct Answer<'a> {
-    #[serde(rename = "ErrorInfo", default)]
-    error_info: String,
+    /// Whatever it is: what it says matters only to the sender of a message that is refused.
+    #[serde(rename = "ErrorInfo", default, borrow)]
+    error_info: Option<&'a RawValue>,
     #[serde(rename = "MsgBody", default, borrow)]
     body: Option<&'a RawValue>,
     #[serde(rename = "CloudCustomData", default)]
@@ -87,7 +88,8 @@ impl Callbacks {
 /// What an answer means for the message, which says as much as those bytes now.
 fn verdict(report: &Report, custom_data_bytes: usize, body_bytes: usize) -> Verdict {
     let answer = report.answer.as_ref().and_then(|answer| serde_json::from_slice::<Answer<'_>>(&answer.body).ok());
-    let info = answer.as_ref().map(|answer| answer.error_info.clone()).filter(|info| !info.is_empty());
+    let info = answer.as_ref().and_then(|answer| serde_json::from_str::<String>(answer.error_info?.get()).ok());
+    let info = info.filter(|info| !info.is_empty());
     match &report.outcome {
         Outcome::Delivered => replacement(answer, custom_data_bytes, body_bytes),
         Outcome::Refused(Refused::ErrorCode(2)) => Verdict::Discard,
@@ -175,6 +177,13 @@ mod tests {
         let text = r#"{"ErrorCode":0,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"l***h"}}],"CloudCustomData":"x"}"#;
         let Verdict::Pass { body: Some(body), custom_data } = of(200, text) else { panic!("it is replaced") };
         assert!(body.json.contains("l***h") && custom_data.as_deref() == Some("x"));
+        // What is null is as good as absent, and ErrorInfo says nothing of what is replaced.
+        for info in ["null", "7", r#""""#] {
+            let text = format!(r#"{{"ErrorCode":0,"ErrorInfo":{info},"CloudCustomData":"x","MsgBody":null}}"#);
+            let verdict = of(200, &text);
+            let Verdict::Pass { body: None, custom_data } = &verdict else { panic!("{info}: {verdict:?}") };
+            assert_eq!(custom_data.as_deref(), Some("x"), "{info}");
+        }
         let long = format!(r#"{{"ErrorCode":0,"CloudCustomData":"{}"}}"#, "x".repeat(9000));
         for unusable in [
             r#"{"ErrorCode":0,"MsgBody":[]}"#,

@@ -239,6 +239,8 @@ mod tests {
             (200, r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#, "delivered"),
             (200, r#"{"ErrorCode":0}"#, "delivered"),
             (200, r#"{"ActionStatus":"FAIL","ErrorCode":0}"#, "delivered"),
+            (200, r#"{"ActionStatus":null,"ErrorInfo":null,"ErrorCode":0}"#, "delivered"),
+            (200, r#"{"ActionStatus":1,"ErrorInfo":{},"ErrorCode":7}"#, "refused_error_code"),
             (200, r#"{"ActionStatus":"OK","ErrorCode":1}"#, "refused_error_code"),
             (200, r#"{"ActionStatus":"OK","ErrorCode":-1}"#, "refused_error_code"),
             (200, r#"{"ActionStatus":"OK"}"#, "no_error_code"),

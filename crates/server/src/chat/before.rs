@@ -89,7 +89,8 @@ type Slot = tokio::sync::Mutex<Option<Result<Sent, ChatError>>>;
 struct Place<'a> {
     sends: &'a Mutex<HashMap<Key, Arc<Slot>>>,
     key: Key,
-    slot: Arc<Slot>,
+    /// Taken out when the place is given up.
+    slot: Option<Arc<Slot>>,
 }
 
 impl UnderWay {
@@ -99,6 +100,18 @@ impl UnderWay {
     where
         F: Future<Output = Result<Sent, ChatError>>,
     {
+        let place = self.place(send);
+        let mut answer = place.slot().lock().await;
+        if let Some(answer) = &*answer {
+            return answer.clone();
+        }
+        let done = work.await;
+        *answer = Some(done.clone());
+        done
+    }
+
+    /// Among those who wait for this send; who is the first of them opens it.
+    fn place(&self, send: &Send) -> Place<'_> {
         let key = Key {
             app: send.app,
             from: send.from.clone(),
@@ -108,22 +121,22 @@ impl UnderWay {
             content_hash: send.content_hash(),
         };
         let slot = Arc::clone(lock(&self.sends).entry(key.clone()).or_default());
-        let place = Place { sends: &self.sends, key, slot };
-        let mut answer = place.slot.lock().await;
-        if let Some(answer) = &*answer {
-            return answer.clone();
-        }
-        let done = work.await;
-        *answer = Some(done.clone());
-        done
+        Place { sends: &self.sends, key, slot: Some(slot) }
+    }
+}
+
+impl Place<'_> {
+    fn slot(&self) -> &Slot {
+        self.slot.as_ref().expect("a place has its slot until it is dropped")
     }
 }
 
 impl Drop for Place<'_> {
+    /// The share is given up while the map is locked: of those who leave at once, the last one sees that it is the last.
     fn drop(&mut self) {
         let mut sends = lock(self.sends);
-        // The map's own, and this one.
-        if Arc::strong_count(&self.slot) <= 2 {
+        self.slot = None;
+        if sends.get(&self.key).is_some_and(|slot| Arc::strong_count(slot) == 1) {
             sends.remove(&self.key);
         }
     }
@@ -131,4 +144,95 @@ impl Drop for Place<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, sync::Barrier};
+
+    use serde_json::value::RawValue;
+    use unsaid_protocol::error;
+
+    use super::*;
+    use crate::chat::{Lifetime, MessageFlags, Origin};
+
+    fn send() -> Send {
+        let user = |name: &str| UserId::new(name).expect("a valid name");
+        let json = r#"[{"MsgType":"TIMTextElem","MsgContent":{"Text":"lunch at noon?"}}]"#;
+        let json = RawValue::from_string(json.to_owned()).expect("JSON");
+        Send {
+            app: SdkAppId(1_400_000_001),
+            from: user("jared"),
+            to: user("Jonh"),
+            seq: 1,
+            random: 2,
+            body: MsgBody::parse(&json).expect("a body"),
+            custom_data: String::new(),
+            lifetime: Lifetime::Stored,
+            flags: MessageFlags::COUNTED,
+            forbidden_callbacks: Vec::new(),
+            origin: Origin::LOCAL,
+            asked: None,
+        }
+    }
+
+    /// An answer that can be told from others.
+    fn refusal(text: &'static str) -> Result<Sent, ChatError> {
+        Err(Refusal::new(error::BEFORE_REFUSED, text).into())
+    }
+
+    fn text(answer: Result<Sent, ChatError>) -> String {
+        answer.expect_err("it was refused").to_string()
+    }
+
+    #[tokio::test]
+    async fn c2_if_the_first_caller_goes_away_who_waits_does_it() {
+        let (under_way, send) = (UnderWay::default(), send());
+        let mut first = Box::pin(under_way.once(&send, pending()));
+        let mut second = Box::pin(under_way.once(&send, async { refusal("of the second") }));
+        assert!(now(first.as_mut()).is_none(), "it is being asked about");
+        assert!(now(second.as_mut()).is_none(), "the second waits for the first");
+        drop(first);
+        assert!(text(second.await).contains("of the second"));
+        assert!(lock(&under_way.sends).is_empty());
+    }
+
+    #[tokio::test]
+    async fn c2_an_answer_is_forgotten_when_nobody_waits_for_it() {
+        let (under_way, send) = (UnderWay::default(), send());
+        assert!(text(under_way.once(&send, async { refusal("once") }).await).contains("once"));
+        assert!(text(under_way.once(&send, async { refusal("twice") }).await).contains("twice"));
+        assert!(lock(&under_way.sends).is_empty());
+    }
+
+    /// They leave at the same moment, on different threads; an answer that stayed would be given for ever.
+    #[test]
+    fn c2_an_answer_is_forgotten_when_all_leave_at_once() {
+        const CALLERS: usize = 8;
+        let under_way = UnderWay::default();
+        let together = Barrier::new(CALLERS);
+        std::thread::scope(|scope| {
+            for _ in 0..CALLERS {
+                scope.spawn(|| {
+                    for round in 0..8_000 {
+                        let place = under_way.place(&send());
+                        together.wait();
+                        drop(place);
+                        together.wait();
+                        assert!(lock(&under_way.sends).is_empty(), "round {round}: an answer stayed");
+                        together.wait();
+                    }
+                });
+            }
+        });
+    }
+
+    /// What a future has come to by now.
+    fn now<F: Future + ?Sized>(future: Pin<&mut F>) -> Option<F::Output> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match future.poll(&mut context) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        }
+    }
 }

@@ -275,6 +275,7 @@ mod tests {
             ("listen_plain = \"127.0.0.1:1\"", vec!["listen_plain", "[tls]"]),
             ("[operator]\ntoken = \"short\"", vec!["operator.token", "too short"]),
             ("[callback]\nallow_networks = [\"all\"]", vec!["callback.allow_networks", "10.0.0.0/8"]),
+            ("[callback]\negress_addresses = [\"here\"]", vec!["callback.egress_addresses", "10.0.0.0/8"]),
             ("listen = ", vec!["unsaid.toml", "line 1"]),
             ("[[apps]]\nsdkappid = 1", vec!["unsaid.toml", "apps[0].secret_key", "UNSAID_APP_1_SECRET_KEY"]),
             (&app("key = 1"), vec!["apps[0]", "key", "unknown field"]),

@@ -110,27 +110,95 @@ async fn c2_what_the_backend_replaces_is_stored_and_told() {
     assert!(history.iter().any(|message| text(message) == "lunch at noon?"));
 }
 
+/// What says nothing of the message, and what its sender reads of that under the policy `refuse`.
+fn no_answers() -> Vec<(Answer, &'static str)> {
+    let slow = Answer::Delay(Duration::from_millis(2500), Box::new(Answer::Ok));
+    vec![
+        (Answer::Status(500), "HTTP 500"),
+        (Answer::Status(204), "HTTP 204"),
+        (Answer::Body("ok".to_owned()), "not JSON"),
+        (Answer::Body(r#"{"ActionStatus":"OK"}"#.to_owned()), "no integer ErrorCode"),
+        (Answer::Close, "lost"),
+        (Answer::Hang, "timed out"),
+        (slow, "timed out"),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn c2_without_an_answer_the_policy_of_the_app_decides() {
+async fn c2_without_an_answer_messages_pass() {
     let (app, jared, jonh, receiver) = start().await;
-    for (number, answer) in (1..).zip([Answer::Status(500), Answer::Body("ok".to_owned()), Answer::Hang]) {
+    let answers = no_answers();
+    for (number, (answer, _)) in (1..).zip(&answers) {
         receiver.play(asked(answer.clone()));
         let began = app.world.clock.instant();
         assert_eq!(send(&app, &message(number)).await["ErrorCode"], 0, "{answer:?}");
-        assert!(began.elapsed() < Duration::from_millis(2800), "2 s in all");
+        assert!(began.elapsed() < Duration::from_millis(2450), "2 s in all: {answer:?}");
     }
     app.all_settled().await;
-    let before = receiver.arrivals().len();
+    assert_eq!((jonh.history(&jared).await.len(), jonh.unread().await), (answers.len(), answers.len() as i64));
+    let questions = of_command(&receiver.arrivals(), CallbackCommand::BeforeSendMsg);
+    assert_eq!(questions.len(), answers.len(), "nothing is asked twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_without_an_answer_messages_are_refused_where_the_app_says_so() {
+    let (app, jared, jonh, receiver) = start().await;
     app.change_app(|app| app.callback.before_failure = BeforeFailure::Refuse).await;
-    receiver.play(asked(Answer::Status(500)));
-    let refused = send(&app, &message(10)).await;
-    assert_eq!(refused["ErrorCode"], 80003, "{refused}");
+    for (number, (answer, why)) in (1..).zip(no_answers()) {
+        receiver.play(asked(answer.clone()));
+        let before = receiver.arrivals().len();
+        let refused = send(&app, &message(number)).await;
+        assert_eq!(refused["ErrorCode"], 80003, "{answer:?}: {refused}");
+        app.all_settled().await;
+        let told = of_command(&receiver.arrivals()[before..], CallbackCommand::AfterSendMsg);
+        assert_eq!(told.len(), 1, "{answer:?}");
+        let told = told[0].json();
+        assert_eq!((&told["SendMsgResult"], &told["UnreadMsgNum"]), (&80003.into(), &(-1).into()), "{answer:?}");
+        assert!(told["ErrorInfo"].as_str().expect("text").contains(why), "{told}");
+        assert_eq!(told["MsgBody"][0]["MsgContent"]["Text"], "lunch at noon?");
+    }
+    assert!(jonh.history(&jared).await.is_empty(), "nothing is stored");
+    assert_eq!(jonh.unread().await, 0);
+    // What was refused was never sent: it may be sent again.
+    receiver.play(Script::default());
+    assert_eq!(send(&app, &message(1)).await["ErrorCode"], 0);
     app.all_settled().await;
-    assert_eq!(jonh.history(&jared).await.len(), 3);
-    let told = of_command(&receiver.arrivals()[before..], CallbackCommand::AfterSendMsg)[0].json();
-    assert_eq!((&told["SendMsgResult"], &told["UnreadMsgNum"]), (&80003.into(), &(-1).into()));
-    assert!(told["ErrorInfo"].as_str().expect("text").contains("HTTP 500"), "{told}");
-    assert_eq!(told["MsgBody"][0]["MsgContent"]["Text"], "lunch at noon?");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_a_refusal_is_not_remembered() {
+    let (app, jared, jonh, receiver) = start().await;
+    for (code, expected) in [(1, 20006), (2, 0), (120_044, 120_044)] {
+        receiver.play(says(&json!({"ErrorCode": code, "ErrorInfo": null})));
+        let answer = send(&app, &message(1)).await;
+        assert_eq!(answer["ErrorCode"], expected, "{answer}");
+    }
+    receiver.play(Script::default());
+    assert_eq!(send(&app, &message(1)).await["ErrorCode"], 0);
+    app.all_settled().await;
+    let questions = of_command(&receiver.arrivals(), CallbackCommand::BeforeSendMsg);
+    assert_eq!((questions.len(), jonh.history(&jared).await.len()), (4, 1));
+}
+
+/// What was accepted is finished, whoever reads the answer; so the caller that comes back hears what the first question
+/// was answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_a_caller_that_comes_back_gets_the_answer_to_the_first_question() {
+    let (app, jared, jonh, receiver) = start().await;
+    receiver.play(asked(Answer::Delay(Duration::from_millis(700), Box::new(Answer::Refuse(1)))));
+    let app = Arc::new(app);
+    let first = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { send(&app, &message(1)).await }
+    });
+    receiver.wait_until(|arrivals| !arrivals.is_empty()).await;
+    receiver.play(Script::default());
+    first.abort();
+    let answer = send(&app, &message(1)).await;
+    assert_eq!(answer["ErrorCode"], 20006, "{answer}");
+    app.all_settled().await;
+    let questions = of_command(&receiver.arrivals(), CallbackCommand::BeforeSendMsg);
+    assert_eq!((questions.len(), jonh.history(&jared).await.len()), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,10 @@
 //! Rule C1: modifying, receipts, reading everything; and the addresses that callbacks come from.
 
+use http::Request;
+use http_body_util::Full;
 use serde_json::{Value, json};
 use unsaid::chat::{Origin, ReadAll};
+use unsaid_client::RestClient;
 use unsaid_protocol::{UserId, callback::CallbackCommand};
 
 use crate::test_app::{SDKAPPID, TestApp, of_command};
@@ -70,10 +73,14 @@ async fn c1_a_receipt_is_told_once_for_each_message() {
     let told = of_command(&receiver.arrivals(), CallbackCommand::AfterMsgReadReceipt);
     let keys: Vec<_> = told.iter().map(|arrival| arrival.json()["C2CMsgInfo"][0]["MsgKey"].clone()).collect();
     assert_eq!(keys, [one.to_string(), two.to_string()]);
-    let first = told[0].json();
-    assert_eq!((&first["Operator_Account"], &first["Peer_Account"]), (&"Jonh".into(), &"jared".into()));
-    assert_eq!(first["C2CMsgInfo"].as_array().expect("an array").len(), 1);
-    assert!(first["C2CMsgInfo"][0]["MsgId"].as_str().expect("text").starts_with("14411518807585587"));
+    let mut first = told[0].json();
+    let id = first["C2CMsgInfo"][0]["MsgId"].take();
+    assert!(id.as_str().expect("text").starts_with("14411518807585587"), "{id}");
+    assert!(first["EventTime"].take().as_i64().expect("milliseconds") > 1_700_000_000_000);
+    let messages = json!([{"From_Account": "jared", "To_Account": "Jonh", "MsgKey": one.to_string(), "MsgId": null}]);
+    let expected = json!({"CallbackCommand": "C2C.CallbackAfterMsgReadReceipt", "Operator_Account": "Jonh",
+                          "Peer_Account": "jared", "C2CMsgInfo": messages, "EventTime": null});
+    assert_eq!(first, expected);
     assert!(told[0].header("unsaid-lane").expect("a lane").ends_with(".Jonh"), "C5: the lane of who sent it");
     assert!(jared.history(&jonh).await.iter().all(|message| message["IsPeerRead"] == 1));
     assert_eq!(jonh.unread().await, 2, "a receipt is no read report");
@@ -122,6 +129,30 @@ async fn c1_reading_everything_is_told_once() {
 async fn the_addresses_that_callbacks_come_from_can_be_asked_for() {
     let networks = ["198.51.100.7/32", "192.0.2.0/26"].map(|network| network.parse().expect("valid"));
     let (app, ..) = TestApp::start_with(|config, _| config.rest.egress_addresses = networks.to_vec()).await;
-    let answer = app.admin().call("ConfigSvc", "GetIPList", &json!({})).await.expect("it is known");
-    assert_eq!(answer["IPList"], json!(["198.51.100.7", "192.0.2.0/26"]));
+    let admin = app.admin();
+    let all = json!(["198.51.100.7", "192.0.2.0/26"]);
+    for (nettype, expected) in [
+        ("", &all),
+        ("&nettype=0", &all),
+        ("&nettype=1", &json!([])),
+        ("&nettype=2", &json!([])),
+        ("&nettype=3", &json!([])),
+        ("&nettype=4", &json!([])),
+        ("&nettype=5", &all),
+        ("&nettype=6", &all),
+    ] {
+        let answer = addresses(&admin, nettype).await;
+        assert_eq!((&answer["ErrorCode"], &answer["IPList"]), (&0.into(), expected), "{nettype}");
+    }
+    for nettype in ["&nettype=7", "&nettype=", "&nettype=all"] {
+        assert_eq!(addresses(&admin, nettype).await["ErrorCode"], 60008, "{nettype}");
+    }
+}
+
+/// The answer of `GetIPList` with this at the end of its query.
+async fn addresses(admin: &RestClient, nettype: &str) -> Value {
+    let path = admin.path_and_query("ConfigSvc", "GetIPList") + nettype;
+    let request = Request::post(path).body(Full::from("{}")).expect("a request");
+    let (_, _, body) = admin.raw(request).await.expect("an answer");
+    serde_json::from_slice(&body).expect("JSON")
 }

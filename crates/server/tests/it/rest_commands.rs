@@ -54,6 +54,8 @@ async fn no_body_but_a_json_object_is_accepted() {
             ("openim/admin_set_msg_read", 90001),
             ("openim/get_c2c_unread_msg_num", 90001),
             ("openim/admin_getroammsg", 90001),
+            ("openim/modify_c2c_msg", 90001),
+            ("openim/c2c_msg_read_receipt", 90001),
             ("im_open_login_svc/account_import", 70402),
         ] {
             expect_codes(&admin, command, &cases(&[(body, code)])).await;
@@ -216,6 +218,76 @@ async fn admin_msgwithdraw_checks_its_fields_in_the_order_of_its_table() {
         (right.to_owned(), 20022),
     ];
     expect_codes(&app.admin(), "openim/admin_msgwithdraw", &wrong).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn modify_c2c_msg_checks_its_fields_in_the_order_of_its_table() {
+    let (app, jared, jonh, _) = TestApp::start().await;
+    let key = jared.send(&jonh, "one").await.to_string();
+    let right = format!(r#"{{"From_Account":"jared","To_Account":"Jonh","MsgKey":"{key}","MsgBody":{TEXT}}}"#);
+    let case = |field, value, code| (with(&right, field, value), code);
+    let long = format!("\"{}\"", "x".repeat(8192));
+    let wrong = vec![
+        ("{}".to_owned(), 90008),
+        case("From_Account", None, 90008),
+        case("From_Account", Some("1"), 90008),
+        case("From_Account", Some("\"nobody\""), 90008),
+        case("To_Account", None, 90003),
+        case("To_Account", Some("[\"Jonh\"]"), 90003),
+        case("To_Account", Some("\"nobody\""), 90003),
+        case("MsgKey", None, 90054),
+        case("MsgKey", Some("7"), 90054),
+        case("MsgKey", Some("\"1_2\""), 90054),
+        case("MsgKey", Some("\"1_2_3\""), 20022),
+        case("MsgBody", None, 90002),
+        case("MsgBody", Some("{}"), 90007),
+        case("MsgBody", Some("[]"), 90002),
+        case("MsgBody", Some(r#"[{"MsgType":"TIMTextElem"}]"#), 90010),
+        case("CloudCustomData", Some("1"), 90001),
+        case("CloudCustomData", Some(&long), 93000),
+    ];
+    expect_codes(&app.admin(), "openim/modify_c2c_msg", &wrong).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2c_msg_read_receipt_checks_its_fields_in_the_order_of_its_table() {
+    let (app, jared, jonh, _) = TestApp::start().await;
+    let key = jared.send(&jonh, "one").await.to_string();
+    let message = format!(r#"{{"From_Account":"jared","To_Account":"Jonh","MsgKey":"{key}"}}"#);
+    let right = format!(r#"{{"Operator_Account":"Jonh","Peer_Account":"jared","C2CMsgInfo":[{message}]}}"#);
+    let case = |field, value, code| (with(&right, field, value), code);
+    let of_message = |field, value, code| {
+        let messages = format!("[{message},{}]", with(&message, field, value));
+        (with(&right, "C2CMsgInfo", Some(&messages)), code)
+    };
+    // Who was not imported has no messages either, so those of the right name have to be missing, too.
+    let by_nobody = right.replace("\"Jonh\"", "\"nobody\"");
+    let from_nobody = right.replace("\"jared\"", "\"nobody\"");
+    let many = format!("[{}]", vec![message.as_str(); 31].join(","));
+    let wrong = vec![
+        ("{}".to_owned(), 90008),
+        case("Operator_Account", None, 90008),
+        case("Operator_Account", Some("1"), 90008),
+        (by_nobody, 90008),
+        case("Peer_Account", None, 90003),
+        case("Peer_Account", Some("[]"), 90003),
+        (from_nobody, 90003),
+        case("C2CMsgInfo", None, 90001),
+        case("C2CMsgInfo", Some("{}"), 90001),
+        case("C2CMsgInfo", Some("[]"), 90001),
+        case("C2CMsgInfo", Some("[1]"), 90001),
+        case("C2CMsgInfo", Some(&many), 90001),
+        of_message("From_Account", None, 90008),
+        of_message("From_Account", Some("\"Jonh\""), 90008),
+        of_message("To_Account", None, 90003),
+        of_message("To_Account", Some("\"jared\""), 90003),
+        of_message("MsgKey", None, 90054),
+        of_message("MsgKey", Some("7"), 90054),
+        of_message("MsgKey", Some("\"1_2\""), 90054),
+        of_message("MsgKey", Some("\"1_2_3\""), 20022),
+    ];
+    expect_codes(&app.admin(), "openim/c2c_msg_read_receipt", &wrong).await;
+    assert!(jared.history(&jonh).await.iter().all(|message| message["IsPeerRead"] == 0), "nothing was acknowledged");
 }
 
 #[tokio::test(flavor = "multi_thread")]

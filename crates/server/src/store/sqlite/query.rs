@@ -57,21 +57,21 @@ pub(super) fn unread_from(
     peers.iter().map(count).collect()
 }
 
-/// Along the key, and along `conversation_by_high`: as much work as the account has conversations.
+/// Along the key, and along `conversation_by_high`: as much work as the account has conversations. The index is named, for
+/// left to itself SQLite walks all conversations of the app: it takes the key to hold the whole row, and the index not.
+const UNREAD_CONVERSATIONS: &str = "
+    SELECT low, high FROM conversation WHERE app = ?1 AND low = ?2 AND low_unread > 0
+    UNION
+    SELECT low, high FROM conversation INDEXED BY conversation_by_high
+    WHERE app = ?1 AND high = ?2 AND high_unread > 0";
+
 pub(super) fn unread_conversations(
     connection: &Connection,
     app: SdkAppId,
     user: &UserId,
 ) -> rusqlite::Result<Vec<Pair>> {
     let pair = |row: &Row<'_>| Ok(Pair { low: row.get::<_, Sql<UserId>>(0)?.0, high: row.get::<_, Sql<UserId>>(1)?.0 });
-    connection
-        .prepare_cached(
-            "SELECT low, high FROM conversation WHERE app = ?1 AND low = ?2 AND low_unread > 0
-             UNION
-             SELECT low, high FROM conversation WHERE app = ?1 AND high = ?2 AND high_unread > 0",
-        )?
-        .query_map(params![Sql(app), Sql(user)], pair)?
-        .collect()
+    connection.prepare_cached(UNREAD_CONVERSATIONS)?.query_map(params![Sql(app), Sql(user)], pair)?.collect()
 }
 
 /// Walks `message_by_time` backwards from where the page before ended.
@@ -395,4 +395,24 @@ fn first_row_since(connection: &Connection, since: Timestamp) -> rusqlite::Resul
         }
     }
     Ok(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn r6_the_unread_conversations_of_an_account_are_found_without_those_of_others() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        schema::migrate(&mut connection).expect("an empty store can be migrated");
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {UNREAD_CONVERSATIONS}")).expect("SQL");
+        let steps = statement.query_map(params![1, "user"], |row| row.get::<_, String>(3)).expect("a plan");
+        let steps: Vec<_> =
+            steps.map(|step| step.expect("a step")).filter(|step| step.contains("conversation")).collect();
+        assert_eq!(steps.len(), 2, "{steps:?}");
+        for (step, both) in steps.iter().zip(["(app=? AND low=?)", "(app=? AND high=?)"]) {
+            assert!(step.starts_with("SEARCH") && step.ends_with(both), "{steps:?}");
+        }
+    }
 }

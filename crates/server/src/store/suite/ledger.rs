@@ -1,5 +1,5 @@
-//! A third opinion for the model test: a list of what was said, recalled and read, from which rules R1, R2 and R6 can be
-//! counted out without any of the code that is tested.
+//! A third opinion for the model test: a list of what was said, modified, acknowledged, recalled and read, from which
+//! rules R1, R2 and R6 can be counted out without any of the code that is tested.
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
@@ -7,7 +7,10 @@ use proptest::sample::Index;
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
 use crate::{
-    chat::{Applied, Command, Done, Door, HistoryQuery, Lifetime, MessageFlags, MessageName, Read, Recall, Send, Sent},
+    chat::{
+        Applied, Command, Done, Door, HistoryQuery, Lifetime, Message, MessageFlags, MessageName, Modify, Read, Recall,
+        Receipt, Send, Sent,
+    },
     clock::Timestamp,
 };
 
@@ -23,10 +26,36 @@ pub(super) struct Ledger {
 #[derive(Debug)]
 struct Said {
     name: MessageName,
+    /// As it was sent, which is what a repeat is recognised by.
     content: (String, String),
+    /// As it was modified.
+    shown: (String, String),
     flags: MessageFlags,
     recalled: bool,
     read: bool,
+    acknowledged: bool,
+}
+
+/// What a history shows of a message.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Seen {
+    key: MsgKey,
+    body: String,
+    custom_data: String,
+    recalled: bool,
+    acknowledged: bool,
+}
+
+impl From<&Message> for Seen {
+    fn from(message: &Message) -> Self {
+        Self {
+            key: message.key,
+            body: message.content.body.clone(),
+            custom_data: message.content.custom_data.clone(),
+            recalled: message.flags.contains(MessageFlags::RECALLED),
+            acknowledged: message.flags.contains(MessageFlags::PEER_READ),
+        }
+    }
 }
 
 impl Said {
@@ -45,15 +74,34 @@ impl Ledger {
         let code = applied.as_ref().err().map_or(0, |refusal| refusal.code.0);
         match command {
             // Sending events again changes nothing that was said.
-            Command::Replay(_) | Command::CheckSend(_) | Command::SendFailed(..) => {}
+            Command::Replay(_) => {}
             Command::ReadAll(read) => {
+                assert_eq!(code, self.code(read.app, &read.reader, 90008, &read.reader, 90008), "{read:?}");
+                let read = |said: &&mut Said| said.name.app == read.app && said.name.to == read.reader;
+                self.said.iter_mut().filter(read).for_each(|said| said.read = true);
+            }
+            Command::Receipt(receipt) => {
+                assert_eq!(code, self.receipt_code(receipt), "{receipt:?}");
                 if code == 0 {
-                    let read = |said: &&mut Said| said.name.app == read.app && said.name.to == read.reader;
-                    self.said.iter_mut().filter(read).for_each(|said| said.read = true);
+                    self.note_receipt(receipt);
                 }
             }
-            // Neither changes what is counted, nor where a message stands.
-            Command::Receipt(_) | Command::Modify(_) => {}
+            Command::Modify(modify) => {
+                assert_eq!(code, self.modify_code(modify), "{modify:?}");
+                if code == 0 {
+                    self.note_modified(modify);
+                }
+            }
+            // Neither leaves anything that could be seen.
+            Command::SendFailed(send, _) => {
+                assert_eq!(code, self.code(send.app, &send.from, 90008, &send.to, 90012), "{send:?}");
+            }
+            Command::CheckSend(send) => {
+                assert_eq!(code, self.code(send.app, &send.from, 90008, &send.to, 90012), "{send:?}");
+                if code == 0 {
+                    self.compare_check(send, applied, now.seconds());
+                }
+            }
             Command::SaveApp(app) => {
                 self.windows.push((app.sdkappid, app.recall_window_s));
                 self.accounts.extend(app.admins.iter().map(|admin| (app.sdkappid, admin.clone())));
@@ -82,13 +130,35 @@ impl Ledger {
     }
 
     fn note_sent(&mut self, send: &Send, sent: &Sent, now_s: u32) {
-        let (from, to) = (&send.from, &send.to);
         assert_eq!((sent.key.seq, sent.key.random), (send.seq, send.random));
-        if send.lifetime == Lifetime::OnlineOnly {
-            assert_eq!(sent.key.time, now_s);
+        let (repeated, time_s) = self.place(send, now_s);
+        assert_eq!(sent.key.time, time_s, "a repeat has the key of the first one, others the next free second");
+        if repeated || send.lifetime == Lifetime::OnlineOnly {
             return;
         }
+        let name = MessageName { app: send.app, from: send.from.clone(), to: send.to.clone(), key: sent.key };
         let content = (send.body.json.clone(), send.custom_data.clone());
+        let shown = content.clone();
+        let (recalled, read, acknowledged) = (false, false, false);
+        self.said.push(Said { name, content, shown, flags: send.flags, recalled, read, acknowledged });
+    }
+
+    fn compare_check(&self, send: &Send, applied: &Applied, now_s: u32) {
+        let expected = self.place(send, now_s);
+        let found = match applied {
+            Ok(Done::Sent(first)) => (true, first.key.time),
+            Ok(Done::MaySend(draft)) => (false, draft.key.time),
+            other => panic!("a check says what may be sent: {other:?}"),
+        };
+        assert_eq!(found, expected, "{send:?}");
+    }
+
+    /// Whether it repeats what was sent, and its second.
+    fn place(&self, send: &Send, now_s: u32) -> (bool, u32) {
+        if send.lifetime == Lifetime::OnlineOnly {
+            return (false, now_s);
+        }
+        let (from, to) = (&send.from, &send.to);
         let within = |said: &&Said| {
             let key = said.name.key;
             (key.seq, key.random) == (send.seq, send.random) && key.time + 120 >= now_s
@@ -96,15 +166,30 @@ impl Ledger {
         let mut near: Vec<_> =
             self.said.iter().filter(|said| said.is_between(send.app, from, to)).filter(within).collect();
         near.sort_by_key(|said| said.name.key.time);
-        let repeated = near.iter().find(|said| said.is(send.app, from, to) && said.content == content);
+        let is_same = |said: &Said| (&said.content.0, &said.content.1) == (&send.body.json, &send.custom_data);
+        let repeated = near.iter().find(|said| said.is(send.app, from, to) && is_same(said));
         if let Some(first) = repeated {
-            assert_eq!(sent.key, first.name.key, "a repeat gets the key of the first one");
-            return;
+            return (true, first.name.key.time);
         }
         let free = (now_s..).find(|time_s| near.iter().all(|said| said.name.key.time != *time_s));
-        assert_eq!(Some(sent.key.time), free, "the next free second");
-        let name = MessageName { app: send.app, from: from.clone(), to: to.clone(), key: sent.key };
-        self.said.push(Said { name, content, flags: send.flags, recalled: false, read: false });
+        (false, free.expect("some second is free"))
+    }
+
+    fn note_modified(&mut self, modify: &Modify) {
+        let modified = self.said.iter_mut().find(|said| said.name == modify.name).expect("what was modified was said");
+        let (body, custom_data) = &mut modified.shown;
+        if let Some(new) = &modify.body {
+            body.clone_from(&new.json);
+        }
+        if let Some(new) = &modify.custom_data {
+            custom_data.clone_from(new);
+        }
+    }
+
+    fn note_receipt(&mut self, receipt: &Receipt) {
+        let Receipt { app, reader, peer, keys, .. } = receipt;
+        let acknowledged = |said: &&mut Said| said.is(*app, peer, reader) && keys.contains(&said.name.key);
+        self.said.iter_mut().filter(acknowledged).for_each(|said| said.acknowledged = true);
     }
 
     fn note_read(&mut self, read: &Read) {
@@ -119,22 +204,47 @@ impl Ledger {
     }
 
     fn recall_code(&self, recall: &Recall, now_s: u32) -> i32 {
-        let MessageName { app, from, to, key } = &recall.name;
-        let client = match &recall.door {
-            Door::Client { account } => Some(account),
-            Door::Admin { .. } => None,
-        };
-        let said = self.said.iter().find(|said| said.name == recall.name);
-        let Some(said) = said.filter(|_| client.is_none_or(|account| account == from)) else {
-            let missing = self.code(*app, from, 90008, to, 90003);
-            return if missing == 0 { 20022 } else { missing };
+        let MessageName { app, key, .. } = &recall.name;
+        let said = match self.named(&recall.name, &recall.door) {
+            Ok(said) => said,
+            Err(code) => return code,
         };
         let window = self.windows.iter().rfind(|(saved, _)| saved == app).expect("the app was saved").1;
-        match (said.recalled, client) {
+        match (said.recalled, &recall.door) {
             (true, _) => 20023,
-            (false, Some(_)) if key.time + window < now_s => 20016,
+            (false, Door::Client { .. }) if key.time + window < now_s => 20016,
             (false, _) => 0,
         }
+    }
+
+    /// Texts are short here.
+    fn modify_code(&self, modify: &Modify) -> i32 {
+        match self.named(&modify.name, &modify.door) {
+            Ok(said) => i32::from(said.recalled) * 20023,
+            Err(code) => code,
+        }
+    }
+
+    fn receipt_code(&self, receipt: &Receipt) -> i32 {
+        let Receipt { app, reader, peer, keys, .. } = receipt;
+        let received = |key: &MsgKey| self.said.iter().any(|said| said.is(*app, peer, reader) && said.name.key == *key);
+        match self.code(*app, reader, 90008, peer, 90003) {
+            0 if !keys.iter().all(received) => 20022,
+            code => code,
+        }
+    }
+
+    /// The message of that name, or the code for whoever comes through that door.
+    fn named(&self, name: &MessageName, door: &Door) -> Result<&Said, i32> {
+        let may_see = match door {
+            Door::Client { account } => *account == name.from,
+            Door::Admin { .. } => true,
+        };
+        let said = self.said.iter().find(|said| said.name == *name && may_see);
+        said.ok_or_else(|| match self.code(name.app, &name.from, 90008, &name.to, 90003) {
+            0 => 20022,
+            missing => missing,
+        })
     }
 
     /// The code for the first of two accounts that does not exist.
@@ -159,8 +269,8 @@ impl Ledger {
         self.said.iter().filter(|said| said.is(app, peer, name)).filter(unread).count() as i64
     }
 
-    /// The keys of a whole history, newest first.
-    pub(super) fn history(&self, query: &HistoryQuery) -> Vec<MsgKey> {
+    /// A whole history, newest first.
+    pub(super) fn history(&self, query: &HistoryQuery) -> Vec<Seen> {
         let HistoryQuery { app, operator, peer, .. } = query;
         let visible = |said: &Said| {
             said.is_between(*app, operator, peer)
@@ -168,6 +278,11 @@ impl Ledger {
         };
         let mut seen: Vec<_> = self.said.iter().enumerate().filter(|(_, said)| visible(said)).collect();
         seen.sort_by_key(|(position, said)| Reverse((said.name.key.time, said.name.key.seq, *position)));
-        seen.into_iter().map(|(_, said)| said.name.key).collect()
+        let seen = seen.into_iter().map(|(_, said)| {
+            let (body, custom_data) = if said.recalled { Default::default() } else { said.shown.clone() };
+            let Said { name, recalled, acknowledged, .. } = said;
+            Seen { key: name.key, body, custom_data, recalled: *recalled, acknowledged: *acknowledged }
+        });
+        seen.collect()
     }
 }

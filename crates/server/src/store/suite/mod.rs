@@ -6,13 +6,17 @@
 //! `sqlite_only.rs`; random commands that must mean the same to all of them are in `model.rs`.
 
 mod actors;
+mod asked;
 mod audit;
 mod ledger;
 mod model;
+mod modify;
 mod outbox;
 mod read;
+mod read_all;
 mod recall;
 mod recall_event;
+mod receipt;
 mod replay;
 mod send;
 mod sqlite_only;
@@ -73,6 +77,23 @@ macro_rules! store_suite {
                 read::r6_reading_does_not_touch_other_conversations;
                 read::c1_a_report_owes_an_event_only_if_the_mark_moved;
                 read::accounts_that_were_not_imported_read_nothing;
+                read_all::r6_reading_everything_leaves_nothing_unread;
+                read_all::r6_reading_everything_sees_what_was_sent_at_the_same_time;
+                read_all::r6_reading_everything_touches_no_other_app;
+                read_all::c1_reading_everything_is_told_once;
+                receipt::c1_a_receipt_tells_of_what_is_newly_acknowledged;
+                receipt::c1_a_message_to_oneself_can_be_acknowledged;
+                receipt::r2_a_receipt_is_refused_as_a_whole_and_changes_nothing;
+                modify::c1_a_modification_replaces_what_is_given;
+                modify::c1_the_event_of_a_modification;
+                modify::c2_a_repeat_of_a_modified_message_is_recognised;
+                modify::r2_a_modification_is_refused_as_a_recall_is_and_changes_nothing;
+                modify::r3_a_tombstone_keeps_the_types_that_a_modification_gave;
+                asked::c2_a_check_says_the_key_and_changes_nothing;
+                asked::c2_who_repeats_what_was_stored_is_not_asked_about;
+                asked::c2_the_commit_has_the_last_word;
+                asked::c1_a_send_that_failed_is_told_and_not_stored;
+                asked::c1_a_send_that_failed_is_not_told_without_its_callback;
                 outbox::c5_the_lane_is_the_account_whose_unread_is_reported;
                 outbox::c5_the_lane_is_the_conversation_where_the_app_says_so;
                 outbox::c3_what_is_delivered_leaves_the_outbox;
@@ -100,6 +121,7 @@ macro_rules! store_suite {
                 outbox::i2_the_outbox_is_searched_lane_by_lane;
                 outbox::apps_and_numbers_survive;
                 sync::r3_both_accounts_learn_of_sends_recalls_and_reads;
+                sync::r3_both_accounts_learn_of_modifications_receipts_and_reading_everything;
                 sync::r3_who_need_not_learn_learns_nothing;
                 sync::r8_who_is_too_far_behind_is_told_so;
             }

@@ -10,19 +10,20 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use unsaid_protocol::SdkAppId;
+use unsaid_protocol::{SdkAppId, error};
 
 use super::{
     Kind, World,
     actors::{all_of, app, body, message, settled, user},
     all, block_on,
-    ledger::Ledger,
+    ledger::{Ledger, Seen},
 };
 use crate::{
     apps::{LaneBy, RecallBody},
     chat::{
-        Applied, Command, Done, Door, EventId, HistoryQuery, Import, Lane, Lifetime, Message, MessageFlags, Modify,
-        Origin, OwedEvent, ParkedFilter, Read, ReadAll, Recall, Receipt, Replay, Settlement, Store, Tries, What,
+        Applied, Command, Done, Door, EventId, HistoryQuery, Import, Lane, Lifetime, Message, MessageFlags,
+        MessageName, Modify, Origin, OwedEvent, ParkedFilter, Read, ReadAll, Recall, Receipt, Refusal, Replay,
+        Settlement, Store, Tries, What,
     },
     clock::Timestamp,
 };
@@ -72,6 +73,7 @@ enum OpKind {
         flags: u8,
         online_only: bool,
         forbidden: bool,
+        way: Way,
     },
     /// Of a message that was sent; `door` and `swapped` say who asks, and for what.
     Recall {
@@ -83,10 +85,17 @@ enum OpKind {
         ago_s: Option<i64>,
     },
     ReadAll,
-    /// Of a message that was sent: it is modified, or acknowledged by its recipient.
-    Touch {
+    /// Of a message that was sent; `door` says who asks, `text` and `custom_data` what is replaced.
+    Modify {
         message: prop::sample::Index,
-        modify: bool,
+        door: u8,
+        text: Option<u8>,
+        custom_data: Option<u8>,
+    },
+    /// The recipient of the first of these messages acknowledges all of them, or its sender does.
+    Receipt {
+        messages: Vec<prop::sample::Index>,
+        swapped: bool,
     },
     Import,
     SaveApp {
@@ -94,10 +103,31 @@ enum OpKind {
     },
 }
 
+/// How far a send goes: it is stored, only checked, or told as failed.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Store,
+    Check,
+    Fail,
+}
+
 fn op() -> impl Strategy<Value = Op> {
-    let send = (0_u32..3, 0_u8..3, 0_u8..16, prop::bool::weighted(0.1), prop::bool::weighted(0.1)).prop_map(
-        |(number, text, flags, online_only, forbidden)| OpKind::Send { number, text, flags, online_only, forbidden },
+    let way = prop_oneof![8 => Just(Way::Store), 1 => Just(Way::Check), 1 => Just(Way::Fail)];
+    let send = (0_u32..3, 0_u8..3, 0_u8..16, prop::bool::weighted(0.1), prop::bool::weighted(0.1), way).prop_map(
+        |(number, text, flags, online_only, forbidden, way)| OpKind::Send {
+            number,
+            text,
+            flags,
+            online_only,
+            forbidden,
+            way,
+        },
     );
+    let modify = (any::<prop::sample::Index>(), 0_u8..4, prop::option::of(0_u8..3), prop::option::of(0_u8..3))
+        .prop_map(|(message, door, text, custom_data)| OpKind::Modify { message, door, text, custom_data });
+    let messages = prop::collection::vec(any::<prop::sample::Index>(), 1..4);
+    let receipt =
+        (messages, prop::bool::weighted(0.1)).prop_map(|(messages, swapped)| OpKind::Receipt { messages, swapped });
     let recall = (any::<prop::sample::Index>(), 0_u8..4, prop::bool::weighted(0.1))
         .prop_map(|(message, door, swapped)| OpKind::Recall { message, door, swapped });
     let read = prop::option::of(-3_i64..130).prop_map(|ago_s| OpKind::Read { ago_s });
@@ -106,7 +136,8 @@ fn op() -> impl Strategy<Value = Op> {
         6 => recall,
         4 => read,
         1 => Just(OpKind::ReadAll),
-        2 => (any::<prop::sample::Index>(), any::<bool>()).prop_map(|(message, modify)| OpKind::Touch { message, modify }),
+        2 => modify,
+        2 => receipt,
         1 => Just(OpKind::Import),
         1 => (0_u8..16).prop_map(|variant| OpKind::SaveApp { variant }),
     ];
@@ -220,7 +251,7 @@ impl Twins {
         let sdkappid = self.app(op.app);
         let (from, to) = (NAMES[op.from], NAMES[op.to]);
         Some(match &op.kind {
-            OpKind::Send { number, text, flags, online_only, forbidden } => {
+            OpKind::Send { number, text, flags, online_only, forbidden, way } => {
                 let mut send = message(from, to, *number);
                 (send.app, send.body) = (sdkappid, body(&format!("text {text}")));
                 // Flag 2 is a tombstone's.
@@ -229,15 +260,16 @@ impl Twins {
                 if *forbidden {
                     send.forbidden_callbacks = vec![unsaid_protocol::callback::CallbackCommand::AfterSendMsg];
                 }
-                Command::Send(Box::new(send))
+                let send = Box::new(send);
+                match way {
+                    Way::Store => Command::Send(send),
+                    Way::Check => Command::CheckSend(send),
+                    Way::Fail => Command::SendFailed(send, Refusal::new(error::BEFORE_FAILED, "no answer")),
+                }
             }
             OpKind::Recall { message, door, swapped } => {
                 let mut name = self.ledger.any(sdkappid, message)?;
-                let door = match door {
-                    0 => Door::Client { account: user(from) },
-                    1 | 2 => Door::Client { account: name.from.clone() },
-                    _ => Door::Admin { account: user(super::actors::ADMIN) },
-                };
+                let door = door_of(*door, from, &name);
                 if *swapped {
                     (name.from, name.to) = (user(to), name.from);
                 }
@@ -250,16 +282,22 @@ impl Twins {
                 Command::Read(Read { app: sdkappid, reader, peer, time_s, origin: Origin::LOCAL })
             }
             OpKind::ReadAll => Command::ReadAll(ReadAll { app: sdkappid, reader: user(from), origin: Origin::LOCAL }),
-            OpKind::Touch { message, modify } => {
+            OpKind::Modify { message, door, text, custom_data } => {
                 let name = self.ledger.any(sdkappid, message)?;
-                if *modify {
-                    let door = Door::Client { account: name.from.clone() };
-                    let (body, custom_data) = (Some(body("modified")), None);
-                    Command::Modify(Box::new(Modify { name, door, body, custom_data, origin: Origin::LOCAL }))
-                } else {
-                    let (app, reader, peer, keys) = (name.app, name.to, name.from, vec![name.key]);
-                    Command::Receipt(Receipt { app, reader, peer, keys, origin: Origin::LOCAL })
+                let door = door_of(*door, from, &name);
+                let body = text.map(|text| body(&format!("text {text}")));
+                let custom_data = custom_data.map(|custom_data| format!("custom {custom_data}"));
+                Command::Modify(Box::new(Modify { name, door, body, custom_data, origin: Origin::LOCAL }))
+            }
+            OpKind::Receipt { messages, swapped } => {
+                let names: Option<Vec<_>> = messages.iter().map(|message| self.ledger.any(sdkappid, message)).collect();
+                let names = names?;
+                let (mut reader, mut peer) = (names[0].to.clone(), names[0].from.clone());
+                if *swapped {
+                    std::mem::swap(&mut reader, &mut peer);
                 }
+                let keys = names.iter().map(|name| name.key).collect();
+                Command::Receipt(Receipt { app: sdkappid, reader, peer, keys, origin: Origin::LOCAL })
             }
             OpKind::Import => self.import(op.app, from),
             OpKind::SaveApp { variant } => Command::SaveApp(Arc::new(app_variant(sdkappid, *variant))),
@@ -345,8 +383,8 @@ impl Twins {
                     let expect = self.ledger.history(&query);
                     for world in [&self.model, &self.sqlite] {
                         let whole = history(&*world.store, &query).await;
-                        let keys: Vec<_> = whole.iter().map(|message| message.key).collect();
-                        assert_eq!(keys, expect, "{operator} and {peer}");
+                        let seen: Vec<_> = whole.iter().map(Seen::from).collect();
+                        assert_eq!(seen, expect, "{operator} and {peer}");
                         assert_eq!(pages(&*world.store, query.clone()).await, whole);
                         assert_eq!(whole, history(&*self.model.store, &query).await);
                     }
@@ -380,6 +418,15 @@ impl Twins {
         }
         assert_eq!(erased[0], erased[1]);
         self.prune(i64::from(i32::MIN)).await;
+    }
+}
+
+/// Who asks for a message: `one`, its sender, or the admin.
+fn door_of(door: u8, one: &str, name: &MessageName) -> Door {
+    match door {
+        0 => Door::Client { account: user(one) },
+        1 | 2 => Door::Client { account: name.from.clone() },
+        _ => Door::Admin { account: user(super::actors::ADMIN) },
     }
 }
 
