@@ -87,6 +87,9 @@ pub const DELIVERED_KEPT: Duration = Duration::from_secs(7 * 86_400);
 pub const REPLAY_PIECE_EVENTS: u32 = 500;
 pub const REPLAY_PIECE_ROWS: u32 = 5_000;
 
+/// Parked events that are looked at in one read, or in one transaction of a replay, for those that a filter covers.
+pub const PARKED_PIECE_ROWS: u32 = 5_000;
+
 /// Lanes that are looked at in one read for the event that waits longest.
 pub const OLDEST_PIECE_LANES: u32 = 1024;
 

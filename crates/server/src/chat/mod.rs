@@ -50,7 +50,7 @@ pub use recall::{Door, Recall};
 pub use receipt::Receipt;
 pub use replay::{Found, ParkedFilter, Replay, Replayed, Rows, What};
 pub use send::{Lifetime, Send};
-pub use store::{Backlog, Later, Oldest, Pruned, Settled, Settlement, Store};
+pub use store::{Backlog, Later, Oldest, ParkedPiece, Pruned, Settled, Settlement, Store};
 pub use tx::{Fault, ReadUpTo, Repeat, Tx};
 
 use before::UnderWay;

@@ -28,8 +28,6 @@ pub enum What {
         filter: ParkedFilter,
         /// Behind this one, in the order of lanes and places.
         after: Option<(Lane, i64)>,
-        /// Set by the first piece, so that what is parked once more meanwhile is not sent for ever.
-        until: Option<Timestamp>,
     },
     /// Those that were delivered and are still kept, from a time on: what a receiver that was restored from a backup may
     /// have forgotten. They hold no text.
@@ -52,6 +50,9 @@ pub struct ParkedFilter {
     pub command: Option<CallbackCommand>,
     /// Parked at that moment or later.
     pub since: Option<Timestamp>,
+    /// Parked at that moment or earlier. The first piece of a replay sets it to its own moment at the latest, so that
+    /// what is parked once more meanwhile is not sent for ever.
+    pub until: Option<Timestamp>,
 }
 
 /// What became of a piece.
@@ -77,6 +78,7 @@ impl ParkedFilter {
             && self.lane.as_ref().is_none_or(|lane| *lane == event.lane)
             && self.command.is_none_or(|command| command == event.command)
             && self.since.is_none_or(|since| at >= since)
+            && self.until.is_none_or(|until| at <= until)
     }
 }
 
@@ -86,8 +88,9 @@ impl Replay {
         effect::has_room(tx, &app)?;
         let now = tx.now();
         let what = match &self.what {
-            What::Parked { filter, after, until } => {
-                What::Parked { filter: filter.clone(), after: after.clone(), until: Some(until.unwrap_or(now)) }
+            What::Parked { filter, after } => {
+                let until = Some(filter.until.map_or(now, |until| until.min(now)));
+                What::Parked { filter: ParkedFilter { until, ..filter.clone() }, after: after.clone() }
             }
             What::Delivered { .. } => self.what.clone(),
         };

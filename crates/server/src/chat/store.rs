@@ -85,14 +85,15 @@ pub trait Store: Send + Sync + 'static {
         })
     }
 
-    /// Parked events, in the order of lanes and places, behind `after`.
+    /// Parked events, in the order of lanes and places, behind `after`. A piece may hold fewer than `events_max`, even
+    /// none, and not be the last: only so many rows are looked at for it.
     fn parked(
         &self,
         app: SdkAppId,
         filter: ParkedFilter,
         after: Option<(Lane, i64)>,
         events_max: u32,
-    ) -> Later<'_, Vec<KeptEvent>>;
+    ) -> Later<'_, ParkedPiece>;
 
     /// An event, while it is kept.
     fn event(&self, app: SdkAppId, id: EventId) -> Later<'_, Option<KeptEvent>>;
@@ -139,6 +140,14 @@ pub struct Oldest {
     pub since: Option<Timestamp>,
     /// Behind which lane to go on; none if that was the last.
     pub next: Option<Lane>,
+}
+
+/// A piece of what is parked.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ParkedPiece {
+    pub events: Vec<KeptEvent>,
+    /// Behind which lane and place to go on; none if that was all.
+    pub next: Option<(Lane, i64)>,
 }
 
 /// What a piece of pruning has done.

@@ -13,7 +13,7 @@ use unsaid_protocol::{UserId, callback::CallbackCommand};
 
 use super::{Operator, Problem, body, json};
 use crate::{
-    chat::{ChatError, EventId, KeptEvent, Lane, ParkedFilter, Replay, Rows, Standing, What},
+    chat::{ChatError, EventId, KeptEvent, Lane, ParkedFilter, ParkedPiece, Replay, Rows, Standing, What},
     clock::Timestamp,
 };
 
@@ -119,11 +119,17 @@ pub(super) async fn list(
     let filter = Filter { id, account, command, since_ms }.parse()?;
     let after = after.map(|after| parse_place(&after)).transpose()?;
     let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
-    let events = operator.chat.store().parked(app.sdkappid, filter, after, limit).await?;
-    let full = events.len() >= limit as usize;
-    let last = events.last().and_then(|event| Some(place(&event.lane, event.parked_place()?)));
-    let events = events.into_iter().map(Shown::from).collect();
-    Ok(json(StatusCode::OK, &Events { events, next: last.filter(|_| full) }))
+    let store = operator.chat.store();
+    let mut piece = store.parked(app.sdkappid, filter.clone(), after, limit).await?;
+    // A page without events would read as if there were none.
+    while piece.events.is_empty()
+        && let Some(after) = piece.next
+    {
+        piece = store.parked(app.sdkappid, filter.clone(), Some(after), limit).await?;
+    }
+    let ParkedPiece { events, next } = piece;
+    let next = next.map(|(lane, at)| place(&lane, at));
+    Ok(json(StatusCode::OK, &Events { events: events.into_iter().map(Shown::from).collect(), next }))
 }
 
 /// What is to be sent again: parked events, or delivered ones from a time on.
@@ -183,6 +189,7 @@ impl Filter {
             lane: lane.transpose()?,
             command: self.command,
             since: self.since_ms.map(Timestamp),
+            until: None,
         })
     }
 }
@@ -197,7 +204,8 @@ impl Again {
                     Some(Some((until, after))) => (Some(parse_number(until)?), Some(parse_place(after)?)),
                     Some(None) => return Err(broken_cursor()),
                 };
-                Ok(What::Parked { filter: filter.parse()?, after, until: until.map(Timestamp) })
+                let filter = ParkedFilter { until: until.map(Timestamp), ..filter.parse()? };
+                Ok(What::Parked { filter, after })
             }
             (None, Some(since_ms)) => {
                 let rows = match next.map(|next| next.split_once(' ')) {
@@ -216,9 +224,9 @@ impl Again {
 
 fn cursor(what: &What) -> String {
     match what {
-        What::Parked { after, until, .. } => {
+        What::Parked { filter, after } => {
             let after = after.as_ref().map_or(String::new(), |(lane, at)| place(lane, *at));
-            format!("{} {after}", until.unwrap_or_default().0)
+            format!("{} {after}", filter.until.unwrap_or_default().0)
         }
         What::Delivered { rows, .. } => rows.map_or(String::new(), |rows| format!("{} {}", rows.after, rows.through)),
     }

@@ -52,7 +52,7 @@ impl TestApp {
         from.send(to, "hello").await;
         self.all_settled().await;
         let parked = self.server().store().parked(SDKAPPID, ParkedFilter::default(), None, 1000).await;
-        let last = parked.expect("readable").into_iter().max_by_key(|event| event.row).expect("it was parked");
+        let last = parked.expect("readable").events.into_iter().max_by_key(|event| event.row).expect("it was parked");
         match last.standing {
             Standing::Parked { reason, .. } => reason.to_string(),
             other @ (Standing::Waiting { .. } | Standing::Delivered) => panic!("{other:?}"),
@@ -89,7 +89,7 @@ async fn c3_a_token_is_replaced_without_a_gap_whichever_side_changes_first() {
         assert_eq!(events.parked, 0);
     }
     let tries = app.server().store().parked(SDKAPPID, ParkedFilter::default(), None, 10).await;
-    assert!(tries.expect("readable").is_empty());
+    assert!(tries.expect("readable").events.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,8 +18,8 @@ use crate::{
     apps::App,
     chat::{
         Account, Applied, Backlog, Command, Content, Conversation, EventId, Fault, HistoryQuery, Holder, KeptEvent,
-        Lane, Later, Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter, Place, Pruned, Settled, Settlement,
-        Standing, Store, SyncEvent,
+        Lane, Later, Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Place, Pruned, Settled,
+        Settlement, Standing, Store, SyncEvent,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -169,7 +169,7 @@ impl Store for Memory {
         filter: ParkedFilter,
         after: Option<(Lane, i64)>,
         events_max: u32,
-    ) -> Later<'_, Vec<KeptEvent>> {
+    ) -> Later<'_, ParkedPiece> {
         self.answer(|state| state.parked(app, &filter, after.as_ref(), events_max))
     }
 
@@ -296,7 +296,7 @@ impl State {
         filter: &ParkedFilter,
         after: Option<&(Lane, i64)>,
         events_max: u32,
-    ) -> Vec<KeptEvent> {
+    ) -> ParkedPiece {
         let of_app = self.parked.iter().filter(|((of, ..), _)| *of == app);
         let behind =
             of_app.filter(|((_, lane, place), _)| after.is_none_or(|after| (lane, place) > (&after.0, &after.1)));
@@ -304,7 +304,11 @@ impl State {
             let kept = self.log.values().find(|kept| kept.id == event.id).expect("what is parked is kept");
             (KeptEvent { standing: parked_standing(event, *at, reason), ..kept.clone() }, *at)
         });
-        kept.filter(|(event, at)| filter.covers(event, *at)).map(|(event, _)| event).take(events_max as usize).collect()
+        let covered = kept.filter(|(event, at)| filter.covers(event, *at)).map(|(event, _)| event);
+        let events: Vec<_> = covered.take(events_max as usize).collect();
+        let last = events.last().filter(|_| events.len() >= events_max as usize);
+        let next = last.and_then(|event| Some((event.lane.clone(), event.parked_place()?)));
+        ParkedPiece { events, next }
     }
 
     fn history(&self, query: &HistoryQuery) -> Vec<Message> {

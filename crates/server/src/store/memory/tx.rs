@@ -9,7 +9,7 @@ use crate::{
     apps::App,
     chat::{
         Account, Backlog, Content, Conversation, Direction, EventId, Fault, Found, KeptEvent, Lane, Message,
-        MessageFlags, MessageName, OwedEvent, Pair, ReadUpTo, Repeat, Rows, Standing, SyncEvent, Tx, What,
+        MessageFlags, MessageName, OwedEvent, Pair, ParkedPiece, ReadUpTo, Repeat, Rows, Standing, SyncEvent, Tx, What,
     },
     clock::{Entropy, Timestamp},
 };
@@ -184,13 +184,9 @@ impl Tx for MemoryTx<'_> {
 
     fn kept(&mut self, app: SdkAppId, what: &What, events_max: u32) -> Result<Found, Fault> {
         Ok(match what {
-            What::Parked { filter, after, until } => {
-                let mut events = self.state.parked(app, filter, after.as_ref(), events_max);
-                let full = events.len() >= events_max as usize;
-                let last = events.last().and_then(|event| Some((event.lane.clone(), event.parked_place()?)));
-                events.retain(|event| event.parked_at() <= *until);
-                let again = |last| What::Parked { filter: filter.clone(), after: Some(last), until: *until };
-                Found { events, next: last.filter(|_| full).map(again) }
+            What::Parked { filter, after } => {
+                let ParkedPiece { events, next } = self.state.parked(app, filter, after.as_ref(), events_max);
+                Found { events, next: next.map(|last| What::Parked { filter: filter.clone(), after: Some(last) }) }
             }
             What::Delivered { since, rows } => {
                 let through = self.state.log.last_key_value().map_or(0, |(row, _)| *row);

@@ -36,6 +36,18 @@ pub(super) struct Known {
     pub(super) backlogs: BTreeMap<SdkAppId, Backlog>,
 }
 
+impl Known {
+    /// Reads a row for each app, and the ends of two keys: however much waits, a start takes no longer for it.
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            apps: query::apps(connection)?.into_iter().map(|app| (app.sdkappid, app.into())).collect(),
+            serial: query::serial(connection)?,
+            event_row: query::last_row(connection)?,
+            backlogs: statements::read_backlogs(connection)?,
+        })
+    }
+}
+
 /// A transaction that has begun.
 pub(super) struct Batch<'a> {
     connection: &'a Connection,

@@ -8,6 +8,8 @@ mod batch;
 mod checkpoint;
 mod folder;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod query;
 mod reader;
 mod row;
@@ -41,7 +43,7 @@ use crate::{
     apps::App,
     chat::{
         Applied, Backlog, Command, EventId, Fault, HistoryQuery, KeptEvent, Lane, Later, Message, Oldest, OwedEvent,
-        ParkedFilter, Pruned, Settled, Store, SyncEvent,
+        ParkedFilter, ParkedPiece, Pruned, Settled, Store, SyncEvent,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -162,7 +164,7 @@ impl Store for Sqlite {
         filter: ParkedFilter,
         after: Option<(Lane, i64)>,
         events_max: u32,
-    ) -> Later<'_, Vec<KeptEvent>> {
+    ) -> Later<'_, ParkedPiece> {
         self.readers.read(move |connection| query::parked(connection, app, &filter, after, events_max))
     }
 

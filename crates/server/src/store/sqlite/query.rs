@@ -8,7 +8,7 @@ use crate::{
     apps::App,
     chat::{
         Content, Direction, EventId, Found, HistoryQuery, KeptEvent, Lane, Message, MessageFlags, Oldest, OwedEvent,
-        Pair, ParkedFilter, Place, Rows, Standing, SyncEvent, SyncKind, Tries, What,
+        Pair, ParkedFilter, ParkedPiece, Place, Rows, Standing, SyncEvent, SyncKind, Tries, What,
     },
     clock::Timestamp,
     limits,
@@ -236,38 +236,50 @@ pub(super) fn oldest(
     Ok(oldest)
 }
 
-/// Along the key of `parked`; what the filter leaves out is read and passed over.
+/// One that is named is found by its row in the log. The others are searched along the key of `parked`, within the lane that
+/// is asked for; a replay does that in the writer's transaction, so only so many rows are looked at.
 pub(super) fn parked(
     connection: &Connection,
     app: SdkAppId,
     filter: &ParkedFilter,
     after: Option<(Lane, i64)>,
     events_max: u32,
-) -> rusqlite::Result<Vec<KeptEvent>> {
+) -> rusqlite::Result<ParkedPiece> {
+    let (first, last) = match &filter.lane {
+        Some(lane) => ((lane.clone(), 0), lane.clone()),
+        None => ((Lane(String::new()), 0), Lane::after_all()),
+    };
+    let start = after.map_or(first.clone(), |after| after.max(first));
+    if let Some(id) = &filter.id
+        && is_named_by_log(connection, id)?
+    {
+        let named = logged(connection, app, id)?;
+        let covered = named.filter(|event| {
+            let stands = event.parked_place().map(|place| (event.lane.clone(), place));
+            stands.is_some_and(|stands| stands > start) && event.parked_at().is_some_and(|at| filter.covers(event, at))
+        });
+        return Ok(ParkedPiece { events: covered.into_iter().take(events_max as usize).collect(), next: None });
+    }
     let sql = format!(
         "SELECT {KEPT_COLUMNS}, p.place, p.attempts, p.parked_ms, p.reason
          FROM parked AS p CROSS JOIN event ON event.id = p.event
-         WHERE p.app = ?1 AND (p.lane, p.place) > (?2, ?3) AND (?4 IS NULL OR p.lane = ?4)
-         ORDER BY p.lane, p.place"
+         WHERE p.app = ?1 AND (p.lane, p.place) > (?2, ?3) AND p.lane <= ?4
+         ORDER BY p.lane, p.place LIMIT ?5"
     );
-    let (lane, place) = match (after, &filter.lane) {
-        (Some(after), _) => after,
-        (None, Some(lane)) => (lane.clone(), 0),
-        (None, None) => (Lane(String::new()), 0),
-    };
-    let only = filter.lane.as_ref().map(|lane| lane.0.as_str());
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![Sql(app), lane.0, place, only])?;
-    let mut events = Vec::new();
+    let mut rows = statement.query(params![Sql(app), start.0.0, start.1, last.0, limits::PARKED_PIECE_ROWS])?;
+    let (mut events, mut next, mut looked_at) = (Vec::new(), None, 0);
     while events.len() < events_max as usize
         && let Some(row) = rows.next()?
     {
         let event = parked_event(row)?;
-        if matches!(&event.standing, Standing::Parked { at, .. } if filter.covers(&event, *at)) {
+        (next, looked_at) = (event.parked_place().map(|place| (event.lane.clone(), place)), looked_at + 1);
+        if event.parked_at().is_some_and(|at| filter.covers(&event, at)) {
             events.push(event);
         }
     }
-    Ok(events)
+    let more = looked_at >= limits::PARKED_PIECE_ROWS || events.len() >= events_max as usize;
+    Ok(ParkedPiece { events, next: next.filter(|_| more) })
 }
 
 fn parked_event(row: &Row<'_>) -> rusqlite::Result<KeptEvent> {
@@ -279,18 +291,38 @@ fn parked_event(row: &Row<'_>) -> rusqlite::Result<KeptEvent> {
 /// By its row in the log; one from before there was a log is found among the parked ones.
 pub(super) fn event(connection: &Connection, app: SdkAppId, id: &EventId) -> rusqlite::Result<Option<KeptEvent>> {
     let transaction = connection.unchecked_transaction()?;
+    if is_named_by_log(&transaction, id)? {
+        return logged(&transaction, app, id);
+    }
+    let filter = ParkedFilter { id: Some(id.clone()), ..ParkedFilter::default() };
+    let mut after = None;
+    loop {
+        let ParkedPiece { mut events, next } = parked(&transaction, app, &filter, after, 1)?;
+        if !events.is_empty() || next.is_none() {
+            return Ok(events.pop());
+        }
+        after = next;
+    }
+}
+
+/// Whether its name tells a row that the log has given. The name of an event from before there was a log tells a row at
+/// random, far behind the last one.
+fn is_named_by_log(connection: &Connection, id: &EventId) -> rusqlite::Result<bool> {
+    let last = last_row(connection)?;
+    Ok(id.row().is_some_and(|row| row <= last))
+}
+
+/// An event of that name, with where it stands, if it is kept.
+fn logged(connection: &Connection, app: SdkAppId, id: &EventId) -> rusqlite::Result<Option<KeptEvent>> {
     let sql = format!("SELECT {KEPT_COLUMNS} FROM event WHERE id = ?1 AND name = ?2 AND app = ?3");
-    let kept = transaction
+    let kept = connection
         .prepare_cached(&sql)?
         .query_row(params![id.row(), id.0, Sql(app)], |row| row::kept(row, Standing::Delivered))
         .optional()?;
     let Some(mut kept) = kept else {
-        let filter = ParkedFilter { id: Some(id.clone()), ..ParkedFilter::default() };
-        return Ok(parked(&transaction, app, &filter, None, 1)?.pop());
+        return Ok(None);
     };
-    if let Some(standing) = standing(&transaction, &kept)? {
-        kept.standing = standing;
-    }
+    kept.standing = standing(connection, &kept)?.unwrap_or(Standing::Delivered);
     Ok(Some(kept))
 }
 
@@ -329,14 +361,9 @@ fn standing(connection: &Connection, kept: &KeptEvent) -> rusqlite::Result<Optio
 /// A piece of what can be sent again, and how to go on.
 pub(super) fn kept(connection: &Connection, app: SdkAppId, what: &What, events_max: u32) -> rusqlite::Result<Found> {
     match what {
-        What::Parked { filter, after, until } => {
-            let mut events = parked(connection, app, filter, after.clone(), events_max)?;
-            let full = events.len() >= events_max as usize;
-            let last = events.last().and_then(|event| Some((event.lane.clone(), event.parked_place()?)));
-            // What was parked once more since the first piece is left for another time.
-            events.retain(|event| event.parked_at() <= *until);
-            let next = last.filter(|_| full);
-            let next = next.map(|last| What::Parked { filter: filter.clone(), after: Some(last), until: *until });
+        What::Parked { filter, after } => {
+            let ParkedPiece { events, next } = parked(connection, app, filter, after.clone(), events_max)?;
+            let next = next.map(|last| What::Parked { filter: filter.clone(), after: Some(last) });
             Ok(Found { events, next })
         }
         What::Delivered { since, rows } => delivered(connection, app, *since, *rows, events_max),
@@ -374,6 +401,12 @@ fn delivered(
     let more = looked_at >= limits::REPLAY_PIECE_ROWS || events.len() >= events_max as usize;
     let next = (more && last < through).then_some(What::Delivered { since, rows: Some(Rows { after: last, through }) });
     Ok(Found { events, next })
+}
+
+/// The serial of the newest account.
+pub(super) fn serial(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'account_serial'";
+    connection.query_row(sql, [], |row| row.get(0))
 }
 
 pub(super) fn last_row(connection: &Connection) -> rusqlite::Result<i64> {

@@ -19,7 +19,7 @@ use super::{
     checkpoint::Checkpoints,
     fault,
     folder::Folder,
-    outbox, query, statements,
+    outbox,
 };
 use crate::{
     chat::{Applied, Command, Fault, Pruned, Settled},
@@ -52,12 +52,7 @@ impl Writer {
         entropy: Entropy,
         hints: HintSender,
     ) -> Result<Self, OpenError> {
-        let known = Known {
-            apps: query::apps(&connection)?.into_iter().map(|app| (app.sdkappid, app.into())).collect(),
-            serial: serial(&connection)?,
-            event_row: query::last_row(&connection)?,
-            backlogs: statements::read_backlogs(&connection)?,
-        };
+        let known = Known::read(&connection)?;
         let checkpoints = Checkpoints::start(&folder.database())?;
         let (jobs, receiver) = mpsc::channel(limits::STORE_QUEUE_COMMANDS_MAX);
         let (broken_sender, broken) = watch::channel(None);
@@ -81,11 +76,6 @@ impl Writer {
         let fault = broken.wait_for(Option::is_some).await.ok().and_then(|fault| fault.clone());
         fault.unwrap_or_else(|| Fault::Failed("the writer has ended".into()))
     }
-}
-
-fn serial(connection: &Connection) -> rusqlite::Result<i64> {
-    let sql = "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'account_serial'";
-    connection.query_row(sql, params![], |row| row.get(0))
 }
 
 struct Thread {

@@ -9,6 +9,7 @@ mod actors;
 mod asked;
 mod audit;
 mod ledger;
+mod measure;
 mod model;
 mod modify;
 mod outbox;

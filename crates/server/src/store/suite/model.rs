@@ -328,7 +328,7 @@ impl Twins {
         let now = self.sqlite.clock.now();
         let what = match delivered {
             Some(ago_ms) => What::Delivered { since: Timestamp(now.0 - ago_ms), rows: None },
-            None => What::Parked { filter: ParkedFilter::default(), after: None, until: None },
+            None => What::Parked { filter: ParkedFilter::default(), after: None },
         };
         let replay = Command::Replay(Replay { app: self.app(app), what });
         let applied = self.model.store.commit(replay.clone()).await;

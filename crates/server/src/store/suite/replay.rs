@@ -19,7 +19,7 @@ use crate::{
 const WHO: [&str; 3] = ["alice", "bob", "x y"];
 
 fn all_parked() -> What {
-    What::Parked { filter: ParkedFilter::default(), after: None, until: None }
+    What::Parked { filter: ParkedFilter::default(), after: None }
 }
 
 fn delivered_since(since: Timestamp) -> What {
@@ -63,8 +63,8 @@ impl World {
     }
 
     async fn parked(&self, filter: ParkedFilter) -> Vec<EventId> {
-        let events = self.store.parked(APP, filter, None, 1000).await.expect("the store works");
-        events.into_iter().map(|event| event.id).collect()
+        let piece = self.store.parked(APP, filter, None, 1000).await.expect("the store works");
+        piece.events.into_iter().map(|event| event.id).collect()
     }
 }
 
@@ -133,7 +133,7 @@ pub(super) async fn c6_parked_events_are_replayed_one_by_one_by_filter_or_all(wo
         world.recall(by_admin(name("alice", to, &sent))).await.expect("it is recalled");
     }
     let owed = world.park_all().await;
-    let by = |filter: ParkedFilter| What::Parked { filter, after: None, until: None };
+    let by = |filter: ParkedFilter| What::Parked { filter, after: None };
     let one = ParkedFilter { id: Some(owed[2].id.clone()), ..ParkedFilter::default() };
     let of_bob = ParkedFilter { lane: Some(Lane::of_account(&user("bob"))), ..ParkedFilter::default() };
     let recalls = ParkedFilter { command: Some(CallbackCommand::AfterMsgWithDraw), ..ParkedFilter::default() };
@@ -154,8 +154,11 @@ pub(super) async fn c6_what_is_parked_again_meanwhile_is_not_replayed_for_ever(w
     world.with(app(APP), &WHO).await;
     world.sent("alice", "bob", 1).await;
     world.park_all().await;
-    let began = What::Parked { filter: ParkedFilter::default(), after: None, until: Some(Timestamp(START.0 - 1)) };
-    assert_eq!(world.replay(began).await, 0);
+    let before = ParkedFilter { until: Some(Timestamp(START.0 - 1)), ..ParkedFilter::default() };
+    assert!(world.parked(before.clone()).await.is_empty());
+    assert_eq!(world.replay(What::Parked { filter: before, after: None }).await, 0);
+    let by_now = ParkedFilter { until: Some(START), ..ParkedFilter::default() };
+    assert_eq!(world.replay(What::Parked { filter: by_now, after: None }).await, 1);
 }
 
 pub(super) async fn c6_many_are_replayed_in_pieces(world: World) {
@@ -299,11 +302,15 @@ pub(super) async fn c11_parked_events_survive(mut world: World) {
     world.recalls(1..=3).await;
     let owed = world.park_all().await;
     world.reopen().await;
-    let kept = world.store.parked(APP, ParkedFilter::default(), None, 1000).await.expect("the store works");
+    let parked = async |after: Option<(Lane, i64)>, events_max| {
+        world.store.parked(APP, ParkedFilter::default(), after, events_max).await.expect("the store works")
+    };
+    let all = parked(None, 1000).await;
+    assert_eq!(all.next, None);
+    let kept = all.events;
     let seen: Vec<_> = kept.iter().map(|kept| (kept.id.clone(), kept.body.clone(), kept.number)).collect();
     assert_eq!(seen, owed.iter().map(|event| (event.id.clone(), event.body.clone(), event.number)).collect::<Vec<_>>());
-    let page = world.store.parked(APP, ParkedFilter::default(), None, 2).await.expect("the store works");
-    let after = page.last().and_then(|last| Some((last.lane.clone(), last.parked_place()?)));
-    let rest = world.store.parked(APP, ParkedFilter::default(), after, 1000).await.expect("the store works");
-    assert_eq!([page, rest].concat(), kept);
+    let page = parked(None, 2).await;
+    let rest = parked(page.next, 1000).await;
+    assert_eq!([page.events, rest.events].concat(), kept);
 }
