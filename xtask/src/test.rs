@@ -58,7 +58,8 @@ const LEFT_OUT: [&str; 3] = [
     "load, release: 20,000 recalls, of which none may be lost or unknown",
 ];
 
-const CLIPPY: [&str; 7] = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+const CLIPPY: [&str; 8] =
+    ["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"];
 
 const LOAD: [&str; 10] = ["run", "--release", "--locked", "-p", "load", "--", "recall", "--recalls", "20000", "--json"];
 
@@ -96,10 +97,14 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
         Step::new("clippy", Compiler, || if_installed(root, "clippy", "clippy", || cargo(root, &CLIPPY, &[]))),
         Step::new("tests", Compiler, move || {
             let full: &[_] = if extent == Extent::Full { &[("UNSAID_TEST_FULL", "1")] } else { &[] };
-            cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast"], full)
+            cargo(root, &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"], full)
         }),
         Step::new("docs", Compiler, || {
-            cargo(root, &["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")])
+            cargo(
+                root,
+                &["doc", "--workspace", "--all-features", "--no-deps", "--locked"],
+                &[("RUSTDOCFLAGS", "-D warnings")],
+            )
         }),
         Step::new("demo", Compiler, || cargo(root, &["run", "--locked", "--", "demo", "--once"], &[])),
         Step::new("tidy", Nothing, || Ok(passed_if(tidy::run(root)?, "see the findings above"))),

@@ -1,4 +1,5 @@
-//! Standard Webhooks: the signature over a callback's id, time and body (<https://www.standardwebhooks.com>).
+//! The headers of a callback, and Standard Webhooks: the signature over its id, time and body
+//! (<https://www.standardwebhooks.com>).
 //!
 //! `Sign` proves that a server knows the token, and says nothing of the body. This signature covers all of it.
 
@@ -15,6 +16,15 @@ pub const ID_HEADER: &str = "webhook-id";
 pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 /// The header with one signature or more, with blanks between them.
 pub const SIGNATURE_HEADER: &str = "webhook-signature";
+
+/// The header with the lane of an event, and the life of the store before it (rule C5).
+pub const LANE_HEADER: &str = "unsaid-lane";
+/// The header with the event's number in its lane.
+pub const NUMBER_HEADER: &str = "unsaid-number";
+/// The header with the number of the event that was delivered before it in its lane.
+pub const PREVIOUS_HEADER: &str = "unsaid-previous";
+/// The header of an event that is sent again on request.
+pub const REPLAY_HEADER: &str = "unsaid-replay";
 
 /// How far the attempt's time may be from the receiver's clock, in seconds.
 pub const WEBHOOK_AGE_MAX_S: u64 = 300;

@@ -9,9 +9,10 @@ use subtle::{Choice, ConstantTimeEq};
 use unsaid_protocol::{
     SdkAppId,
     sign::{SIGN_AGE_MAX_S, sign},
+    webhook::{self, WEBHOOK_AGE_MAX_S, WebhookSecret},
 };
 
-use crate::query::Query;
+use crate::{Delivery, Event, Headers, Rejection, SecretError, query::Query};
 
 /// What a receiver knows of its app. Knows neither the time nor the network.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub struct Verifier {
     sdkappid: SdkAppId,
     /// Any of them may have signed, so that a token can be replaced without a gap. Empty: `Sign` is not looked at.
     tokens: Vec<String>,
+    /// The same for Standard Webhooks.
+    webhook_secrets: Vec<WebhookSecret>,
 }
 
 /// A request as the HTTP server received it.
@@ -27,6 +30,9 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// As in the request line: `/im?SdkAppid=...`, not decoded.
     pub path_and_query: &'a str,
+    /// `Headers::default()` for a service that sends none of them.
+    pub headers: Headers<'a>,
+    /// As it came: a signature covers each byte.
     pub body: &'a [u8],
 }
 
@@ -39,6 +45,8 @@ pub struct Verified<'a> {
     pub client_ip: Option<Cow<'a, str>>,
     /// `OptPlatform`, if the query has it.
     pub platform: Option<Cow<'a, str>>,
+    /// Which delivery of which event it is; none from a service that does not say.
+    pub delivery: Option<Delivery>,
     /// The body as it was sent, a JSON object. [`Verified::json`] reads it.
     pub body: &'a RawValue,
 }
@@ -49,48 +57,6 @@ pub struct Check {
     /// What should hold.
     pub name: &'static str,
     pub result: Result<(), Rejection>,
-}
-
-/// Why a request is not taken as a callback of this app, and what to do.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Rejection {
-    #[error("the method is {method:?}, but a callback is a POST: is something else calling this URL?")]
-    Method { method: String },
-    #[error("{name} is missing in the query: check that no proxy on the way drops the query of the URL")]
-    ParameterMissing { name: &'static str },
-    #[error("{name} stands in the query more than once: take it out of the configured callback URL")]
-    ParameterRepeated { name: &'static str },
-    #[error("{name} in the query is not UTF-8 when decoded: check that no proxy on the way rewrites the query")]
-    ParameterNotText { name: &'static str },
-    #[error("SdkAppid is {found:?}, but this receiver is for app {expected}: check the callback URL of that app")]
-    OtherApp { expected: SdkAppId, found: String },
-    #[error(
-        "the callback is not signed, {name} is missing: set the token in the callback settings of the app as well, \
-         or leave the tokens out here"
-    )]
-    Unsigned { name: &'static str },
-    #[error("RequestTime is {found:?}, but it has to be whole seconds since 1970")]
-    RequestTimeFormat { found: String },
-    #[error("Sign was made with another token: compare the token here with that in the callback settings of the app")]
-    Sign,
-    #[error(
-        "RequestTime differs from the clock here by {age_s} s, at most {SIGN_AGE_MAX_S} s are allowed: set both \
-         clocks by NTP; if they are right, an old request was sent again"
-    )]
-    Age { age_s: u64 },
-    #[error("the body is not the JSON object that was expected: {reason}")]
-    Body { reason: String },
-    #[error("CallbackCommand is {query:?} in the query but {body:?} in the body: the request was put together wrongly")]
-    CommandsDiffer { query: String, body: String },
-}
-
-/// Tokens that would let anyone sign.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum TokenError {
-    #[error("there is no token: pass the one of the app's callback settings, or call Verifier::without_sign")]
-    None,
-    #[error("a token is empty, so anyone could sign with it: check the setting or variable that it is read from")]
-    Empty,
 }
 
 /// A check that is done, and how.
@@ -105,8 +71,15 @@ const WHERE_SIGNED: [Rule; 2] = [
     ("RequestTime is within 60 s of our clock", Verifier::time_is_near),
 ];
 
-const LAST: [Rule; 2] = [
+/// Where there are secrets of Standard Webhooks.
+const WHERE_WEBHOOK: [Rule; 2] = [
+    ("webhook-signature was made with our secret", Verifier::webhook_is_of_our_secret),
+    ("webhook-timestamp is within 300 s of our clock", Verifier::webhook_time_is_near),
+];
+
+const LAST: [Rule; 3] = [
     ("ClientIP and OptPlatform can be read", Verifier::origin_is_readable),
+    ("the headers name the delivery", Verifier::delivery_is_readable),
     ("query and body name the same CallbackCommand", Verifier::commands_agree),
 ];
 
@@ -115,20 +88,28 @@ impl Verifier {
     pub fn with_tokens(
         sdkappid: SdkAppId,
         tokens: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Result<Self, TokenError> {
+    ) -> Result<Self, SecretError> {
         let tokens: Vec<String> = tokens.into_iter().map(Into::into).collect();
         if tokens.is_empty() {
-            return Err(TokenError::None);
+            return Err(SecretError::NoToken);
         }
         if tokens.iter().any(String::is_empty) {
-            return Err(TokenError::Empty);
+            return Err(SecretError::EmptyToken);
         }
-        Ok(Self { sdkappid, tokens })
+        Ok(Self { tokens, ..Self::without_sign(sdkappid) })
     }
 
-    /// Accepts callbacks of this app, whoever sends them. Something else has to keep strangers out.
+    /// Accepts callbacks of this app, whoever sends them. Either [`Verifier::and_webhook_secrets`] or something else has
+    /// to keep strangers out.
     pub fn without_sign(sdkappid: SdkAppId) -> Self {
-        Self { sdkappid, tokens: Vec::new() }
+        Self { sdkappid, tokens: Vec::new(), webhook_secrets: Vec::new() }
+    }
+
+    /// Accepts only what has, besides, a Standard Webhooks signature of any of `secrets` (`whsec_...`). It covers the
+    /// event's id, the time and the body, of which `Sign` says nothing.
+    pub fn and_webhook_secrets<'a>(mut self, secrets: impl IntoIterator<Item = &'a str>) -> Result<Self, SecretError> {
+        self.webhook_secrets = secrets.into_iter().map(WebhookSecret::parse).collect::<Result<_, _>>()?;
+        if self.webhook_secrets.is_empty() { Err(SecretError::NoWebhookSecret) } else { Ok(self) }
     }
 
     /// Does every check; the first that fails is the error. `now_s` is the time in seconds since 1970.
@@ -141,6 +122,7 @@ impl Verifier {
             command: query.required("CallbackCommand")?,
             client_ip: query.optional("ClientIP")?,
             platform: query.optional("OptPlatform")?,
+            delivery: Delivery::read(request.headers)?,
             body: parse(request.body)?,
         })
     }
@@ -152,7 +134,8 @@ impl Verifier {
 
     fn rules(&self) -> impl Iterator<Item = Rule> {
         let signed = if self.tokens.is_empty() { &[][..] } else { &WHERE_SIGNED[..] };
-        OF_EVERY_CALLBACK.iter().chain(signed).chain(&LAST).copied()
+        let webhook = if self.webhook_secrets.is_empty() { &[][..] } else { &WHERE_WEBHOOK[..] };
+        OF_EVERY_CALLBACK.iter().chain(signed).chain(webhook).chain(&LAST).copied()
     }
 
     fn method_is_post(&self, request: Request<'_>, _now_s: i64) -> Result<(), Rejection> {
@@ -185,6 +168,30 @@ impl Verifier {
         if age_s <= SIGN_AGE_MAX_S { Ok(()) } else { Err(Rejection::Age { age_s }) }
     }
 
+    fn webhook_is_of_our_secret(&self, request: Request<'_>, _now_s: i64) -> Result<(), Rejection> {
+        let given = |name, value: Option<_>| value.ok_or(Rejection::WebhookUnsigned { name });
+        let Headers { id, timestamp, signature, .. } = request.headers;
+        let id = given(webhook::ID_HEADER, id)?;
+        let timestamp = given(webhook::TIMESTAMP_HEADER, timestamp)?;
+        let signature = given(webhook::SIGNATURE_HEADER, signature)?;
+        let verifies = |secret: &WebhookSecret| secret.verifies(id, timestamp, request.body, signature);
+        let made_with_any = self.webhook_secrets.iter().fold(false, |any, secret| any | verifies(secret));
+        if made_with_any { Ok(()) } else { Err(Rejection::WebhookSignature) }
+    }
+
+    fn webhook_time_is_near(&self, request: Request<'_>, now_s: i64) -> Result<(), Rejection> {
+        let name = webhook::TIMESTAMP_HEADER;
+        let found = request.headers.timestamp.ok_or(Rejection::WebhookUnsigned { name })?;
+        let expected = "whole seconds since 1970";
+        let sent_s: i64 = found.parse().map_err(|_| Rejection::Header { name, found: found.to_owned(), expected })?;
+        let age_s = now_s.abs_diff(sent_s);
+        if age_s <= WEBHOOK_AGE_MAX_S { Ok(()) } else { Err(Rejection::WebhookAge { age_s }) }
+    }
+
+    fn delivery_is_readable(&self, request: Request<'_>, _now_s: i64) -> Result<(), Rejection> {
+        Delivery::read(request.headers).map(drop)
+    }
+
     fn origin_is_readable(&self, request: Request<'_>, _now_s: i64) -> Result<(), Rejection> {
         let query = Query::of(request.path_and_query);
         query.optional("ClientIP")?;
@@ -215,7 +222,7 @@ struct Head<'a> {
     command: Cow<'a, str>,
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejection> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejection> {
     // Else serde would take the items of an array for the fields in their order.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Rejection::Body { reason: "it does not begin with {".to_owned() });
@@ -224,6 +231,11 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejection> {
 }
 
 impl<'a> Verified<'a> {
+    /// The body as a typed event.
+    pub fn event(&self) -> Result<Event, Rejection> {
+        Event::read(&self.command, self.body)
+    }
+
     /// The body as a type of yours, or as a `serde_json::Value`.
     pub fn json<T: Deserialize<'a>>(&self) -> Result<T, Rejection> {
         parse(self.body.get().as_bytes())
@@ -245,6 +257,7 @@ impl fmt::Debug for Verifier {
         f.debug_struct("Verifier")
             .field("sdkappid", &self.sdkappid)
             .field("tokens", &self.tokens.len())
+            .field("webhook_secrets", &self.webhook_secrets.len())
             .finish_non_exhaustive()
     }
 }
@@ -269,19 +282,24 @@ mod tests {
         Verifier::with_tokens(APP, ["s3cret-Token_01"]).expect("not empty")
     }
 
+    /// As the original service sends it.
+    fn post(path_and_query: &str) -> Request<'_> {
+        Request { method: "POST", path_and_query, headers: Headers::default(), body: BODY.as_bytes() }
+    }
+
     /// What the documented request is rejected with once `from` in its query is replaced by `to`.
     fn rejection(from: &str, to: &str) -> Rejection {
         let path_and_query = documented_query();
         assert!(path_and_query.contains(from), "{from}");
         let path_and_query = path_and_query.replacen(from, to, 1);
-        let request = Request { method: "POST", path_and_query: &path_and_query, body: BODY.as_bytes() };
+        let request = post(&path_and_query);
         verifier().verify(request, NOW_S).expect_err(&path_and_query)
     }
 
     #[test]
     fn the_request_of_callbacks_1_2_passes() {
         let path_and_query = documented_query();
-        let request = Request { method: "POST", path_and_query: &path_and_query, body: BODY.as_bytes() };
+        let request = post(&path_and_query);
         let verified = verifier().verify(request, NOW_S).expect("valid");
         assert_eq!(verified.command, "C2C.CallbackAfterMsgWithDraw");
         assert_eq!(verified.client_ip.as_deref(), Some("203.0.113.9"));
@@ -296,7 +314,7 @@ mod tests {
             "/?RequestTime={NOW_S}&OptPlatform=RESTAPI&CallbackCommand=C2C%2ECallbackAfterMsgWithDraw\
              &ClientIP=2001%3Adb8::1&Sign={SIGN}&appId=1&SdkAppid=1400009999"
         );
-        let request = Request { method: "POST", path_and_query: &path_and_query, body: BODY.as_bytes() };
+        let request = post(&path_and_query);
         let verified = verifier().verify(request, NOW_S).expect("valid");
         assert_eq!(verified.client_ip.as_deref(), Some("2001:db8::1"));
     }
@@ -312,7 +330,7 @@ mod tests {
             let path_and_query = format!(
                 "/?SdkAppid=1400009999&CallbackCommand=C2C.CallbackAfterMsgWithDraw&Sign={sign}&RequestTime={time_s}"
             );
-            let request = Request { method: "POST", path_and_query: &path_and_query, body: BODY.as_bytes() };
+            let request = post(&path_and_query);
             let verifier = Verifier::with_tokens(APP, ["the next token", token]).expect("not empty");
             assert!(verifier.verify(request, time_s).is_ok(), "{token}");
         }
@@ -352,7 +370,7 @@ mod tests {
     #[test]
     fn other_methods_and_bodies_are_rejected() {
         let path_and_query = documented_query();
-        let request = Request { method: "POST", path_and_query: &path_and_query, body: BODY.as_bytes() };
+        let request = post(&path_and_query);
         assert_eq!(
             verifier().verify(Request { method: "GET", ..request }, NOW_S).expect_err("GET"),
             Rejection::Method { method: "GET".into() }
@@ -368,7 +386,7 @@ mod tests {
     #[test]
     fn a_signature_holds_for_60_s_in_both_directions() {
         let path_and_query = documented_query();
-        let request = Request { method: "POST", path_and_query: &path_and_query, body: BODY.as_bytes() };
+        let request = post(&path_and_query);
         for (now_s, age_s) in [(NOW_S - 60, None), (NOW_S + 60, None), (NOW_S - 61, Some(61)), (NOW_S + 61, Some(61))] {
             assert_eq!(verifier().verify(request, now_s).err(), age_s.map(|age_s| Rejection::Age { age_s }));
         }
@@ -378,25 +396,79 @@ mod tests {
     #[test]
     fn without_tokens_sign_is_not_looked_at() {
         let path_and_query = "/?SdkAppid=1400009999&CallbackCommand=C2C.CallbackAfterMsgWithDraw";
-        let request = Request { method: "POST", path_and_query, body: BODY.as_bytes() };
+        let request = post(path_and_query);
         let verifier = Verifier::without_sign(APP);
         assert!(verifier.verify(request, 0).is_ok());
-        assert_eq!(verifier.checks(request, 0).len(), 4);
+        assert_eq!(verifier.checks(request, 0).len(), 5);
     }
 
     #[test]
     fn tokens_that_anyone_has_are_refused() {
-        assert_eq!(Verifier::with_tokens(APP, [""; 0]).err(), Some(TokenError::None));
-        assert_eq!(Verifier::with_tokens(APP, ["a", ""]).err(), Some(TokenError::Empty));
+        assert_eq!(Verifier::with_tokens(APP, [""; 0]).err(), Some(SecretError::NoToken));
+        assert_eq!(Verifier::with_tokens(APP, ["a", ""]).err(), Some(SecretError::EmptyToken));
+    }
+
+    const WEBHOOK_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+    /// What the documented request, signed for Standard Webhooks, is rejected with once it is changed.
+    fn webhook_rejection(change: impl FnOnce(&mut Request<'_>)) -> Option<Rejection> {
+        let (path_and_query, now) = (documented_query(), NOW_S.to_string());
+        let secret = WebhookSecret::parse(WEBHOOK_SECRET).expect("valid");
+        let signature = secret.sign("evt_1", NOW_S, BODY.as_bytes());
+        let (id, timestamp, signature) = (Some("evt_1"), Some(now.as_str()), Some(signature.as_str()));
+        let headers = Headers { id, timestamp, signature, ..Headers::default() };
+        let mut request = Request { headers, ..post(&path_and_query) };
+        change(&mut request);
+        let other = "whsec_AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let verifier = verifier().and_webhook_secrets([other, WEBHOOK_SECRET]).expect("valid");
+        verifier.verify(request, NOW_S).err()
+    }
+
+    #[test]
+    fn c3_standard_webhooks_is_demanded_where_a_secret_is_set() {
+        assert_eq!(webhook_rejection(|_| {}), None);
+        let unsigned = |name| Some(Rejection::WebhookUnsigned { name });
+        assert_eq!(webhook_rejection(|request| request.headers.id = None), unsigned("webhook-id"));
+        assert_eq!(webhook_rejection(|request| request.headers.timestamp = None), unsigned("webhook-timestamp"));
+        assert_eq!(webhook_rejection(|request| request.headers.signature = None), unsigned("webhook-signature"));
+        let wrong = Some(Rejection::WebhookSignature);
+        assert_eq!(webhook_rejection(|request| request.headers.id = Some("evt_2")), wrong);
+        assert_eq!(webhook_rejection(|request| request.headers.timestamp = Some("1731400199")), wrong);
+        assert_eq!(webhook_rejection(|request| request.headers.signature = Some("v1,AAAA")), wrong);
+        assert_eq!(webhook_rejection(|request| request.body = b"{}"), wrong);
+    }
+
+    #[test]
+    fn c3_a_webhook_is_accepted_for_300_s() {
+        let secret = WebhookSecret::parse(WEBHOOK_SECRET).expect("valid");
+        let verifier = Verifier::without_sign(APP).and_webhook_secrets([WEBHOOK_SECRET]).expect("valid");
+        let path_and_query = documented_query();
+        for (sent_s, age_s) in
+            [(NOW_S - 300, None), (NOW_S + 300, None), (NOW_S - 301, Some(301)), (NOW_S + 301, Some(301))]
+        {
+            let (sent, signature) = (sent_s.to_string(), secret.sign("evt_1", sent_s, BODY.as_bytes()));
+            let (id, timestamp, signature) = (Some("evt_1"), Some(sent.as_str()), Some(signature.as_str()));
+            let headers = Headers { id, timestamp, signature, ..Headers::default() };
+            let request = Request { headers, ..post(&path_and_query) };
+            let rejection = age_s.map(|age_s| Rejection::WebhookAge { age_s });
+            assert_eq!(verifier.verify(request, NOW_S).err(), rejection, "{sent_s}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_webhook_secret_is_refused() {
+        let refused = |secrets: &[&'static str]| verifier().and_webhook_secrets(secrets.iter().copied()).err();
+        assert_eq!(refused(&[]), Some(SecretError::NoWebhookSecret));
+        assert!(matches!(refused(&[WEBHOOK_SECRET, "s3cret"]), Some(SecretError::WebhookSecret(_))));
     }
 
     #[test]
     fn the_checks_show_every_fault_at_once() {
         let path_and_query = documented_query().replace("1400009999", "7");
-        let request = Request { method: "POST", path_and_query: &path_and_query, body: b"{}" };
+        let request = Request { body: b"{}", ..post(&path_and_query) };
         let checks = verifier().checks(request, NOW_S);
         let failed: Vec<bool> = checks.iter().map(|check| check.result.is_err()).collect();
-        assert_eq!(failed, [false, true, false, false, false, true]);
+        assert_eq!(failed, [false, true, false, false, false, false, true]);
         assert_eq!(checks[0].to_string(), "passed: the method is POST");
         assert_eq!(
             checks[1].to_string(),
@@ -407,6 +479,9 @@ mod tests {
 
     #[test]
     fn no_token_is_shown() {
-        assert_eq!(format!("{:?}", verifier()), "Verifier { sdkappid: SdkAppId(1400009999), tokens: 1, .. }");
+        assert_eq!(
+            format!("{:?}", verifier()),
+            "Verifier { sdkappid: SdkAppId(1400009999), tokens: 1, webhook_secrets: 0, .. }"
+        );
     }
 }

@@ -250,11 +250,11 @@ impl Attempts {
     fn in_lane(&self, request: request::Builder, at: &InLane) -> request::Builder {
         let lane = format!("{}.{}", self.epoch, utf8_percent_encode(&at.lane.0, LANE));
         let request = request
-            .header("unsaid-lane", lane)
-            .header("unsaid-number", at.number)
-            .header("unsaid-previous", at.previous);
+            .header(webhook::LANE_HEADER, lane)
+            .header(webhook::NUMBER_HEADER, at.number)
+            .header(webhook::PREVIOUS_HEADER, at.previous);
         match at.replay {
-            Some(replay) => request.header("unsaid-replay", replay),
+            Some(replay) => request.header(webhook::REPLAY_HEADER, replay),
             None => request,
         }
     }

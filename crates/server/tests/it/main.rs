@@ -17,6 +17,7 @@ mod recall;
 
 mod before;
 mod callbacks;
+mod receiver_crate;
 mod retries;
 
 mod listener;

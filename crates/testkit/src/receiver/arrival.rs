@@ -11,7 +11,7 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::sync::watch;
-use unsaid_receiver::{Check, Request, Verifier};
+use unsaid_receiver::{Check, Headers, Request, Verifier};
 
 /// A request, read to its end.
 #[derive(Clone, Debug)]
@@ -84,7 +84,12 @@ impl Arrival {
 
     /// For `unsaid_receiver::Verifier`.
     pub fn request(&self) -> Request<'_> {
-        Request { method: self.method(), path_and_query: self.path_and_query(), body: &self.body }
+        Request {
+            method: self.method(),
+            path_and_query: self.path_and_query(),
+            headers: Headers::read(|name| self.header(name)),
+            body: &self.body,
+        }
     }
 }
 
