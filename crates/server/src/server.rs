@@ -55,18 +55,17 @@ impl Server {
         let store = Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hint_sender)?;
         let store: Arc<dyn Store> = Arc::new(store);
         let apps = Arc::new(Apps::default());
-        let connector = Arc::new(Connector::new(config.callback.clone(), world.clock.clone()));
-        let World { clock, entropy } = world.clone();
+        let connector = Arc::new(Connector::new(config.callback.clone()));
         let alarms = Alarms {
             store: Arc::clone(&store),
             apps: Arc::clone(&apps),
             connector: Arc::clone(&connector),
-            clock: clock.clone(),
+            clock: world.clock.clone(),
             settings: config.alarm.clone(),
         };
-        let callbacks = Callbacks::new(Arc::clone(&apps), connector, store.epoch(), clock, entropy);
-        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), Arc::new(callbacks.clone()));
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
+        let callbacks = Callbacks::new(Arc::clone(&apps), connector, stories.clone(), store.epoch(), world.clone());
+        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), Arc::new(callbacks.clone()));
         let mut server = Self {
             chat: chat.clone(),
             store: Arc::clone(&store),
@@ -83,14 +82,7 @@ impl Server {
         server.take_over_apps(&config.apps).await?;
 
         let World { clock, entropy } = world.clone();
-        let parts = DispatcherParts {
-            apps: Arc::clone(&apps),
-            callbacks: callbacks.clone(),
-            stories: stories.clone(),
-            hints,
-            clock,
-            entropy,
-        };
+        let parts = DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, clock, entropy };
         let (dispatcher, handle) = Dispatcher::new(Arc::clone(&store), parts);
         let callbacks = callbacks.with_dispatcher(handle);
         let operator = Operator::new(OperatorParts {

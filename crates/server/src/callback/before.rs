@@ -14,11 +14,12 @@ use unsaid_protocol::{
 };
 
 use super::{
-    Callbacks, Outcome, Refused,
+    Callbacks, Outcome, Refused, Unavailable,
     attempt::{Call, Report},
+    record::record,
 };
 use crate::{
-    chat::{Before, EventId, Lifetime, Question, Refusal, Verdict},
+    chat::{self, Before, EventId, Lane, Lifetime, Question, Refusal, Verdict},
     limits,
 };
 
@@ -41,16 +42,16 @@ impl Before for Callbacks {
     fn ask<'a>(&'a self, app: SdkAppId, question: Question<'a>) -> Pin<Box<dyn Future<Output = Verdict> + Send + 'a>> {
         Box::pin(async move {
             let call = self.call(app, &question);
-            let deadline = self.attempts.clock.instant() + limits::ATTEMPT_TIMEOUT;
-            let endpoint = match self.endpoints.of(app) {
-                Ok(endpoint) => endpoint,
-                Err(why) => return Verdict::Unanswered(why),
+            let verdict = match self.put(&call).await {
+                Ok(report) => {
+                    let chat::Send { to, custom_data, body, .. } = question.send;
+                    let verdict = verdict(&report, custom_data.len(), body.json.len());
+                    let now = self.attempts.clock.now();
+                    self.stories.attempted(record(&call, Lane::of_account(to), 1, report, now));
+                    verdict
+                }
+                Err(why) => Verdict::Unanswered(why),
             };
-            let Ok(_turn) = tokio::time::timeout_at(deadline, endpoint.questions.acquire()).await else {
-                return Verdict::Unanswered("too many messages are being asked about at once".to_owned());
-            };
-            let report = self.attempts.call_until(&endpoint, &call, deadline).await;
-            let verdict = verdict(&report, question.send.custom_data.len(), question.send.body.json.len());
             if let Verdict::Unanswered(why) = &verdict {
                 tracing::warn!(%app, id = call.id, "a message was not asked about: {why}");
             }
@@ -60,6 +61,22 @@ impl Before for Callbacks {
 }
 
 impl Callbacks {
+    /// Asks once, when it is its turn.
+    async fn put(&self, call: &Call) -> Result<Report, String> {
+        let deadline = self.attempts.clock.instant() + limits::ATTEMPT_TIMEOUT;
+        let endpoint = match self.endpoints.of(call.app) {
+            Ok(endpoint) => endpoint,
+            Err(why) => return Ok(Report::without_call(Outcome::Unavailable(Unavailable::NoEndpoint(why)))),
+        };
+        let Ok(_turn) = tokio::time::timeout_at(deadline, endpoint.questions.acquire()).await else {
+            return Err(format!(
+                "{} messages are being asked about, and none was answered in time",
+                limits::APP_QUESTIONS_MAX
+            ));
+        };
+        Ok(self.attempts.call_until(&endpoint, call, deadline).await)
+    }
+
     fn call(&self, app: SdkAppId, question: &Question<'_>) -> Call {
         let Question { send, key, id } = question;
         let now = self.attempts.clock.now();

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     apps::Apps,
-    clock::{Clock, Entropy},
+    clock::{Entropy, World},
+    story::Stories,
 };
 
 /// The way out, as the edges and the dispatcher share it.
@@ -18,16 +19,18 @@ pub struct Callbacks {
     pub(super) attempts: Arc<Attempts>,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) entropy: Entropy,
+    pub(super) stories: Stories,
     /// Set once the dispatcher is there.
     dispatcher: Option<DispatcherHandle>,
 }
 
 impl Callbacks {
     /// `epoch` is the store's, part of the names of lanes.
-    pub fn new(apps: Arc<Apps>, connector: Arc<Connector>, epoch: &str, clock: Clock, entropy: Entropy) -> Self {
+    pub fn new(apps: Arc<Apps>, connector: Arc<Connector>, stories: Stories, epoch: &str, world: World) -> Self {
+        let World { clock, entropy } = world;
         let endpoints = Arc::new(Endpoints::new(apps, Arc::clone(&connector)));
         let attempts = Arc::new(Attempts { connector, clock, epoch: epoch.to_owned() });
-        Self { attempts, endpoints, entropy, dispatcher: None }
+        Self { attempts, endpoints, entropy, stories, dispatcher: None }
     }
 
     /// The same, with a dispatcher to ask.

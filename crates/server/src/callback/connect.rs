@@ -22,14 +22,14 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{EndpointRules, Phase, Unavailable, address, authority::OwnAuthority};
-use crate::{
-    apps::{AppError, ClientCertificate, EndpointSettings},
-    clock::Clock,
-};
+use super::{EndpointRules, Phase, Unavailable, address, authority::OwnAuthority, phases::Stopwatch};
+use crate::apps::{AppError, ClientCertificate, EndpointSettings};
 
 /// Names that are resolved at once, over all apps: each takes a thread for as long as the DNS takes.
 const RESOLVING_MAX: usize = 32;
+
+/// The same for one endpoint.
+pub(super) const ENDPOINT_RESOLVING_MAX: usize = 4;
 
 /// How long one of several addresses may take before the next one is tried.
 const ADDRESS_TIMEOUT: Duration = Duration::from_millis(700);
@@ -47,7 +47,6 @@ pub struct Connector {
     provider: Arc<CryptoProvider>,
     system_roots: Arc<RootCertStore>,
     resolving: Arc<Semaphore>,
-    clock: Clock,
 }
 
 /// Where to dial, and what to expect there.
@@ -56,6 +55,8 @@ pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: Option<Tls>,
+    /// Turns for resolving the name, so that one whose DNS hangs does not take those of all apps.
+    pub(super) resolving: Arc<Semaphore>,
 }
 
 /// How the server has to prove who it is.
@@ -70,17 +71,9 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-/// How long each phase of making a connection took.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct ConnectTimes {
-    pub(super) resolve: Duration,
-    pub(super) connect: Duration,
-    pub(super) tls: Duration,
-}
-
 impl Connector {
     /// Reads the system's roots once.
-    pub fn new(rules: EndpointRules, clock: Clock) -> Self {
+    pub fn new(rules: EndpointRules) -> Self {
         let mut roots = RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
         let (added, _) = roots.add_parsable_certificates(found.certs);
@@ -92,7 +85,6 @@ impl Connector {
             provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
             system_roots: Arc::new(roots),
             resolving: Arc::new(Semaphore::new(RESOLVING_MAX)),
-            clock,
         }
     }
 
@@ -107,33 +99,23 @@ impl Connector {
         Ok(TlsConnector::from(Arc::new(config)))
     }
 
-    /// Makes a connection. The caller bounds the time; `phase` tells it what was under way.
+    /// Makes a connection. The caller bounds the time; `watch` tells it what was under way.
     pub(super) async fn connect(
         &self,
         target: &Target,
-        phase: &mut Phase,
-    ) -> Result<(Sender, ConnectTimes, SocketAddr), Unavailable> {
-        let began = self.clock.instant();
-        *phase = Phase::Resolve;
+        watch: &mut Stopwatch,
+    ) -> Result<(Sender, SocketAddr), Unavailable> {
+        watch.enter(Phase::Resolve);
         let addresses = self.resolve(target).await?;
-        let resolved = self.clock.instant();
-        *phase = Phase::Connect;
+        watch.enter(Phase::Connect);
         let (stream, address) = dial(&addresses).await?;
-        let connected = self.clock.instant();
-        *phase = Phase::Tls;
-        let sender = match &target.tls {
-            None => handshake(stream).await?,
-            Some(tls) => {
-                let stream = tls.connector.connect(tls.name.clone(), stream).await;
-                handshake(stream.map_err(|error| Unavailable::TlsFailed(tls_problem(&error)))?).await?
-            }
+        let Some(tls) = &target.tls else {
+            return Ok((handshake(stream).await?, address));
         };
-        let times = ConnectTimes {
-            resolve: resolved - began,
-            connect: connected - resolved,
-            tls: self.clock.instant() - connected,
-        };
-        Ok((sender, times, address))
+        watch.enter(Phase::Tls);
+        let stream = tls.connector.connect(tls.name.clone(), stream).await;
+        let stream = stream.map_err(|error| Unavailable::TlsFailed(tls_problem(&error)))?;
+        Ok((handshake(stream).await?, address))
     }
 
     /// The addresses of the target that may be dialled; what is forbidden is dropped.
@@ -141,8 +123,10 @@ impl Connector {
         let found: Vec<IpAddr> = if let Some(literal) = address::literal(&target.host) {
             vec![literal]
         } else {
-            let permit = Arc::clone(&self.resolving).acquire_owned().await.expect("it is never closed");
-            lookup(target.host.clone(), permit).await?
+            let turn =
+                async |turns: &Arc<Semaphore>| Arc::clone(turns).acquire_owned().await.expect("it is never closed");
+            let turns = [turn(&target.resolving).await, turn(&self.resolving).await];
+            lookup(target.host.clone(), turns).await?
         };
         let mut forbidden = None;
         let mut allowed = Vec::new();
@@ -199,11 +183,11 @@ pub(super) fn tls_config(
     Ok(config)
 }
 
-/// The system resolves on a thread that cannot be called back, so the permit is kept until it has ended, even if nobody
+/// The system resolves on a thread that cannot be called back, so the turns are kept until it has ended, even if nobody
 /// waits for it any more.
-async fn lookup(host: String, permit: OwnedSemaphorePermit) -> Result<Vec<IpAddr>, Unavailable> {
+async fn lookup(host: String, turns: [OwnedSemaphorePermit; 2]) -> Result<Vec<IpAddr>, Unavailable> {
     let found = tokio::spawn(async move {
-        let _permit = permit;
+        let _turns = turns;
         let found = tokio::net::lookup_host((host, 0)).await?;
         std::io::Result::Ok(found.map(|address| address.ip()).collect())
     });

@@ -4,27 +4,29 @@
 //! which may be lost, and by searching the outbox, which holds them all. It never waits for the network or the store
 //! itself: attempts, loads, searches and settlements are tasks that report back to it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use unsaid_protocol::SdkAppId;
 
 use super::{
     Callbacks, Outcome, Unavailable,
     attempt::{Attempts, Call, Report},
-    connect::ConnectTimes,
     delivery::{Action, Delivery, FlowState, Moment, Want},
     endpoints::Endpoints,
+    record::record,
 };
 use crate::{
     apps::Apps,
     chat::{Fault, Lane, OwedEvent, Store},
-    clock::{Clock, Entropy, Timestamp},
+    clock::{Clock, Entropy},
     limits,
     store::HintReceiver,
-    story::{ANSWER_BYTES_MAX, AttemptRecord, Phases, Stories},
+    story::Stories,
 };
 
 /// What a dispatcher is made of.
@@ -32,7 +34,6 @@ use crate::{
 pub struct DispatcherParts {
     pub apps: Arc<Apps>,
     pub callbacks: Callbacks,
-    pub stories: Stories,
     pub hints: HintReceiver,
     pub clock: Clock,
     pub entropy: Entropy,
@@ -52,6 +53,8 @@ pub struct Dispatcher {
     tell: mpsc::Sender<News>,
     requests: mpsc::Receiver<Request>,
     tasks: TaskTracker,
+    /// When each app was last warned of, for each outcome.
+    warned: HashMap<(SdkAppId, &'static str), Instant>,
 }
 
 /// The way to a dispatcher that runs.
@@ -75,6 +78,9 @@ enum Request {
     State(SdkAppId, oneshot::Sender<Option<FlowState>>),
 }
 
+/// How long an app is not warned of again for the same outcome: one that is down would fill the log with its events.
+const WARN_PAUSE: Duration = Duration::from_secs(1);
+
 /// Requests that wait; who asks then waits for a place.
 const REQUESTS_MAX: usize = 64;
 
@@ -95,8 +101,8 @@ impl DispatcherHandle {
 
 impl Dispatcher {
     pub fn new(store: Arc<dyn Store>, parts: DispatcherParts) -> (Self, DispatcherHandle) {
-        let DispatcherParts { apps, callbacks, stories, hints, clock, entropy } = parts;
-        let Callbacks { attempts, endpoints, .. } = callbacks;
+        let DispatcherParts { apps, callbacks, hints, clock, entropy } = parts;
+        let Callbacks { attempts, endpoints, stories, .. } = callbacks;
         let (tell, news) = mpsc::channel(limits::APP_ATTEMPTS_MAX);
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
         let dispatcher = Self {
@@ -112,6 +118,7 @@ impl Dispatcher {
             tell,
             requests,
             tasks: TaskTracker::new(),
+            warned: HashMap::new(),
         };
         (dispatcher, DispatcherHandle { requests: sender })
     }
@@ -177,9 +184,10 @@ impl Dispatcher {
         let moment = self.moment();
         match news {
             News::Attempted(event, report) => {
-                log(&event, &report);
+                self.log(&event, &report);
                 self.delivery.attempted(&event, &report.outcome, moment);
-                self.stories.attempted(record(&event, report, moment.now));
+                let attempt = event.tries.attempts + 1;
+                self.stories.attempted(record(&Call::from(&*event), event.lane.clone(), attempt, report, moment.now));
             }
             News::Loaded(app, want, events) => self.delivery.loaded(app, &want, events, moment),
             News::Searched(app, page) => self.delivery.searched(app, page, moment),
@@ -190,6 +198,29 @@ impl Dispatcher {
             }
             News::Settled(Err(fault)) => self.delivery.not_settled(&fault, moment),
         }
+    }
+
+    /// The first failure of an event is worth a warning, unless another one has just said the same.
+    fn log(&mut self, event: &OwedEvent, report: &Report) {
+        let (app, id, command) = (event.app, &event.id, event.command);
+        let (outcome, attempts) = (report.outcome.name(), event.tries.attempts + 1);
+        let total_ms = report.total.as_secs_f64() * 1e3;
+        let why = &report.outcome;
+        if report.outcome != Outcome::Delivered && attempts == 1 && self.may_warn(app, outcome) {
+            tracing::warn!(%app, %id, %command, attempts, outcome, total_ms, "callback not delivered: {why}");
+        } else {
+            tracing::debug!(%app, %id, %command, attempts, outcome, total_ms, "callback: {why}");
+        }
+    }
+
+    fn may_warn(&mut self, app: SdkAppId, outcome: &'static str) -> bool {
+        let now = self.clock.instant();
+        let last = self.warned.entry((app, outcome)).or_insert(now - WARN_PAUSE);
+        let may = now - *last >= WARN_PAUSE;
+        if may {
+            *last = now;
+        }
+        may
     }
 
     /// Takes the hints that are here. Before a lane is let go, those of its events have to be known, or a late one would
@@ -247,56 +278,6 @@ fn of_app(page: Vec<(SdkAppId, Lane)>, app: SdkAppId) -> Vec<Lane> {
     page.into_iter().take_while(|(of, _)| *of == app).map(|(_, lane)| lane).collect()
 }
 
-/// What its story keeps of an attempt that is over now.
-fn record(event: &OwedEvent, report: Report, now: Timestamp) -> AttemptRecord {
-    let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    let phase = |of: fn(&ConnectTimes) -> Duration| report.connect.as_ref().map(|times| micros(of(times)));
-    let phases = Phases {
-        resolve_us: phase(|times| times.resolve),
-        connect_us: phase(|times| times.connect),
-        tls_us: phase(|times| times.tls),
-        total_us: micros(report.total),
-    };
-    let Report { outcome, address, answer, .. } = report;
-    AttemptRecord {
-        at: now,
-        event: event.id.clone(),
-        app: event.app,
-        lane: event.lane.clone(),
-        command: event.command,
-        attempt: event.tries.attempts + 1,
-        replay: event.replay,
-        origin: event.origin,
-        class: outcome.class(),
-        outcome: outcome.name(),
-        message: (outcome != Outcome::Delivered).then(|| outcome.to_string()),
-        phases,
-        address: address.map(|address| address.to_string()),
-        status: answer.as_ref().map(|answer| answer.status),
-        // A copy of its beginning, so that the rest of a long one need not be kept.
-        answer: answer.map(|answer| beginning(&answer.body)).unwrap_or_default(),
-        body: event.body.clone(),
-    }
-}
-
-fn beginning(answer: &Bytes) -> Bytes {
-    if answer.len() <= ANSWER_BYTES_MAX { answer.clone() } else { Bytes::copy_from_slice(&answer[..ANSWER_BYTES_MAX]) }
-}
-
-/// The first failure of an event is worth a warning; the ones that follow repeat it.
-fn log(event: &OwedEvent, report: &Report) {
-    let (app, id, command) = (event.app, &event.id, event.command);
-    let (outcome, attempts) = (report.outcome.name(), event.tries.attempts + 1);
-    let total_ms = report.total.as_secs_f64() * 1e3;
-    let connect_ms = report.connect.map(|times| (times.resolve + times.connect + times.tls).as_secs_f64() * 1e3);
-    let why = &report.outcome;
-    if report.outcome != Outcome::Delivered && attempts == 1 {
-        tracing::warn!(%app, %id, %command, attempts, outcome, total_ms, connect_ms, "callback not delivered: {why}");
-    } else {
-        tracing::debug!(%app, %id, %command, attempts, outcome, total_ms, connect_ms, "callback: {why}");
-    }
-}
-
 fn no_endpoint(why: String) -> Report {
     Report::without_call(Outcome::Unavailable(Unavailable::NoEndpoint(why)))
 }
@@ -310,6 +291,7 @@ mod tests {
         apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
         callback::{Connector, EndpointRules},
         chat::{Command, Import, Lifetime, MessageFlags, Origin, Send},
+        clock::{Timestamp, World},
         store::{hints, memory::Memory},
         story::StorySettings,
     };
@@ -331,12 +313,12 @@ mod tests {
         app.callback.endpoint = Some(EndpointSettings::new(url));
         let (app, apps) = (Arc::new(app), Arc::new(Apps::default()));
         apps.put(&app);
-        let connector = Arc::new(Connector::new(EndpointRules::default(), clock.clone()));
+        let connector = Arc::new(Connector::new(EndpointRules::default()));
         let nothing = StorySettings { keep: Duration::ZERO, records_max: 0 };
         let stories = Stories::open(std::path::Path::new(""), nothing, clock.clone());
-        let callbacks = Callbacks::new(Arc::clone(&apps), connector, store.epoch(), clock.clone(), entropy.clone());
-        let (mut dispatcher, _) =
-            Dispatcher::new(store, DispatcherParts { apps, callbacks, stories, hints, clock, entropy });
+        let world = World { clock: clock.clone(), entropy: entropy.clone() };
+        let callbacks = Callbacks::new(Arc::clone(&apps), connector, stories, store.epoch(), world);
+        let (mut dispatcher, _) = Dispatcher::new(store, DispatcherParts { apps, callbacks, hints, clock, entropy });
         dispatcher.commit(Command::SaveApp(app)).await;
         for name in ["alice", "bob"] {
             dispatcher.commit(Command::Import(Import { app: APP, user: user(name), nick: None, face_url: None })).await;

@@ -114,7 +114,8 @@ fn target(uri: &Uri, settings: &EndpointSettings, connector: &Connector) -> Resu
     let https = uri.scheme_str() == Some("https");
     let tls = if https { Some(Tls { connector: connector.tls(settings)?, name: server_name(uri)? }) } else { None };
     let host = uri.host().unwrap_or_default().to_owned();
-    Ok(Target { host, port: uri.port_u16().unwrap_or(if https { 443 } else { 80 }), tls })
+    let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+    Ok(Target { host, port, tls, resolving: Arc::new(Semaphore::new(connect::ENDPOINT_RESOLVING_MAX)) })
 }
 
 /// The name that the receiver's certificate has to be for.

@@ -1,8 +1,8 @@
 //! Callbacks: what is owed leaves the server here.
 //!
-//! `delivery/` decides what is tried when, and does no I/O; the dispatcher is its rim. An attempt is one try at one event (`attempt.rs`), over a connection of the app's endpoint
-//! (`endpoint.rs`), which only `connect.rs` makes, to an address that `address.rs` allows. What came of it is an
-//! [`Outcome`].
+//! `delivery/` decides what is tried when, and does no I/O; the dispatcher is its rim. An attempt is one try at one event
+//! (`attempt.rs`), over a connection of the app's endpoint (`endpoint.rs`), which only `connect.rs` makes, to an address
+//! that `address.rs` allows. What came of it is an [`Outcome`]; what the stories keep of it, a record (`record.rs`).
 
 pub mod address;
 mod alarm;
@@ -16,6 +16,8 @@ mod dispatcher;
 mod endpoint;
 mod endpoints;
 mod outcome;
+mod phases;
+mod record;
 mod sample;
 mod test_call;
 
@@ -25,5 +27,6 @@ pub use connect::Connector;
 pub use delivery::{BreakerState, FlowState};
 pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherParts};
 pub use endpoint::EndpointRules;
-pub use outcome::{Outcome, Phase, Refused, Unavailable};
+pub use outcome::{Outcome, Refused, Unavailable};
+pub use phases::Phase;
 pub use test_call::{Step, StepState, TestReport};

@@ -8,7 +8,10 @@ use std::{
 
 use unsaid_protocol::callback::Answer;
 
-use super::address::{self, Forbidden};
+use super::{
+    Phase,
+    address::{self, Forbidden},
+};
 use crate::apps::AnswerRule;
 
 /// What came of an attempt.
@@ -49,16 +52,6 @@ pub enum Unavailable {
     NoErrorCode,
 }
 
-/// A part of an attempt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
-    Resolve,
-    Connect,
-    Tls,
-    Request,
-    Answer,
-}
-
 impl Outcome {
     /// What an answer means. `body` was read whole.
     pub fn of_answer(status: u16, retry_after: Option<Duration>, body: &[u8], rule: AnswerRule) -> Self {
@@ -94,22 +87,23 @@ impl Outcome {
     fn one_of_each() -> Vec<Self> {
         let forbidden = Forbidden { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), kind: address::Kind::Internal };
         let why = || "...".to_owned();
-        let status = Unavailable::Status { status: 500, retry_after: None };
+        let status = |status| Unavailable::Status { status, retry_after: None };
         let unavailable = [
             Unavailable::NoEndpoint(why()),
             Unavailable::AddressForbidden(forbidden),
             Unavailable::NameNotResolved(why()),
             Unavailable::ConnectionRefused,
             Unavailable::ConnectionFailed(why()),
-            Unavailable::TlsFailed(why()),
+            Unavailable::TlsFailed("...; ... (what to do about it: renew, `callback.ca_file`, ...)".to_owned()),
             Unavailable::ConnectionLost(why()),
             Unavailable::NotHttp(why()),
             Unavailable::TimedOut(Phase::Resolve),
             Unavailable::TimedOut(Phase::Connect),
             Unavailable::TimedOut(Phase::Tls),
-            Unavailable::TimedOut(Phase::Request),
             Unavailable::TimedOut(Phase::Answer),
-            status,
+            status(302),
+            status(404),
+            status(500),
             Unavailable::AnswerTooLarge,
             Unavailable::NotJson,
             Unavailable::NoErrorCode,
@@ -153,7 +147,6 @@ impl Unavailable {
             Self::TimedOut(Phase::Resolve) => "timed_out_resolve",
             Self::TimedOut(Phase::Connect) => "timed_out_connect",
             Self::TimedOut(Phase::Tls) => "timed_out_tls",
-            Self::TimedOut(Phase::Request) => "timed_out_request",
             Self::TimedOut(Phase::Answer) => "timed_out_answer",
             Self::Status { .. } => "status",
             Self::AnswerTooLarge => "answer_too_large",
@@ -168,10 +161,18 @@ impl fmt::Display for Outcome {
         match self {
             Self::Delivered => f.write_str("delivered"),
             Self::Refused(Refused::ErrorCode(code)) => {
-                write!(f, "the receiver answered ErrorCode {code}: it does not accept this event")
+                write!(
+                    f,
+                    "the receiver answered ErrorCode {code}, so it does not want this event; if it should, look there \
+                     for why (a wrong token or SDKAppID?), then replay it"
+                )
             }
             Self::Refused(Refused::Status(status)) => {
-                write!(f, "the receiver answered HTTP {status}: it does not accept this event")
+                write!(
+                    f,
+                    "the receiver answered HTTP {status}, so it cannot use this event; look in its log for why, then \
+                     replay it"
+                )
             }
             Self::Unavailable(unavailable) => unavailable.fmt(f),
         }
@@ -199,18 +200,9 @@ impl fmt::Display for Unavailable {
                 "what answers there does not speak HTTP/1.1 ({why}): if the port is for TLS, begin callback.url with \
                  https://"
             ),
-            Self::TimedOut(phase) => {
-                let what = match phase {
-                    Phase::Resolve => "while the name was resolved; check the DNS",
-                    Phase::Connect => "while connecting; check firewall and routes",
-                    Phase::Tls => "during the TLS handshake; check that the port speaks TLS",
-                    Phase::Request => "while the request was sent; the receiver does not read",
-                    Phase::Answer => "while waiting for the answer; answer first and work afterwards",
-                };
-                write!(f, "timed out {what}")
-            }
+            Self::TimedOut(phase) => write!(f, "timed out {}", phase.timed_out()),
             Self::Status { status, .. } => {
-                write!(f, "the receiver answered HTTP {status}; a callback is accepted with 200")
+                write!(f, "the receiver answered HTTP {status}, and 200 is what accepts; {}", status_advice(*status))
             }
             Self::AnswerTooLarge => f.write_str("the answer is too large; answer with the short JSON object alone"),
             Self::NotJson => f.write_str(
@@ -222,6 +214,17 @@ impl fmt::Display for Unavailable {
                  {\"ActionStatus\":\"OK\",\"ErrorInfo\":\"\",\"ErrorCode\":0}, or set answer = \"status\"",
             ),
         }
+    }
+}
+
+fn status_advice(status: u16) -> &'static str {
+    match status {
+        201..=299 => "answer 200 with the short JSON object",
+        300..=399 => "redirects are not followed: set callback.url to where it leads",
+        401 | 403 => "check that both sides have the same callback.token",
+        404 | 405 => "check the path of callback.url, and that it takes POST",
+        429 => "it asks to be called less often, which Retry-After can say how long",
+        _ => "see the receiver's log",
     }
 }
 

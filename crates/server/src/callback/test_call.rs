@@ -95,12 +95,12 @@ fn steps(report: &Report, is_tls: bool) -> Vec<Step> {
             std::cmp::Ordering::Equal => StepState::Failed,
             std::cmp::Ordering::Greater => StepState::NotReached,
         };
-        let times = report.connect.filter(|_| state == StepState::Done);
+        let times = &report.phases;
         let (took, seen) = match step {
-            "name" => (times.map(|times| times.resolve), None),
-            "connection" => (times.map(|times| times.connect), report.address.map(|address| address.to_string())),
-            "tls" => (times.map(|times| times.tls), None),
-            "status" => (None, report.answer.as_ref().map(|answer| answer.status.to_string())),
+            "name" => (times.resolve, None),
+            "connection" => (times.connect, report.address.map(|address| address.to_string())),
+            "tls" => (times.tls, None),
+            "status" => (times.answer, report.answer.as_ref().map(|answer| answer.status.to_string())),
             _ => (None, report.answer.as_ref().map(|answer| shown(&answer.body))),
         };
         Step { step, state, took_us: took.map(micros), seen }
@@ -129,7 +129,7 @@ fn failed_step(outcome: &Outcome) -> Option<&'static str> {
         Unavailable::ConnectionLost(_)
         | Unavailable::NotHttp(_)
         | Unavailable::Status { .. }
-        | Unavailable::TimedOut(Phase::Request | Phase::Answer) => "status",
+        | Unavailable::TimedOut(Phase::Answer) => "status",
         Unavailable::AnswerTooLarge | Unavailable::NotJson | Unavailable::NoErrorCode => "answer",
     })
 }

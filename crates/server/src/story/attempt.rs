@@ -30,6 +30,8 @@ pub struct AttemptRecord {
     /// What it means, if it was not delivered.
     pub message: Option<String>,
     pub phases: Phases,
+    /// Whether the connection was one that was kept.
+    pub kept: bool,
     /// Where it was dialled, if it was for this attempt.
     pub address: Option<String>,
     pub status: Option<u16>,
@@ -38,7 +40,8 @@ pub struct AttemptRecord {
     pub body: Bytes,
 }
 
-/// How long each phase took, in microseconds. A kept connection has no phases but the whole.
+/// How long each phase that was reached took, in microseconds, also the one in which it ended. Over a kept connection there
+/// is only the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Phases {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +50,8 @@ pub struct Phases {
     pub connect_us: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_us: Option<u64>,
     pub total_us: u64,
 }
 
@@ -67,6 +72,8 @@ struct Detail<'a> {
     message: Option<&'a str>,
     #[serde(flatten)]
     phases: Phases,
+    #[serde(rename = "kept_connection", skip_serializing_if = "std::ops::Not::not")]
+    kept: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +95,9 @@ impl AttemptRecord {
     pub(super) fn detail(&self) -> String {
         let delivered = self.class == "delivered";
         let most = if delivered { DELIVERED_ANSWER_BYTES_MAX } else { ANSWER_BYTES_MAX };
-        let shown = !self.answer.is_empty() && (!delivered || self.answer.len() <= most);
+        // What replaces a message is its text, too.
+        let replaces = delivered && self.command.is_waited_for();
+        let shown = !self.answer.is_empty() && !replaces && (!delivered || self.answer.len() <= most);
         let answer = shown.then(|| String::from_utf8_lossy(&self.answer[..self.answer.len().min(most)]));
         let detail = Detail {
             number: self.attempt,
@@ -97,6 +106,7 @@ impl AttemptRecord {
             platform: self.origin.platform.as_str(),
             message: self.message.as_deref(),
             phases: self.phases,
+            kept: self.kept,
             address: self.address.as_deref(),
             status: self.status,
             answer,

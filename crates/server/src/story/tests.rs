@@ -33,6 +33,7 @@ fn attempt(number: u64, at: Timestamp) -> AttemptRecord {
         class: "delivered",
         outcome: "delivered",
         message: None,
+        kept: false,
         phases: Phases::default(),
         address: None,
         status: Some(200),

@@ -1,6 +1,14 @@
 //! Rules C3, C4 and C7: how an endpoint is secured, and what is said of one that does not work.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use unsaid::{
     apps::{ClientCertificate, EndpointSettings, Retry, Secret},
@@ -195,6 +203,57 @@ async fn c4_the_wrong_protocol_on_a_port_explains_itself() {
     let http = format!("http://localhost:{}/im", tls.address().port());
     let said = app.said_of(&jared, &jonh, EndpointSettings::new(http)).await;
     assert!(said.contains("https://"), "{said}");
+}
+
+/// A server that answers whatever it reads with these bytes, and then neither closes nor says anything.
+async fn answering(bytes: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it has one");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let bytes = bytes.clone();
+            tokio::spawn(async move {
+                let mut asked = [0; 16 * 1024];
+                let _ = stream.read(&mut asked).await;
+                let _ = stream.write_all(&bytes).await;
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c4_old_tls_explains_itself() {
+    let (app, jared, jonh, _) = TestApp::start().await;
+    // What OpenSSL answers that knows TLS 1.1 at most, and what servers answer that find no cipher that both know.
+    for alert in [&[0x15, 3, 3, 0, 2, 2, 70], &[0x15, 3, 1, 0, 2, 2, 40]] {
+        let address = answering(alert.to_vec()).await;
+        let said = app.said_of(&jared, &jonh, EndpointSettings::new(endpoint_url(address))).await;
+        assert!(said.contains("speaks no TLS 1.2 or 1.3") && said.contains("update it"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c4_answers_that_are_none_explain_themselves() {
+    let (app, jared, jonh, _) = TestApp::start().await;
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n";
+    let html = "<!doctype html><title>Sign in</title>";
+    let endless = format!("{head}X: {}", "x".repeat(100_000));
+    let chunk = format!("{:x}\r\n{}\r\n", 40_000, "x".repeat(40_000));
+    for (answer, expected) in [
+        (format!("{head}Content-Length: {}\r\n\r\n{html}", html.len()), "not JSON"),
+        ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), "HTTP 204"),
+        (endless, "the answer is too large"),
+        (format!("{head}Content-Length: 10000000\r\n\r\n{}", "x".repeat(100_000)), "the answer is too large"),
+        (format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunk}{chunk}"), "the answer is too large"),
+        (format!("{head}Content-Length: 10\r\n\r\nshort"), "timed out while waiting for the answer"),
+        ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), "does not speak HTTP/1.1"),
+    ] {
+        let url = format!("http://localhost:{}/im", answering(answer.into_bytes()).await.port());
+        let said = app.said_of(&jared, &jonh, EndpointSettings::new(url)).await;
+        assert!(said.contains(expected), "{expected:?} is not in {said:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

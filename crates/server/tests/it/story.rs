@@ -3,6 +3,7 @@
 use std::{fs, time::Duration};
 
 use serde_json::Value;
+use unsaid_protocol::callback::CallbackCommand;
 use unsaid_testkit::{Answer, Script};
 
 use crate::{
@@ -43,15 +44,45 @@ async fn c8_a_story_has_every_attempt_with_what_came_back() {
     let (first, second, last) = (&attempts[0]["detail"], &attempts[1]["detail"], &attempts[2]["detail"]);
     assert_eq!((&first["number"], &first["status"], &last["number"]), (&1.into(), &503.into(), &3.into()));
     assert!(first["total_us"].as_u64().expect("microseconds") >= 5_000 && first["tls_us"].as_u64().is_some());
-    assert!(first["message"].as_str().expect("a sentence").contains("accepted with 200"));
+    assert!(first["message"].as_str().expect("a sentence").contains("200 is what accepts"));
     assert_eq!(first["address"], receiver.address().to_string());
     assert_eq!(
         (&first["sent"]["MsgKey"], &first["sent"]["MsgBody"][0]),
         (&key.to_string().into(), &"TIMTextElem".into())
     );
     assert!(second["sent"].is_null() && second["answer"].as_str().expect("text").contains('7'));
-    assert!(second["tls_us"].is_null(), "the connection was kept");
+    assert!(second["tls_us"].is_null() && second["kept_connection"] == true, "the connection was kept");
+    assert!(first["answer_us"].as_u64().expect("microseconds") >= 5_000 && second["answer_us"].as_u64().is_some());
     assert_eq!(attempts[0]["msg_key"], key.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_the_phase_in_which_an_attempt_ended_is_timed() {
+    let (app, jared, jonh, receiver) = start().await;
+    receiver.play(Script::queue([Answer::Hang], Answer::Ok));
+    jared.send(&jonh, "one").await;
+    app.all_settled().await;
+    let attempts = app.deliveries("?outcome=timed_out_answer", 1).await;
+    assert!(attempts[0]["detail"]["answer_us"].as_u64().expect("microseconds") > 1_500_000, "{}", attempts[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_questions_have_their_story_without_what_was_asked_or_replaced() {
+    let (app, jared, jonh, receiver) = start().await;
+    app.change_app(|app| app.callback.commands = CallbackCommand::ALL.into()).await;
+    receiver.play(Script::function(|arrival, _| {
+        let body = r#"[{"MsgType":"TIMTextElem","MsgContent":{"Text":"secret"}}]"#;
+        match arrival.command().as_deref() {
+            Some("C2C.CallbackBeforeSendMsg") => Answer::Body(format!(r#"{{"ErrorCode":0,"MsgBody":{body}}}"#)),
+            _ => Answer::Ok,
+        }
+    }));
+    let key = jared.send(&jonh, "another secret").await;
+    app.all_settled().await;
+    let attempts = app.deliveries("?command=C2C.CallbackBeforeSendMsg", 1).await;
+    assert_eq!(attempts[0]["msg_key"], key.to_string());
+    assert_eq!((&attempts[0]["outcome"], &attempts[0]["lane"]), (&"delivered".into(), &"Jonh".into()));
+    assert!(!attempts[0].to_string().contains("secret"), "{}", attempts[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
