@@ -49,20 +49,40 @@ macro_rules! codes {
 codes! {
     BEFORE_REFUSED = 20006, "the app backend refuses the message (C2C.CallbackBeforeSendMsg)",
         "see ErrorInfo, which it has chosen";
+    BLOCKED = 20007, "the recipient has the sender on its blocklist",
+        "only the recipient can change that; an app backend may still send in the sender's name (sendmsg)";
     RECALL_TOO_LATE = 20016, "the recall window of the app has passed",
         "only an admin can recall the message now (admin_msgwithdraw)";
     MESSAGE_NOT_FOUND = 20022, "there is no such message",
         "check From_Account, To_Account and MsgKey: all three name the message, in the direction in which it was sent";
     ALREADY_RECALLED = 20023, "the message was recalled before",
         "nothing to do: its callback was or will be sent once";
+    SNS_PARAMETER = 30001, "a parameter is wrong or a required one is missing",
+        "check the field that ErrorInfo names";
+    SNS_ACCOUNT = 30003, "the account does not exist",
+        "import it first (account_import)";
+    SNS_INTERNAL = 30006, "the server could not carry the command out",
+        "try again; if it stays, see the server's log";
+    BLOCKLIST_FULL = 30013, "the blocklist is full",
+        "take somebody off it first (black_list_delete)";
     PROFILE_TOO_LONG = 40601, "Nick or FaceUrl is too long",
         "each may have 500 bytes";
+    CONTACT_ACCOUNT = 50001, "the account does not exist",
+        "import it first (account_import)";
+    CONTACT_PARAMETER = 50002, "a parameter is wrong or a required one is missing",
+        "check the field that ErrorInfo names";
+    CONTACT_INTERNAL = 50004, "the server could not carry the command out",
+        "try again; if it stays, see the server's log";
     HTTP_PARSE = 60002, "the request line or its query cannot be read",
         "send POST /v4/{service}/{command}?sdkappid=..&identifier=..&usersig=..&random=..&contenttype=json";
+    HTTP_BODY_NOT_JSON = 60003, "the body is not a JSON object",
+        "send a JSON object, {} where a command takes no input";
     IDENTIFIER_MISSING = 60004, "identifier is missing in the query",
         "add identifier=, the UserID of an admin of the app";
     SDKAPPID_INVALID = 60006, "sdkappid is not a number or names no app of this server",
         "check sdkappid against the configured apps";
+    TOO_OFTEN = 60007, "the command is called more often than the operator allows",
+        "wait a moment, and spread the calls";
     REQUEST_FORMAT = 60008, "the request is not of the expected form",
         "use POST";
     UNKNOWN_COMMAND = 60009, "there is no such service or command",
@@ -89,6 +109,8 @@ codes! {
         "use a UserSig made for this app";
     ACCOUNT_NOT_FOUND = 70107, "the account does not exist",
         "import it first (account_import)";
+    ACCOUNT_COUNT = 70206, "more accounts are named than the command takes at once",
+        "name at most 100, and call again for the others";
     ACCOUNT_PARAMETER = 70402, "a parameter is wrong or a required one is missing",
         "check the field that ErrorInfo names";
     ACCOUNT_INTERNAL = 70500, "the server could not carry the command out",
@@ -111,8 +133,12 @@ codes! {
         "name an imported account";
     ELEMENT_FORMAT = 90010, "an element of MsgBody is malformed",
         "each element is {\"MsgType\": String, \"MsgContent\": Object}";
+    TOO_MANY_TARGETS = 90011, "more accounts are named than the command takes at once",
+        "name at most 500, and call again for the others";
     TO_ACCOUNT_NOT_FOUND = 90012, "To_Account does not exist",
         "import it first (account_import)";
+    SYNC_FROM_OLD_SYSTEM = 90030, "SyncFromOldSystem is missing or not one of 1, 2 and 5",
+        "send 5 for messages that count as unread, 2 for history";
     SYNC_OTHER_MACHINE = 90031, "SyncOtherMachine is not an Integer",
         "send 1 or 2, or leave it out";
     OFFLINE_PUSH_INFO = 90043, "OfflinePushInfo is not an Object",
@@ -121,6 +147,8 @@ codes! {
         "send seconds, or leave it out";
     MSG_KEY = 90054, "MsgKey is missing or malformed",
         "send the MsgKey of the send answer, the callback or the history";
+    BATCH_TOO_LONG = 90055, "the message is too long",
+        "a message may have 8192 bytes of MsgBody and CloudCustomData together";
     BACK_END = 90992, "as many callbacks wait for the app backend as may",
         "mend the app's callback endpoint: what waits is delivered then";
     INTERNAL = 91000, "the server could not carry the command out",

@@ -13,6 +13,8 @@ pub enum ActionStatus {
     Ok,
     #[serde(rename = "FAIL")]
     Fail,
+    /// Of `batchsendmsg` alone: not everybody got it.
+    SomeError,
 }
 
 /// What every answer has, and what is special to a command behind it.
@@ -31,6 +33,21 @@ pub struct Envelope<'a, T> {
 /// Nothing beyond the envelope.
 #[derive(Debug, Serialize)]
 pub struct Nothing {}
+
+/// What the answers of `recentcontact` and `sns` have besides (rest 1.2).
+#[derive(Debug, Serialize)]
+pub struct Displayed<T> {
+    #[serde(rename = "ErrorDisplay")]
+    pub display: &'static str,
+    #[serde(flatten)]
+    pub rest: T,
+}
+
+impl<T> Displayed<T> {
+    pub fn new(rest: T) -> Self {
+        Self { display: "", rest }
+    }
+}
 
 /// `sendmsg` (rest 4.1).
 #[derive(Debug, Serialize)]

@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod demo;
 mod descriptors;
+mod forget;
 pub mod operate;
 pub mod serve;
 pub mod server;

@@ -17,6 +17,27 @@ pub const HISTORY_PAGE_BYTES_MAX: usize = 13 * 1024;
 /// How many messages a history page may have, whatever was asked for.
 pub const HISTORY_PAGE_MESSAGES_MAX: u32 = 500;
 
+/// Accounts that a command about accounts names at once (rest 3).
+pub const ACCOUNTS_AT_ONCE_MAX: usize = 100;
+
+/// Recipients of one batch, and accounts whose state is asked for at once (rest 3.6, 4.2).
+pub const BATCH_ACCOUNTS_MAX: usize = 500;
+
+/// Messages that are deleted from a history at once (rest 4.10).
+pub const DELETED_MESSAGES_MAX: usize = 30;
+
+/// Conversations on a page of the list (rest 6.1).
+pub const RECENT_PAGE_MAX: usize = 100;
+
+/// Accounts that one account can have on its blocklist (rest 7).
+pub const BLOCKLIST_ACCOUNTS_MAX: u32 = 1000;
+
+/// Conversations that are looked at for what is to be erased, in one reading transaction.
+pub const PRUNE_PIECE_CONVERSATIONS: u32 = 500;
+
+/// Messages that are erased in one command of pruning.
+pub const PRUNE_PIECE_MESSAGES: u32 = 200;
+
 /// How long a repeat of a send is recognised, in seconds (rest 4.1).
 pub const REPEAT_WINDOW_S: u32 = 120;
 

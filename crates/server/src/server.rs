@@ -12,10 +12,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     apps::{App, Apps, Origin},
     callback::{Alarms, Callbacks, Connector, Dispatcher, DispatcherParts, EndpointRules},
-    chat::{Chat, Fault, Store},
-    clock::{Clock, Timestamp, World},
+    chat::{Chat, Store},
+    clock::World,
     config::{Config, TlsFiles},
-    limits,
+    forget::Forget,
     listener::Listener,
     operator::{self, Operator, OperatorParts},
     rest::{self, Rest},
@@ -25,9 +25,6 @@ use crate::{
     },
     story::Stories,
 };
-
-/// How often what is kept for a time only is looked through.
-const FORGET_PAUSE: Duration = Duration::from_secs(3600);
 
 /// A server that runs.
 pub struct Server {
@@ -94,14 +91,14 @@ impl Server {
             world: world.clone(),
             token: config.operator.token.clone(),
         });
-        let rest = Rest::new(apps, chat, callbacks, world.clone(), config.rest.clone());
+        let rest = Rest::new(Arc::clone(&apps), chat.clone(), callbacks, world.clone(), config.rest.clone());
         server.listen(config, rest::router(rest), operator::router(operator)).await?;
 
         // Nothing is delivered by a server that cannot start.
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
         server.workers.spawn(alarms.run(server.stop_delivering.clone()));
-        let forget = forget(store, server.stories.clone(), world.clock.clone(), server.stop_delivering.clone());
-        server.workers.spawn(forget);
+        let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock.clone() };
+        server.workers.spawn(forget.run(server.stop_delivering.clone()));
         Ok(server)
     }
 
@@ -189,40 +186,6 @@ impl Server {
             tracing::warn!(%fault, "the store was not closed in order; it recovers at the next start");
         }
     }
-}
-
-/// Erases what is kept for a time only: audit copies until their day (rule R3), delivered events for a week, stories as
-/// long as they are set to be kept (rule C8).
-async fn forget(store: Arc<dyn Store>, stories: Stories, clock: Clock, stop: CancellationToken) {
-    loop {
-        stories.prune();
-        match store.erase_audit_copies(clock.now()).await {
-            Ok(0) => {}
-            Ok(erased) => tracing::info!(erased, "audit copies were erased"),
-            Err(fault) => tracing::warn!(%fault, "audit copies could not be erased; it is tried again"),
-        }
-        if let Err(fault) = prune_events(&*store, clock.now()).await {
-            tracing::warn!(%fault, "delivered events could not be erased; it is tried again");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(FORGET_PAUSE) => {}
-        }
-    }
-}
-
-/// Piece by piece, so that nobody waits long for the writer.
-async fn prune_events(store: &dyn Store, now: Timestamp) -> Result<(), Fault> {
-    let before = now.minus(limits::DELIVERED_KEPT);
-    let (mut erased, mut after) = (0, Some(0));
-    while let Some(row) = after {
-        let pruned = store.prune_events(before, row).await?;
-        (erased, after) = (erased + pruned.erased, pruned.next);
-    }
-    if erased > 0 {
-        tracing::info!(erased, "delivered events were erased");
-    }
-    Ok(())
 }
 
 fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {

@@ -10,7 +10,7 @@ use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
     AnswerRule, App, AppError, BeforeFailure, CallbackSettings, ClientCertificate, EndpointSettings, LaneBy, Origin,
-    RecallBody, Retry, Secret,
+    RecallBody, Retry, Secret, SecretKey,
 };
 
 /// What is written down. What is left out has its default.
@@ -22,12 +22,16 @@ pub struct DeclaredApp {
     name: String,
     secret_key: Option<String>,
     secret_key_file: Option<PathBuf>,
+    previous_secret_key: Option<String>,
+    previous_secret_key_file: Option<PathBuf>,
     admins: Option<Vec<UserId>>,
     recall_window_s: Option<u32>,
     #[serde(default)]
     recall_body: RecallBody,
     #[serde(default)]
     audit_days: u16,
+    #[serde(default)]
+    history_days: u16,
     #[serde(default)]
     lane: LaneBy,
     callback: Option<DeclaredCallback>,
@@ -68,7 +72,9 @@ struct DeclaredCallback {
 /// Whether a setting of that path holds a secret, so that what is wrong with it is said without showing it.
 pub fn is_secret(path: &str) -> bool {
     let name = path.rsplit('.').next().unwrap_or_default();
-    ["secret_key", "client_key_pem"].contains(&name) || name.ends_with("token") || name.ends_with("webhook_secret")
+    ["secret_key", "previous_secret_key", "client_key_pem"].contains(&name)
+        || name.ends_with("token")
+        || name.ends_with("webhook_secret")
 }
 
 /// What stands around a declaration: the files that it names, and secrets that are kept elsewhere.
@@ -91,13 +97,19 @@ impl DeclaredApp {
             Some(secret) => secret,
             None => around.missing_key(id)?,
         };
+        let kept = around.secret(id, "previous_secret_key");
+        let (file, text) = (self.previous_secret_key_file, self.previous_secret_key);
+        let previous = self::secret(around, kept, "previous_secret_key_file", file, text)?;
         let defaults = App::new(SdkAppId(id), secret, origin);
+        let keys = defaults.keys.iter().cloned().chain(previous.map(SecretKey::new));
         let app = App {
+            keys: keys.collect(),
             name: self.name,
             admins: self.admins.unwrap_or(defaults.admins),
             recall_window_s: self.recall_window_s.unwrap_or(defaults.recall_window_s),
             recall_body: self.recall_body,
             audit_days: self.audit_days,
+            history_days: self.history_days,
             lane: self.lane,
             callback: self.callback.unwrap_or_default().into_settings(id, around)?,
             ..defaults

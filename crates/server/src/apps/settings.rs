@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, webhook::WebhookSecret};
 
 use super::Secret;
@@ -27,6 +28,9 @@ pub struct App {
     pub recall_body: RecallBody,
     /// For how many days the text of a recalled message is kept for the operator; 0 is not at all (rule R3).
     pub audit_days: u16,
+    /// For how many days messages are kept; 0 is for ever.
+    #[serde(default)]
+    pub history_days: u16,
     /// What makes a lane (rule C5).
     pub lane: LaneBy,
     pub callback: CallbackSettings,
@@ -35,9 +39,17 @@ pub struct App {
 /// A key that UserSigs are made with.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SecretKey {
-    /// Grows with each new key of the app.
-    pub generation: u32,
+    /// Made of the secret, so that what was proven with another key is not taken for proven with this one.
+    pub generation: u64,
     pub secret: Secret,
+}
+
+impl SecretKey {
+    pub fn new(secret: Secret) -> Self {
+        let digest = Sha256::digest(secret.expose().as_bytes());
+        let generation = u64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"));
+        Self { generation, secret }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -231,11 +243,12 @@ impl App {
             name: String::new(),
             origin,
             disabled: false,
-            keys: vec![SecretKey { generation: 1, secret }],
+            keys: vec![SecretKey::new(secret)],
             admins: vec![UserId::new("administrator").expect("a valid UserID")],
             recall_window_s: limits::RECALL_WINDOW_DEFAULT_S,
             recall_body: RecallBody::default(),
             audit_days: 0,
+            history_days: 0,
             lane: LaneBy::default(),
             callback: CallbackSettings::default(),
         }

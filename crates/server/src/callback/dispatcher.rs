@@ -344,10 +344,12 @@ mod tests {
                 random: number,
                 body: MsgBody::parse(&raw.expect("JSON")).expect("a body"),
                 custom_data: String::new(),
+                push_info: String::new(),
                 lifetime: Lifetime::Stored,
                 flags: MessageFlags::COUNTED,
                 forbidden_callbacks: Vec::new(),
                 origin: Origin::LOCAL,
+                by_client: false,
                 asked: None,
             })))
             .await;

@@ -12,6 +12,12 @@ pub struct Account {
     pub lane: LaneCounter,
     /// The number of its latest sync event.
     pub sync_number: i64,
+    /// Grows when it is deleted: what conversations have noted of an earlier life is void. Its row stays, for its lane goes
+    /// on and its messages name it.
+    pub life: i64,
+    pub deleted: bool,
+    /// UserSigs that were made in this second or before do not log in any more.
+    pub kicked_s: u32,
 }
 
 /// Where the serials of the original service begin; ours look the same (callbacks 5.4).

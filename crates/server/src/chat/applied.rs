@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use unsaid_protocol::{ErrorCode, MsgKey};
+use unsaid_protocol::{ErrorCode, MsgKey, UserId};
 
 use super::{replay::Replayed, tx::Fault};
 
@@ -14,6 +14,21 @@ pub enum Done {
     /// It may be sent, with that key.
     MaySend(Sent),
     Replayed(Replayed),
+    Batched(Batched),
+    /// What came of each of several, 0 if it was done.
+    Each(Vec<ErrorCode>),
+    /// How many messages were erased.
+    Pruned(usize),
+}
+
+/// What came of one message to many.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Batched {
+    pub sent: Sent,
+    /// How many have it.
+    pub count: usize,
+    /// Who has not, and why.
+    pub failed: Vec<(UserId, ErrorCode)>,
 }
 
 /// A command that the rules do not allow. It has changed nothing.

@@ -168,10 +168,12 @@ mod tests {
             random: 2,
             body: MsgBody::parse(&json).expect("a body"),
             custom_data: String::new(),
+            push_info: String::new(),
             lifetime: Lifetime::Stored,
             flags: MessageFlags::COUNTED,
             forbidden_callbacks: Vec::new(),
             origin: Origin::LOCAL,
+            by_client: false,
             asked: None,
         }
     }

@@ -4,8 +4,14 @@ use std::sync::Arc;
 
 use super::{
     applied::{Applied, ChatError, Done, Refusal},
+    batch::SendBatch,
+    block::Block,
+    delete_account::{DeleteAccount, Kick},
+    delete_messages::{DeleteConversation, DeleteMessages},
     import::Import,
+    import_message::ImportMessage,
     modify::Modify,
+    prune::Prune,
     read::Read,
     read_all::ReadAll,
     recall::Recall,
@@ -32,6 +38,14 @@ pub enum Command {
     Receipt(Receipt),
     Modify(Box<Modify>),
     Replay(Replay),
+    DeleteAccount(DeleteAccount),
+    Kick(Kick),
+    SendBatch(Box<SendBatch>),
+    ImportMessage(Box<ImportMessage>),
+    DeleteMessages(DeleteMessages),
+    DeleteConversation(DeleteConversation),
+    Block(Block),
+    Prune(Prune),
 }
 
 impl Command {
@@ -49,6 +63,14 @@ impl Command {
             Self::Receipt(receipt) => receipt.apply(tx),
             Self::Modify(modify) => modify.apply(tx),
             Self::Replay(replay) => replay.apply(tx),
+            Self::DeleteAccount(delete) => delete.apply(tx),
+            Self::Kick(kick) => kick.apply(tx),
+            Self::SendBatch(batch) => batch.apply(tx),
+            Self::ImportMessage(import) => import.apply(tx),
+            Self::DeleteMessages(delete) => delete.apply(tx),
+            Self::DeleteConversation(delete) => delete.apply(tx),
+            Self::Block(block) => block.apply(tx),
+            Self::Prune(prune) => prune.apply(tx),
         };
         match done {
             Ok(done) => Ok(Ok(done)),
@@ -62,9 +84,7 @@ impl Command {
 fn save_app(app: &Arc<App>, tx: &mut dyn Tx) -> Result<Done, ChatError> {
     tx.save_app(app)?;
     for admin in &app.admins {
-        if tx.account(app.sdkappid, admin)?.is_none() {
-            tx.new_account(app.sdkappid, admin)?;
-        }
+        Import { app: app.sdkappid, user: admin.clone(), nick: None, face_url: None }.apply(tx)?;
     }
     Ok(Done::Nothing)
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, error};
+use unsaid_protocol::{ErrorCode, SdkAppId, UserId, callback::CallbackCommand, error};
 
 use super::{
     account::Account,
     applied::{ChatError, Refusal},
-    conversation::Conversation,
+    conversation::{Conversation, Side},
     event::{Origin, OwedEvent, Tries},
     lane::{Lane, LaneCounter},
     message::SyncEvent,
@@ -22,6 +22,45 @@ use crate::apps::{App, LaneBy};
 pub(super) fn app(tx: &mut dyn Tx, sdkappid: SdkAppId) -> Result<Arc<App>, ChatError> {
     let app = tx.app(sdkappid)?;
     app.ok_or_else(|| Refusal::new(error::SDKAPPID_INVALID, format!("there is no app {sdkappid}")).into())
+}
+
+/// An account that is there, or the refusal that says which field of the request names none.
+pub(super) fn imported(
+    tx: &mut dyn Tx,
+    app: SdkAppId,
+    user: &UserId,
+    field: &str,
+    code: ErrorCode,
+) -> Result<Account, ChatError> {
+    let account = tx.account(app, user)?.filter(|account| !account.deleted);
+    account.ok_or_else(|| Refusal::new(code, format!("{field} {user} was not imported")).into())
+}
+
+/// The same for the other account of a conversation, which may have been deleted: what it sent can still be read.
+pub(super) fn once_imported(
+    tx: &mut dyn Tx,
+    app: SdkAppId,
+    user: &UserId,
+    field: &str,
+    code: ErrorCode,
+) -> Result<(), ChatError> {
+    match tx.account(app, user)? {
+        Some(_) => Ok(()),
+        None => Err(Refusal::new(code, format!("{field} {user} was not imported")).into()),
+    }
+}
+
+/// A conversation as the present lives of its accounts see it; an empty one if there is none.
+pub(super) fn conversation(tx: &mut dyn Tx, app: SdkAppId, pair: &Pair) -> Result<Conversation, Fault> {
+    let mut conversation = tx.conversation(app, pair)?.unwrap_or_default();
+    let end = conversation.position;
+    for (user, side) in [(&pair.low, &mut conversation.low), (&pair.high, &mut conversation.high)] {
+        let life = tx.account(app, user)?.map_or(0, |account| account.life);
+        if side.life != life {
+            *side = Side::of_life(life, end);
+        }
+    }
+    Ok(conversation)
 }
 
 /// Refuses a command that would owe an event if too many wait already (rule C9). Asked before anything is changed.
@@ -51,6 +90,10 @@ pub(super) fn sync(
     account: &mut Account,
     event: &SyncEvent,
 ) -> Result<(), Fault> {
+    // It has no devices.
+    if account.deleted {
+        return Ok(());
+    }
     account.sync_number += 1;
     tx.add_sync_event(app, user, account.sync_number, event)
 }

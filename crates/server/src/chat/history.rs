@@ -17,6 +17,22 @@ pub struct HistoryQuery {
     pub messages_max: u32,
 }
 
+impl HistoryQuery {
+    /// Everything that `operator` sees of its conversation with `peer`.
+    pub fn all(app: SdkAppId, operator: UserId, peer: UserId) -> Self {
+        let (min_time_s, max_time_s, messages_max) = (0, u32::MAX, u32::MAX);
+        Self { app, operator, peer, min_time_s, max_time_s, before: None, messages_max }
+    }
+}
+
+/// A conversation in the list of an account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recent {
+    pub peer: UserId,
+    /// When a message touched it last.
+    pub last_time_s: u32,
+}
+
 /// Where a message stands in its conversation's history: by time, then `MsgSeq`, then commit order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Place {

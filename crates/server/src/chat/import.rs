@@ -3,12 +3,14 @@
 use unsaid_protocol::{SdkAppId, UserId};
 
 use super::{
+    account::Account,
     applied::{ChatError, Done},
     effect,
     tx::Tx,
 };
 
-/// Makes an account, or renews the name and face of one that is there (rest 3.1).
+/// Makes an account, or renews the name and face of one that is there (rest 3.1). One that was deleted begins anew, without
+/// anything of before.
 #[derive(Clone, Debug)]
 pub struct Import {
     pub app: SdkAppId,
@@ -20,8 +22,12 @@ pub struct Import {
 impl Import {
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
         effect::app(tx, self.app)?;
-        if tx.account(self.app, &self.user)?.is_none() {
-            tx.new_account(self.app, &self.user)?;
+        match tx.account(self.app, &self.user)? {
+            None => tx.new_account(self.app, &self.user)?,
+            Some(account) if account.deleted => {
+                tx.save_account(self.app, &self.user, &Account { deleted: false, ..account })?;
+            }
+            Some(_) => {}
         }
         if self.nick.is_some() || self.face_url.is_some() {
             tx.save_profile(self.app, &self.user, self.nick.as_deref(), self.face_url.as_deref())?;

@@ -25,20 +25,22 @@ pub struct Message {
 }
 
 /// What a message says. A tombstone says nothing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Content {
     /// `MsgBody` as compact JSON.
     pub body: String,
     pub custom_data: String,
     /// The types of its elements; they stay in a tombstone.
     pub types: String,
+    /// `OfflinePushInfo`, as it was given; nothing if it was not.
+    pub push_info: String,
     /// Tells a repeat of the send from another message with the same numbers.
     pub hash: i64,
 }
 
 /// How a message is kept and counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct MessageFlags(u8);
+pub struct MessageFlags(u16);
 
 impl MessageFlags {
     /// It counts as unread until it is read.
@@ -51,9 +53,22 @@ impl MessageFlags {
     pub const NOT_LAST: Self = Self(8);
     /// Its recipient has acknowledged it with a receipt.
     pub const PEER_READ: Self = Self(16);
+    /// It was imported as history: it was never unread, and no device is told of it.
+    pub const HISTORY: Self = Self(32);
+    /// Its sender has deleted it from its own history.
+    pub const DELETED_BY_SENDER: Self = Self(64);
+    /// Its recipient has deleted it from its own history.
+    pub const DELETED_BY_RECIPIENT: Self = Self(128);
+    /// Its sender wants a receipt (`IsNeedReadReceipt`).
+    pub const WANTS_RECEIPT: Self = Self(256);
 
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether it is among what its recipient can have unread.
+    pub const fn counts(self) -> bool {
+        self.contains(Self::COUNTED) && !self.contains(Self::RECALLED) && !self.contains(Self::DELETED_BY_RECIPIENT)
     }
 
     /// These and `other`.
@@ -62,11 +77,11 @@ impl MessageFlags {
         Self(self.0 | other.0)
     }
 
-    pub const fn bits(self) -> u8 {
+    pub const fn bits(self) -> u16 {
         self.0
     }
 
-    pub const fn from_bits(bits: u8) -> Self {
+    pub const fn from_bits(bits: u16) -> Self {
         Self(bits)
     }
 }
@@ -74,15 +89,17 @@ impl MessageFlags {
 impl Message {
     /// Whether it adds to the unread count of a recipient with that read mark (rule R6).
     pub fn is_unread(&self, read_position: i64) -> bool {
-        self.flags.contains(MessageFlags::COUNTED)
-            && !self.flags.contains(MessageFlags::RECALLED)
-            && self.position > read_position
+        self.flags.counts() && self.position > read_position
     }
 
-    /// Whether `operator`, one of the pair, has it in its history.
-    pub fn is_visible(&self, pair: &Pair, operator: &UserId) -> bool {
+    /// Whether `operator`, one of the pair, has it in its history, of which it has cleared what stands up to
+    /// `cleared_position`.
+    pub fn is_visible(&self, pair: &Pair, operator: &UserId, cleared_position: i64) -> bool {
         let (from, to) = pair.ends(self.direction);
-        to == operator || (from == operator && !self.flags.contains(MessageFlags::HIDDEN_FROM_SENDER))
+        let has = |flag| self.flags.contains(flag);
+        let received = to == operator && !has(MessageFlags::DELETED_BY_RECIPIENT);
+        let sent = from == operator && !has(MessageFlags::HIDDEN_FROM_SENDER) && !has(MessageFlags::DELETED_BY_SENDER);
+        self.position > cleared_position && (received || sent)
     }
 }
 
@@ -112,6 +129,10 @@ pub enum SyncKind {
     Receipt,
     /// The account has read everything.
     ReadAll,
+    /// The account has deleted a message from its own history.
+    Delete,
+    /// The account has deleted a conversation from its list.
+    DeleteConversation,
 }
 
 impl SyncKind {
@@ -123,12 +144,22 @@ impl SyncKind {
             Self::Modify => 4,
             Self::Receipt => 5,
             Self::ReadAll => 6,
+            Self::Delete => 7,
+            Self::DeleteConversation => 8,
         }
     }
 
     pub fn from_number(number: i64) -> Option<Self> {
-        [Self::Message, Self::Recall, Self::Read, Self::Modify, Self::Receipt, Self::ReadAll]
-            .into_iter()
-            .find(|kind| kind.number() == number)
+        let kinds = [
+            Self::Message,
+            Self::Recall,
+            Self::Read,
+            Self::Modify,
+            Self::Receipt,
+            Self::ReadAll,
+            Self::Delete,
+            Self::DeleteConversation,
+        ];
+        kinds.into_iter().find(|kind| kind.number() == number)
     }
 }

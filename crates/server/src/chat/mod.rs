@@ -15,9 +15,15 @@ mod tx;
 mod applied;
 mod effect;
 
+mod batch;
 mod before;
+mod block;
+mod delete_account;
+mod delete_messages;
 mod import;
+mod import_message;
 mod modify;
+mod prune;
 mod read;
 mod read_all;
 mod recall;
@@ -33,28 +39,34 @@ mod store;
 use std::{fmt, sync::Arc};
 
 pub use account::Account;
-pub use applied::{Applied, ChatError, Done, Refusal, Sent};
+pub use applied::{Applied, Batched, ChatError, Done, Refusal, Sent};
+pub use batch::SendBatch;
 pub use before::{Asked, Before, Question, Verdict};
+pub use block::Block;
 pub use command::Command;
 pub use conversation::{Conversation, Side};
+pub use delete_account::{DeleteAccount, Kick};
+pub use delete_messages::{DeleteConversation, DeleteMessages};
 pub use event::{EventId, KeptEvent, Origin, OwedEvent, Standing, Tries};
-pub use history::{HistoryQuery, Place};
+pub use history::{HistoryQuery, Place, Recent};
 pub use import::Import;
+pub use import_message::ImportMessage;
 pub use lane::{Holder, Lane, LaneCounter};
 pub use message::{Content, Message, MessageFlags, MessageName, SyncEvent, SyncKind};
 pub use modify::Modify;
 pub use pair::{Direction, Pair};
+pub use prune::Prune;
 pub use read::Read;
 pub use read_all::ReadAll;
 pub use recall::{Door, Recall};
 pub use receipt::Receipt;
 pub use replay::{Found, ParkedFilter, Replay, Replayed, Rows, What};
 pub use send::{Lifetime, Send};
-pub use store::{Backlog, Later, Oldest, ParkedPiece, Pruned, Settled, Settlement, Store};
+pub use store::{Backlog, Later, Oldest, ParkedPiece, Prunable, Pruned, Settled, Settlement, Store};
 pub use tx::{Fault, ReadUpTo, Repeat, Tx};
 
 use before::UnderWay;
-use unsaid_protocol::error;
+use unsaid_protocol::{ErrorCode, error};
 
 use crate::apps::{App, Apps, BeforeFailure};
 
@@ -93,24 +105,53 @@ impl Chat {
         Ok(())
     }
 
-    pub async fn import(&self, import: Import) -> Result<(), ChatError> {
-        self.commit(Command::Import(import)).await.map(drop)
+    /// Does what has nothing to tell.
+    pub async fn run(&self, command: Command) -> Result<(), ChatError> {
+        self.commit(command).await.map(drop)
     }
 
-    /// Sends a message; first the app backend is asked, if it wants that (rule C2).
+    /// Sends a message; first the app backend is asked, if it wants that (rule C2). What the recipient's blocklist stops is
+    /// told as failed.
     pub async fn send(&self, send: Send) -> Result<Sent, ChatError> {
-        match self.apps.get(send.app).filter(|app| before::asks(app, &send)) {
-            None => self.store_sent(send).await,
+        let sent = match self.apps.get(send.app).filter(|app| before::asks(app, &send)) {
+            None => self.store_sent(send.clone()).await,
             Some(app) => self.under_way.once(&send, self.ask_and_send(&app, send.clone())).await,
+        };
+        if let Err(ChatError::Refused(refusal)) = &sent
+            && refusal.code == error::BLOCKED
+        {
+            self.commit(Command::SendFailed(Box::new(send), refusal.clone())).await?;
         }
+        sent
+    }
+
+    /// One message to many.
+    pub async fn send_batch(&self, batch: SendBatch) -> Result<Batched, ChatError> {
+        let done = self.commit(Command::SendBatch(Box::new(batch))).await?;
+        let Done::Batched(batched) = done else { unreachable!("a batch says who has it") };
+        Ok(batched)
+    }
+
+    /// Erases a piece of a history; answers how many messages.
+    pub async fn prune(&self, prune: Prune) -> Result<usize, ChatError> {
+        let done = self.commit(Command::Prune(prune)).await?;
+        let Done::Pruned(erased) = done else { unreachable!("it says how many") };
+        Ok(erased)
+    }
+
+    /// What came of each of the others.
+    pub async fn block(&self, block: Block) -> Result<Vec<ErrorCode>, ChatError> {
+        let done = self.commit(Command::Block(block)).await?;
+        let Done::Each(codes) = done else { unreachable!("it says what came of each") };
+        Ok(codes)
     }
 
     async fn ask_and_send(&self, app: &App, send: Send) -> Result<Sent, ChatError> {
-        let draft = match self.commit(Command::CheckSend(Box::new(send.clone()))).await? {
-            Done::MaySend(draft) => draft,
-            Done::Sent(first) => return Ok(first),
-            Done::Nothing | Done::Replayed(_) => unreachable!("a check says what may be sent"),
-        };
+        let done = self.commit(Command::CheckSend(Box::new(send.clone()))).await?;
+        if let Done::Sent(first) = done {
+            return Ok(first);
+        }
+        let Done::MaySend(draft) = done else { unreachable!("a check says what may be sent") };
         let verdict = self.before.ask(send.app, Question { send: &send, key: draft.key, id: &draft.id }).await;
         let asked = Asked { time_s: draft.key.time, content_hash: send.content_hash() };
         let mut send = Send { asked: Some(asked), ..send };
@@ -133,12 +174,9 @@ impl Chat {
     }
 
     async fn store_sent(&self, send: Send) -> Result<Sent, ChatError> {
-        match self.commit(Command::Send(Box::new(send))).await? {
-            Done::Sent(sent) => Ok(sent),
-            Done::Nothing | Done::MaySend(_) | Done::Replayed(_) => {
-                unreachable!("a send that was not refused says what was sent")
-            }
-        }
+        let done = self.commit(Command::Send(Box::new(send))).await?;
+        let Done::Sent(sent) = done else { unreachable!("a send that was not refused says what was sent") };
+        Ok(sent)
     }
 
     /// Takes a message back (rules R1 to R7). Both doors come here.
@@ -146,29 +184,11 @@ impl Chat {
         self.commit(Command::Recall(recall)).await.map(drop)
     }
 
-    pub async fn read(&self, read: Read) -> Result<(), ChatError> {
-        self.commit(Command::Read(read)).await.map(drop)
-    }
-
-    /// All conversations of an account at once; only a client asks for that.
-    pub async fn read_all(&self, read: ReadAll) -> Result<(), ChatError> {
-        self.commit(Command::ReadAll(read)).await.map(drop)
-    }
-
-    pub async fn receipt(&self, receipt: Receipt) -> Result<(), ChatError> {
-        self.commit(Command::Receipt(receipt)).await.map(drop)
-    }
-
-    pub async fn modify(&self, modify: Modify) -> Result<(), ChatError> {
-        self.commit(Command::Modify(Box::new(modify))).await.map(drop)
-    }
-
     /// Sends events again, a piece at a time.
     pub async fn replay(&self, replay: Replay) -> Result<Replayed, ChatError> {
-        match self.commit(Command::Replay(replay)).await? {
-            Done::Replayed(replayed) => Ok(replayed),
-            Done::Nothing | Done::Sent(_) | Done::MaySend(_) => unreachable!("a replay says what it has done"),
-        }
+        let done = self.commit(Command::Replay(replay)).await?;
+        let Done::Replayed(replayed) = done else { unreachable!("a replay says what it has done") };
+        Ok(replayed)
     }
 
     async fn commit(&self, command: Command) -> Result<Done, ChatError> {

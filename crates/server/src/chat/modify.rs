@@ -45,7 +45,7 @@ impl Modify {
         };
         let custom_data = self.custom_data.clone().unwrap_or(before.custom_data);
         // The hash stays, so that a repeat of the send is still recognised.
-        let content = Content { body, custom_data, types, hash: before.hash };
+        let content = Content { body, custom_data, types, push_info: before.push_info, hash: before.hash };
         let bytes = content.body.len() + content.custom_data.len();
         if bytes > limits::MESSAGE_BYTES_MAX {
             let most = limits::MESSAGE_BYTES_MAX;
@@ -68,7 +68,7 @@ impl Modify {
     ) -> Result<(), Fault> {
         let MessageName { app: sdkappid, from, to, key } = &self.name;
         tx.replace_content(*sdkappid, pair, *key, content)?;
-        let stored = "a message has its accounts and its conversation";
+        let stored = "the row of a message's account is written before the message, and stays";
         let direction: Direction = message.direction;
         let heard = |peer: &UserId| SyncEvent { kind: SyncKind::Modify, peer: peer.clone(), direction, key: *key };
         if from != to {
@@ -80,7 +80,7 @@ impl Modify {
         effect::sync(tx, *sdkappid, to, &mut recipient, &heard(from))?;
         let command = CallbackCommand::AfterModifyMsg;
         if app.owes(command) {
-            let mut conversation = tx.conversation(*sdkappid, pair)?.expect(stored);
+            let mut conversation = effect::conversation(tx, *sdkappid, pair)?;
             let body: &RawValue = serde_json::from_str(&content.body).expect("what was checked is valid JSON");
             let body = serde_json::to_vec(&AfterModifyMsg {
                 command,

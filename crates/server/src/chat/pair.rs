@@ -26,6 +26,10 @@ impl Pair {
         }
     }
 
+    pub fn has(&self, user: &UserId) -> bool {
+        self.low == *user || self.high == *user
+    }
+
     /// Sender and recipient of a message of that direction.
     pub fn ends(&self, direction: Direction) -> (&UserId, &UserId) {
         match direction {

@@ -8,7 +8,7 @@ use unsaid_protocol::{
 
 use super::{
     account::Account,
-    applied::{ChatError, Done, Refusal},
+    applied::{ChatError, Done},
     conversation::Conversation,
     effect::{self, LaneRows, owe},
     event::Origin,
@@ -32,18 +32,10 @@ pub struct Read {
 impl Read {
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
         let app = effect::app(tx, self.app)?;
-        let Some(mut reader) = tx.account(self.app, &self.reader)? else {
-            let info = format!("Report_Account {} was not imported", self.reader);
-            return Err(Refusal::new(error::FROM_ACCOUNT, info).into());
-        };
-        if tx.account(self.app, &self.peer)?.is_none() {
-            let info = format!("Peer_Account {} was not imported", self.peer);
-            return Err(Refusal::new(error::TO_ACCOUNT, info).into());
-        }
+        let mut reader = effect::imported(tx, self.app, &self.reader, "Report_Account", error::FROM_ACCOUNT)?;
+        effect::once_imported(tx, self.app, &self.peer, "Peer_Account", error::TO_ACCOUNT)?;
         let (pair, direction) = Pair::of(&self.peer, &self.reader);
-        let Some(mut conversation) = tx.conversation(self.app, &pair)? else {
-            return Ok(Done::Nothing);
-        };
+        let mut conversation = effect::conversation(tx, self.app, &pair)?;
         let side = conversation.recipient(direction);
         let covered = tx.read_up_to(self.app, &pair, direction, side.read_position, self.time_s.unwrap_or(u32::MAX))?;
         if covered.position <= side.read_position {

@@ -7,7 +7,7 @@ use unsaid_protocol::{
 };
 
 use super::{
-    applied::{ChatError, Done, Refusal},
+    applied::{ChatError, Done},
     effect,
     event::Origin,
     lane::Lane,
@@ -28,10 +28,7 @@ impl ReadAll {
     /// Every mark moves to the end of its conversation. Where nothing was unread, nobody is told.
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
         let app = effect::app(tx, self.app)?;
-        let Some(mut reader) = tx.account(self.app, &self.reader)? else {
-            let info = format!("Report_Account {} was not imported", self.reader);
-            return Err(Refusal::new(error::FROM_ACCOUNT, info).into());
-        };
+        let mut reader = effect::imported(tx, self.app, &self.reader, "Report_Account", error::FROM_ACCOUNT)?;
         if reader.unread == 0 {
             return Ok(Done::Nothing);
         }
@@ -61,9 +58,13 @@ impl ReadAll {
     fn read_one(&self, tx: &mut dyn Tx, pair: &Pair) -> Result<(), ChatError> {
         let peer = if pair.low == self.reader { &pair.high } else { &pair.low };
         let (_, direction) = Pair::of(peer, &self.reader);
-        let mut conversation = tx.conversation(self.app, pair)?.expect("it was just found");
+        let mut conversation = effect::conversation(tx, self.app, pair)?;
         let end = conversation.position;
         let side = conversation.recipient(direction);
+        // It was unread in an earlier life of the account.
+        if side.unread == 0 {
+            return Ok(());
+        }
         (side.unread, side.read_position) = (0, end);
         tx.save_conversation(self.app, pair, &conversation)?;
         if *peer != self.reader

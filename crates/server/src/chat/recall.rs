@@ -66,7 +66,7 @@ impl Recall {
     /// Rule R3: tombstone, unread count, sync events and outbox, in one transaction.
     fn take_back(&self, tx: &mut dyn Tx, app: &App, pair: &Pair, message: &Message) -> Result<(), Fault> {
         let MessageName { app: sdkappid, from, to, key } = &self.name;
-        let stored = "the row of a message's account or conversation is written with the message";
+        let stored = "the row of a message's account is written before the message, and stays";
         let day = Duration::from_secs(24 * 3600);
         let audit_until = (app.audit_days > 0).then(|| tx.now().plus(day * u32::from(app.audit_days)));
         tx.entomb(&self.name, audit_until)?;
@@ -85,7 +85,7 @@ impl Recall {
         let mut recipient = tx.account(*sdkappid, to)?.expect(stored);
         effect::sync(tx, *sdkappid, to, &mut recipient, &heard(from))?;
 
-        let mut conversation = tx.conversation(*sdkappid, pair)?.expect(stored);
+        let mut conversation = effect::conversation(tx, *sdkappid, pair)?;
         let before = conversation;
         let side = conversation.recipient(message.direction);
         if message.is_unread(side.read_position) {
@@ -166,11 +166,7 @@ pub(super) fn find_named(
     if let Some(message) = found {
         return Ok(message);
     }
-    if tx.account(*app, from)?.is_none() {
-        return Err(Refusal::new(error::FROM_ACCOUNT, format!("From_Account {from} was not imported")).into());
-    }
-    if tx.account(*app, to)?.is_none() {
-        return Err(Refusal::new(error::TO_ACCOUNT, format!("To_Account {to} was not imported")).into());
-    }
+    effect::imported(tx, *app, from, "From_Account", error::FROM_ACCOUNT)?;
+    effect::imported(tx, *app, to, "To_Account", error::TO_ACCOUNT)?;
     Err(Refusal::new(error::MESSAGE_NOT_FOUND, "there is no such message from From_Account to To_Account").into())
 }

@@ -30,14 +30,8 @@ impl Receipt {
     /// Messages that were acknowledged before are passed over; where nothing is new, nobody is told.
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
         let app = effect::app(tx, self.app)?;
-        let unknown = |who: &str, user: &UserId| format!("{who} {user} was not imported");
-        if tx.account(self.app, &self.reader)?.is_none() {
-            let info = unknown("Operator_Account", &self.reader);
-            return Err(Refusal::new(error::FROM_ACCOUNT, info).into());
-        }
-        if tx.account(self.app, &self.peer)?.is_none() {
-            return Err(Refusal::new(error::TO_ACCOUNT, unknown("Peer_Account", &self.peer)).into());
-        }
+        effect::imported(tx, self.app, &self.reader, "Operator_Account", error::FROM_ACCOUNT)?;
+        effect::once_imported(tx, self.app, &self.peer, "Peer_Account", error::TO_ACCOUNT)?;
         let (pair, direction) = Pair::of(&self.peer, &self.reader);
         let mut new = Vec::new();
         for key in &self.keys {
@@ -102,7 +96,7 @@ impl Receipt {
                 event_time_ms: tx.now().0,
             })
             .expect("strings and numbers serialize");
-            let mut conversation = tx.conversation(self.app, pair)?.expect("its messages are in it");
+            let mut conversation = effect::conversation(tx, self.app, pair)?;
             let rows =
                 LaneRows { account_id: &self.reader, account: &mut reader, pair, conversation: &mut conversation };
             owe(tx, app, rows, command, self.origin, body)?;

@@ -34,11 +34,15 @@ pub struct Send {
     pub random: u32,
     pub body: MsgBody,
     pub custom_data: String,
+    /// `OfflinePushInfo`, kept as it was given; nothing if it was not.
+    pub push_info: String,
     pub lifetime: Lifetime,
     pub flags: MessageFlags,
     /// The callbacks that this message does without (`ForbidCallbackControl`).
     pub forbidden_callbacks: Vec<CallbackCommand>,
     pub origin: Origin,
+    /// Whether a client sends it: then the recipient's blocklist counts.
+    pub by_client: bool,
     /// Set when the app backend was asked about it.
     pub asked: Option<Asked>,
 }
@@ -58,18 +62,7 @@ impl Send {
             Placed::New(time_s) => time_s,
             Placed::Repeat(time_s) => return Ok(Done::Sent(self.sent(&sender, time_s))),
         };
-        let message = Message {
-            direction,
-            key: MsgKey { seq: self.seq, random: self.random, time: time_s },
-            position: 0,
-            flags: self.flags,
-            content: Content {
-                body: self.body.json.clone(),
-                custom_data: self.custom_data.clone(),
-                types: self.body.types.clone(),
-                hash: self.content_hash(),
-            },
-        };
+        let message = self.message(direction, self.key_of(time_s));
         self.store(tx, &app, &pair, message)?;
         Ok(Done::Sent(self.sent(&sender, time_s)))
     }
@@ -85,19 +78,12 @@ impl Send {
 
     /// It was refused after all checks; nothing is stored, and the app backend is told (callbacks 4.2).
     pub(super) fn failed(&self, refusal: &Refusal, tx: &mut dyn Tx) -> Result<Done, ChatError> {
-        let Checked { app, pair, direction, placed, .. } = self.look(tx)?;
+        let Checked { app, pair, direction, placed, .. } = self.look_whether_blocked_or_not(tx)?;
         let Placed::New(time_s) = placed else {
             return Ok(Done::Nothing);
         };
-        let key = MsgKey { seq: self.seq, random: self.random, time: time_s };
-        let content = Content {
-            body: self.body.json.clone(),
-            custom_data: self.custom_data.clone(),
-            types: String::new(),
-            hash: 0,
-        };
-        let message = Message { direction, key, position: 0, flags: self.flags, content };
-        let before = tx.conversation(self.app, &pair)?.unwrap_or_default();
+        let message = self.message(direction, self.key_of(time_s));
+        let before = effect::conversation(tx, self.app, &pair)?;
         let mut conversation = before;
         self.owe(tx, &app, &pair, &message, &mut conversation, Some(refusal))?;
         if conversation != before {
@@ -108,15 +94,19 @@ impl Send {
 
     /// The checks, in their order.
     fn look(&self, tx: &mut dyn Tx) -> Result<Checked, ChatError> {
-        let app = effect::app(tx, self.app)?;
-        let Some(sender) = tx.account(self.app, &self.from)? else {
-            let info = format!("From_Account {} was not imported", self.from);
-            return Err(Refusal::new(error::FROM_ACCOUNT, info).into());
-        };
-        if tx.account(self.app, &self.to)?.is_none() {
-            let info = format!("To_Account {} was not imported", self.to);
-            return Err(Refusal::new(error::TO_ACCOUNT_NOT_FOUND, info).into());
+        let checked = self.look_whether_blocked_or_not(tx)?;
+        let blocked = self.by_client && matches!(checked.placed, Placed::New(_));
+        if blocked && tx.is_blocked(self.app, &self.to, &self.from)? {
+            return Err(Refusal::new(error::BLOCKED, "the recipient has the sender on its blocklist").into());
         }
+        Ok(checked)
+    }
+
+    /// The same for what is told as failed: it may have failed for that.
+    fn look_whether_blocked_or_not(&self, tx: &mut dyn Tx) -> Result<Checked, ChatError> {
+        let app = effect::app(tx, self.app)?;
+        let sender = effect::imported(tx, self.app, &self.from, "From_Account", error::FROM_ACCOUNT)?;
+        effect::imported(tx, self.app, &self.to, "To_Account", error::TO_ACCOUNT_NOT_FOUND)?;
         let (pair, direction) = Pair::of(&self.from, &self.to);
         let placed = self.place(tx, &pair, direction)?;
         if matches!(placed, Placed::New(_)) && !self.forbidden_callbacks.contains(&CallbackCommand::AfterSendMsg) {
@@ -148,38 +138,60 @@ impl Send {
     }
 
     /// Message, unread count, sync events and outbox, in one transaction.
-    fn store(&self, tx: &mut dyn Tx, app: &App, pair: &Pair, mut message: Message) -> Result<(), Fault> {
-        let (from, to) = pair.ends(message.direction);
-        let before = tx.conversation(self.app, pair)?.unwrap_or_default();
+    pub(super) fn store(&self, tx: &mut dyn Tx, app: &App, pair: &Pair, mut message: Message) -> Result<(), Fault> {
+        let before = effect::conversation(tx, self.app, pair)?;
         let mut conversation = before;
         if self.lifetime == Lifetime::Stored {
             conversation.position += 1;
             message.position = conversation.position;
             tx.insert_message(self.app, pair, &message)?;
-            let heard = |peer: &UserId| SyncEvent {
-                kind: SyncKind::Message,
-                peer: peer.clone(),
-                direction: message.direction,
-                key: message.key,
-            };
-            if from != to && !self.flags.contains(MessageFlags::HIDDEN_FROM_SENDER) {
-                let mut sender = existing(tx, self.app, from)?;
-                effect::sync(tx, self.app, from, &mut sender, &heard(to))?;
-                tx.save_account(self.app, from, &sender)?;
-            }
-            let mut recipient = existing(tx, self.app, to)?;
-            effect::sync(tx, self.app, to, &mut recipient, &heard(from))?;
-            if self.flags.contains(MessageFlags::COUNTED) {
-                recipient.unread += 1;
-                conversation.recipient(message.direction).unread += 1;
-            }
-            tx.save_account(self.app, to, &recipient)?;
+            self.hand_out(tx, pair, &message, &mut conversation)?;
         }
         self.owe(tx, app, pair, &message, &mut conversation, None)?;
         if conversation != before {
             tx.save_conversation(self.app, pair, &conversation)?;
         }
         Ok(())
+    }
+
+    /// Both accounts have it from now on: their devices hear of it, their lists of conversations are touched, and the
+    /// recipient has one more unread.
+    fn hand_out(
+        &self,
+        tx: &mut dyn Tx,
+        pair: &Pair,
+        message: &Message,
+        conversation: &mut Conversation,
+    ) -> Result<(), Fault> {
+        let (from, to) = pair.ends(message.direction);
+        let (key, direction) = (message.key, message.direction);
+        let has = |flag| message.flags.contains(flag);
+        let heard = |peer: &UserId| SyncEvent { kind: SyncKind::Message, peer: peer.clone(), direction, key };
+        let mut touch = |user: &UserId| {
+            let side = conversation.side_mut(pair, user);
+            if !has(MessageFlags::NOT_LAST) {
+                side.last_time_s = side.last_time_s.max(key.time);
+            }
+        };
+        touch(to);
+        if !has(MessageFlags::HIDDEN_FROM_SENDER) {
+            touch(from);
+        }
+        if has(MessageFlags::HISTORY) {
+            return Ok(());
+        }
+        if from != to && !has(MessageFlags::HIDDEN_FROM_SENDER) {
+            let mut sender = existing(tx, self.app, from)?;
+            effect::sync(tx, self.app, from, &mut sender, &heard(to))?;
+            tx.save_account(self.app, from, &sender)?;
+        }
+        let mut recipient = existing(tx, self.app, to)?;
+        effect::sync(tx, self.app, to, &mut recipient, &heard(from))?;
+        if has(MessageFlags::COUNTED) {
+            recipient.unread += 1;
+            conversation.recipient(direction).unread += 1;
+        }
+        tx.save_account(self.app, to, &recipient)
     }
 
     fn owe(
@@ -221,9 +233,29 @@ impl Send {
         tx.save_account(self.app, &self.to, &recipient)
     }
 
-    fn sent(&self, sender: &Account, time_s: u32) -> Sent {
-        let key = MsgKey { seq: self.seq, random: self.random, time: time_s };
-        Sent { key, id: sender.message_id(time_s, self.random) }
+    pub(super) fn sent(&self, sender: &Account, time_s: u32) -> Sent {
+        Sent { key: self.key_of(time_s), id: sender.message_id(time_s, self.random) }
+    }
+
+    /// The same, of which nobody is told.
+    pub(super) fn without_callbacks(self) -> Self {
+        Self { forbidden_callbacks: vec![CallbackCommand::BeforeSendMsg, CallbackCommand::AfterSendMsg], ..self }
+    }
+
+    pub(super) fn key_of(&self, time_s: u32) -> MsgKey {
+        MsgKey { seq: self.seq, random: self.random, time: time_s }
+    }
+
+    /// The message, without a position yet.
+    pub(super) fn message(&self, direction: Direction, key: MsgKey) -> Message {
+        let content = Content {
+            body: self.body.json.clone(),
+            custom_data: self.custom_data.clone(),
+            types: self.body.types.clone(),
+            push_info: self.push_info.clone(),
+            hash: self.content_hash(),
+        };
+        Message { direction, key, position: 0, flags: self.flags, content }
     }
 
     /// Of what was sent, whatever the app backend made of it.

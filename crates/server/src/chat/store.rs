@@ -8,9 +8,10 @@ use super::{
     applied::Applied,
     command::Command,
     event::{EventId, KeptEvent, OwedEvent, Tries},
-    history::HistoryQuery,
+    history::{HistoryQuery, Recent},
     lane::Lane,
     message::{Message, SyncEvent},
+    pair::Pair,
     replay::ParkedFilter,
     tx::Fault,
 };
@@ -35,6 +36,28 @@ pub trait Store: Send + Sync + 'static {
 
     /// An account's unread messages from each of the peers; none where there is no such account.
     fn unread_from(&self, app: SdkAppId, user: UserId, peers: Vec<UserId>) -> Later<'_, Vec<Option<i64>>>;
+
+    /// Which of the accounts are there.
+    fn exist(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<bool>>;
+
+    /// The conversations in an account's list, in no order; none if there is no such account.
+    fn recent(&self, app: SdkAppId, user: UserId) -> Later<'_, Option<Vec<Recent>>>;
+
+    /// Whom an account has on its blocklist, by name, with the second since when.
+    fn blocklist(&self, app: SdkAppId, user: UserId) -> Later<'_, Vec<(UserId, u32)>>;
+
+    /// Of each of the others, whether `user` has it on its blocklist, and whether it has `user` on its own.
+    fn blocks(&self, app: SdkAppId, user: UserId, others: Vec<UserId>) -> Later<'_, Vec<(bool, bool)>>;
+
+    /// Conversations behind `after` in which messages of before that second, or that neither account sees any more, are to
+    /// be erased; so many are looked at.
+    fn prunable(
+        &self,
+        app: SdkAppId,
+        after: Option<Pair>,
+        before_s: u32,
+        conversations_max: u32,
+    ) -> Later<'_, Prunable>;
 
     /// A slice of history, newest first.
     fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>>;
@@ -148,6 +171,14 @@ pub struct ParkedPiece {
     pub events: Vec<KeptEvent>,
     /// Behind which lane and place to go on; none if that was all.
     pub next: Option<(Lane, i64)>,
+}
+
+/// Conversations in which something is to be erased.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Prunable {
+    pub pairs: Vec<Pair>,
+    /// Behind which to go on; none if that was the last.
+    pub next: Option<Pair>,
 }
 
 /// What a piece of pruning has done.

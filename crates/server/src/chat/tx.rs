@@ -43,6 +43,13 @@ pub trait Tx {
         face_url: Option<&str>,
     ) -> Result<(), Fault>;
 
+    /// Whether `user` has `other` on its blocklist.
+    fn is_blocked(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<bool, Fault>;
+    fn count_blocked(&mut self, app: SdkAppId, user: &UserId) -> Result<u32, Fault>;
+    fn block(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<(), Fault>;
+    fn unblock(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<(), Fault>;
+    fn unblock_all(&mut self, app: SdkAppId, user: &UserId) -> Result<(), Fault>;
+
     fn conversation(&mut self, app: SdkAppId, pair: &Pair) -> Result<Option<Conversation>, Fault>;
     fn save_conversation(&mut self, app: SdkAppId, pair: &Pair, conversation: &Conversation) -> Result<(), Fault>;
 
@@ -66,6 +73,16 @@ pub trait Tx {
     fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault>;
     /// Makes a message a tombstone. With `audit_until` a copy of what it said is kept until then (rule R3).
     fn entomb(&mut self, name: &MessageName, audit_until: Option<Timestamp>) -> Result<(), Fault>;
+    /// Erases messages of before that second, and those up to that position, at most so many, the oldest first; says what
+    /// they were.
+    fn erase_messages(
+        &mut self,
+        app: SdkAppId,
+        pair: &Pair,
+        before_s: u32,
+        up_to_position: i64,
+        messages_max: u32,
+    ) -> Result<Vec<Message>, Fault>;
     /// What a read report of `time_s` means for messages of that direction that are behind `mark`.
     fn read_up_to(
         &mut self,
@@ -102,7 +119,8 @@ pub struct Repeat {
 /// What a read report covers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReadUpTo {
-    /// The position of the latest message in commit order that the report's time covers; at least the old mark.
+    /// The position of the latest message in commit order that the report's time covers; at least the old mark. What was
+    /// imported as history is late in that order, and does not matter.
     pub position: i64,
     /// The messages behind that position that are still unread.
     pub unread_after: i64,

@@ -22,7 +22,7 @@ use crate::{
     callback::{AlarmSettings, EndpointRules, check_alarm_url},
     limits,
     listener::ListenerLimits,
-    rest::RestSettings,
+    rest::{RateSettings, RestSettings},
     story::StorySettings,
 };
 
@@ -103,6 +103,10 @@ impl Config {
                 body_timeout: seconds(&layers, "limits.body_timeout_s")?,
                 trusted_proxies: networks(&layers, "proxy.trusted")?,
                 egress_addresses: networks(&layers, "callback.egress_addresses")?,
+                rates: RateSettings {
+                    commands_per_s: layers.integer("rates.commands_per_s", 0, 1_000_000)? as u32,
+                    recipients_per_min: layers.integer("rates.batch_recipients_per_min", 0, 1_000_000_000)? as u32,
+                },
             },
             alarm: alarm(&layers, &callback)?,
             stories: StorySettings {

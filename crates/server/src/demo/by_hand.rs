@@ -1,8 +1,36 @@
-//! What the demo says when it stays up: lines to paste into another terminal.
+//! What the demo prepares and says when it stays up: people and messages to try things on, and lines to paste into another
+//! terminal. `docs/rest.md` counts on them.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use unsaid_client::RestClient;
 
 use super::{ADMIN, SDKAPPID};
+
+/// Messages with keys that are known beforehand: sender, recipient, `MsgSeq`, `MsgRandom`, time, text.
+const MESSAGES: [(&str, &str, u32, u32, u32, &str); 4] = [
+    ("mira", "tomas", 1, 1001, 1_764_500_001, "wrong window"),
+    ("mira", "tomas", 2, 1002, 1_764_500_002, "the parcel is downstairs"),
+    ("mira", "yuki", 3, 1003, 1_764_500_003, "shop closes at 6"),
+    ("mira", "tomas", 4, 1004, 1_764_500_004, "see you"),
+];
+
+/// Imports people and messages. There are no callbacks for that.
+pub async fn prepare(client: &RestClient) -> anyhow::Result<()> {
+    let call = async |service: &str, name: &str, body: &str| {
+        client.post(service, name, body.to_owned()).await?.envelope()?.accepted(name).map_err(anyhow::Error::from)
+    };
+    let accounts = r#"{"Accounts":["mira","tomas","yuki","spammer","leaver"]}"#;
+    call("im_open_login_svc", "multiaccount_import", accounts).await?;
+    for (from, to, seq, random, time_s, text) in MESSAGES {
+        let body = format!(r#"[{{"MsgType":"TIMTextElem","MsgContent":{{"Text":"{text}"}}}}]"#);
+        let message = format!(
+            r#"{{"SyncFromOldSystem":5,"From_Account":"{from}","To_Account":"{to}","MsgSeq":{seq},"MsgRandom":{random},"MsgTimeStamp":{time_s},"MsgBody":{body}}}"#
+        );
+        call("openim", "importmsg", &message).await?;
+    }
+    call("sns", "black_list_add", r#"{"From_Account":"yuki","To_Account":["spammer"]}"#).await?;
+    Ok(())
+}
 
 /// Prints `curl` lines with a valid UserSig.
 pub(super) fn invite(base: &str, usersig: &str) {
@@ -11,18 +39,16 @@ pub(super) fn invite(base: &str, usersig: &str) {
     println!(
         "\nThe server stays up until Ctrl-C, and every callback is shown here. Go on by hand in another terminal:\n"
     );
-    println!("  QUERY='{query}'\n");
-    let line = |path: &str, body: &str| println!("  curl -s \"{base}/v4/{path}?$QUERY\" -d '{body}'\n");
-    line("im_open_login_svc/account_import", r#"{"UserID":"mira"}"#);
+    println!("  UNSAID='{base}'\n  QUERY='{query}'\n");
+    let line = |path: &str, body: &str| println!("  curl -s \"$UNSAID/v4/{path}?$QUERY\" -d '{body}'\n");
     line(
         "openim/sendmsg",
-        r#"{"From_Account":"jared","To_Account":"mira","MsgSeq":7,"MsgRandom":42,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"hello"}}]}"#,
+        r#"{"From_Account":"mira","To_Account":"tomas","MsgSeq":7,"MsgRandom":42,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"hello"}}]}"#,
     );
-    println!("  # Put the MsgKey of that answer here:");
-    line("openim/admin_msgwithdraw", r#"{"From_Account":"jared","To_Account":"mira","MsgKey":"7_42_..."}"#);
-    line("openim/get_c2c_unread_msg_num", r#"{"To_Account":"mira"}"#);
+    line("openim/admin_msgwithdraw", r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"1_1001_1764500001"}"#);
     line(
         "openim/admin_getroammsg",
-        r#"{"Operator_Account":"mira","Peer_Account":"jared","MaxCnt":10,"MinTime":0,"MaxTime":4294967295}"#,
+        r#"{"Operator_Account":"tomas","Peer_Account":"mira","MaxCnt":10,"MinTime":0,"MaxTime":4294967295}"#,
     );
+    println!("  mira, tomas and yuki are there with some messages; docs/rest.md has a line for every command.\n");
 }

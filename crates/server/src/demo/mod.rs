@@ -22,6 +22,8 @@ use unsaid_protocol::{
 };
 use unsaid_testkit::Arrival;
 
+pub use by_hand::prepare;
+
 use self::{
     backend::{Backend, Failing},
     story::Story,
@@ -79,6 +81,7 @@ pub async fn run(listen: SocketAddr, then: Then) -> anyhow::Result<()> {
     story.end();
 
     if then == Then::StayUp {
+        by_hand::prepare(&teller.client).await?;
         by_hand::invite(&base, &usersig);
         teller.report_until_stopped(&story).await?;
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use unsaid_protocol::{
     ErrorCode, error,
-    rest::{ActionStatus, Envelope, Nothing},
+    rest::{ActionStatus, Displayed, Envelope, Nothing},
 };
 
 use super::request::RestOfBody;
@@ -26,7 +26,16 @@ impl Answer {
 
     /// The envelope and what is special to the command.
     pub(super) fn with<T: Serialize>(rest: T) -> Self {
-        Self(json(&Envelope { status: ActionStatus::Ok, info: "", code: ErrorCode(0), rest }))
+        Self::of(ActionStatus::Ok, rest)
+    }
+
+    /// The same, where a part of what was asked for could not be done.
+    pub(super) fn partly<T: Serialize>(rest: T) -> Self {
+        Self::of(ActionStatus::SomeError, rest)
+    }
+
+    fn of<T: Serialize>(status: ActionStatus, rest: T) -> Self {
+        Self(json(&Envelope { status, info: "", code: ErrorCode(0), rest }))
     }
 }
 
@@ -35,11 +44,20 @@ impl Answer {
 pub(super) enum Service {
     Account,
     Openim,
+    RecentContact,
+    Sns,
+    Other,
 }
 
 impl Service {
     pub(super) fn named(service: &str) -> Self {
-        if service == "im_open_login_svc" { Self::Account } else { Self::Openim }
+        match service {
+            "im_open_login_svc" => Self::Account,
+            "openim" => Self::Openim,
+            "recentcontact" => Self::RecentContact,
+            "sns" => Self::Sns,
+            _ => Self::Other,
+        }
     }
 
     /// The body is no JSON object (rest 1.6, step 14).
@@ -47,14 +65,22 @@ impl Service {
         match self {
             Self::Account => error::ACCOUNT_PARAMETER,
             Self::Openim => error::BODY_NOT_JSON,
+            Self::RecentContact | Self::Sns | Self::Other => error::HTTP_BODY_NOT_JSON,
         }
     }
 
     fn internal(self) -> ErrorCode {
         match self {
             Self::Account => error::ACCOUNT_INTERNAL,
-            Self::Openim => error::INTERNAL,
+            Self::RecentContact => error::CONTACT_INTERNAL,
+            Self::Sns => error::SNS_INTERNAL,
+            Self::Openim | Self::Other => error::INTERNAL,
         }
+    }
+
+    /// Whether its answers have `ErrorDisplay` (rest 1.2).
+    fn displays_errors(self) -> bool {
+        matches!(self, Self::RecentContact | Self::Sns)
     }
 }
 
@@ -66,8 +92,8 @@ pub(super) fn response(
 ) -> Response<Body> {
     let body = match outcome {
         Ok(Answer(body)) => body,
-        Err(ChatError::Refused(refusal)) => failure(refusal.code, &refusal.info),
-        Err(ChatError::Failed(fault)) => failure(service.internal(), &fault.to_string()),
+        Err(ChatError::Refused(refusal)) => failure(service, refusal.code, &refusal.info),
+        Err(ChatError::Failed(fault)) => failure(service, service.internal(), &fault.to_string()),
     };
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -77,8 +103,12 @@ pub(super) fn response(
     response
 }
 
-fn failure(code: ErrorCode, info: &str) -> Bytes {
-    json(&Envelope { status: ActionStatus::Fail, info, code, rest: Nothing {} })
+fn failure(service: Service, code: ErrorCode, info: &str) -> Bytes {
+    let status = ActionStatus::Fail;
+    if service.displays_errors() {
+        return json(&Envelope { status, info, code, rest: Displayed::new(Nothing {}) });
+    }
+    json(&Envelope { status, info, code, rest: Nothing {} })
 }
 
 fn json<T: Serialize>(value: &T) -> Bytes {

@@ -6,12 +6,12 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{DeserializeOwned, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use unsaid_protocol::{ErrorCode, UserId};
+use unsaid_protocol::{MsgKey, UserId, element::MsgBody};
 
-use super::envelope::Service;
+use super::{command::Field, envelope::Service};
 use crate::chat::Refusal;
 
 /// A JSON object, its values not yet looked at.
@@ -34,67 +34,123 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The value of a field, unless it is missing or null. The last one counts.
-    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let value = self.0.iter().rev().find(|(found, _)| found == name).map(|(_, value)| *value);
-        value.filter(|value| value.get() != "null")
+    /// The value of a field by either of its names, unless it is missing or null. The last one counts.
+    pub(super) fn get(&self, field: &Field) -> Option<&'a RawValue> {
+        let named = |name: &str| {
+            let value = self.0.iter().rev().find(|(found, _)| found == name).map(|(_, value)| *value);
+            value.filter(|value| value.get() != "null")
+        };
+        named(field.name).or_else(|| field.alias.and_then(named))
     }
 
-    /// Whichever of two names a field goes by; the first one counts.
-    pub(super) fn either(&self, name: &'static str, older: &'static str) -> &'static str {
-        if self.get(name).is_none() && self.get(older).is_some() { older } else { name }
+    pub(super) fn text(&self, field: &Field) -> Result<Option<Cow<'a, str>>, Refusal> {
+        self.parsed::<Text<'_>>(field).map(|text| text.map(|Text(text)| text))
     }
 
-    pub(super) fn text(&self, name: &str, code: ErrorCode) -> Result<Option<Cow<'a, str>>, Refusal> {
-        self.parsed::<Text<'_>>(name, code, "a String").map(|text| text.map(|Text(text)| text))
+    pub(super) fn number(&self, field: &Field) -> Result<Option<u32>, Refusal> {
+        self.numeric(field)
     }
 
-    pub(super) fn number(&self, name: &str, code: ErrorCode) -> Result<Option<u32>, Refusal> {
-        self.parsed(name, code, "an Integer from 0 to 4294967295")
+    pub(super) fn integer(&self, field: &Field) -> Result<Option<i64>, Refusal> {
+        self.numeric(field)
     }
 
-    pub(super) fn integer(&self, name: &str, code: ErrorCode) -> Result<Option<i64>, Refusal> {
-        self.parsed(name, code, "an Integer")
+    /// Seconds since 1970; a moment behind the last one counts as the last one.
+    pub(super) fn seconds(&self, field: &Field) -> Result<Option<u32>, Refusal> {
+        let seconds: Option<i64> = self.numeric(field)?;
+        let seconds = seconds.map(|seconds| u32::try_from(seconds.min(i64::from(u32::MAX))));
+        seconds.transpose().map_err(|_| wrong_type(field))
     }
 
-    /// Seconds, as an Integer or as its decimal text (rest 8.5).
-    pub(super) fn seconds(&self, name: &str, code: ErrorCode) -> Result<Option<u32>, Refusal> {
-        let Some(value) = self.get(name) else {
+    pub(super) fn texts(&self, field: &Field) -> Result<Option<Vec<Cow<'a, str>>>, Refusal> {
+        let texts = self.parsed::<Vec<Text<'_>>>(field)?;
+        let texts: Option<Vec<_>> = texts.map(|texts| texts.into_iter().map(|Text(text)| text).collect());
+        check_count(field, texts.as_ref().map(Vec::len))?;
+        Ok(texts)
+    }
+
+    pub(super) fn objects(&self, field: &Field) -> Result<Option<Vec<Self>>, Refusal> {
+        let objects: Option<Vec<Self>> = self.parsed(field)?;
+        check_count(field, objects.as_ref().map(Vec::len))?;
+        Ok(objects)
+    }
+
+    /// A name that no account can have is that of none that exists.
+    pub(super) fn account(&self, field: &Field) -> Result<Option<UserId>, Refusal> {
+        let account = self.text(field)?.map(|text| UserId::new(&text));
+        account.transpose().map_err(|error| Refusal::new(field.code, format!("{}: {error}", field.name)))
+    }
+
+    pub(super) fn key(&self, field: &Field) -> Result<Option<MsgKey>, Refusal> {
+        let key = self.text(field)?.map(|text| text.parse());
+        key.transpose().map_err(|error| Refusal::new(field.code, format!("{}: {error}", field.name)))
+    }
+
+    /// Each way in which it can be wrong has its own code.
+    pub(super) fn elements(&self, field: &Field) -> Result<Option<MsgBody>, Refusal> {
+        let body = self.find(field)?.map(MsgBody::parse);
+        body.transpose().map_err(|error| Refusal::new(error.code, error.info))
+    }
+
+    /// An object that is kept as it is.
+    pub(super) fn object(&self, field: &Field) -> Result<Option<&'a str>, Refusal> {
+        match self.find(field)?.map(RawValue::get) {
+            Some(value) if !value.starts_with('{') => Err(wrong_type(field)),
+            found => Ok(found),
+        }
+    }
+
+    /// An Integer, or its decimal text, as several SDKs send it.
+    fn numeric<T: DeserializeOwned>(&self, field: &Field) -> Result<Option<T>, Refusal> {
+        let Some(value) = self.find(field)?.map(RawValue::get) else {
             return Ok(None);
         };
-        let digits = value.get().trim_matches('"');
-        let seconds =
-            digits.parse::<i64>().ok().and_then(|seconds| u32::try_from(seconds.min(i64::from(u32::MAX))).ok());
-        seconds.map(Some).ok_or_else(|| Refusal::new(code, format!("{name} must be seconds since 1970")))
+        let digits = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+        let is_integer = digits.strip_prefix('-').unwrap_or(digits).bytes().all(|byte| byte.is_ascii_digit());
+        let number = Some(digits).filter(|_| is_integer).and_then(|digits| serde_json::from_str(digits).ok());
+        number.map(Some).ok_or_else(|| wrong_type(field))
     }
 
-    pub(super) fn texts(&self, name: &str, code: ErrorCode) -> Result<Option<Vec<Cow<'a, str>>>, Refusal> {
-        let texts = self.parsed::<Vec<Text<'_>>>(name, code, "an Array of Strings")?;
-        Ok(texts.map(|texts| texts.into_iter().map(|Text(text)| text).collect()))
-    }
-
-    pub(super) fn objects(&self, name: &str, code: ErrorCode) -> Result<Option<Vec<Self>>, Refusal> {
-        self.parsed(name, code, "an Array of Objects")
-    }
-
-    /// An account that has to be named. A name that no account can have is that of none that exists.
-    pub(super) fn account(&self, name: &str, code: ErrorCode) -> Result<UserId, Refusal> {
-        let text = self.text(name, code)?.ok_or_else(|| missing(name, code))?;
-        UserId::new(&text).map_err(|error| Refusal::new(code, format!("{name}: {error}")))
-    }
-
-    fn parsed<T: Deserialize<'a>>(&self, name: &str, code: ErrorCode, expected: &str) -> Result<Option<T>, Refusal> {
-        let Some(value) = self.get(name) else {
+    fn parsed<T: Deserialize<'a>>(&self, field: &Field) -> Result<Option<T>, Refusal> {
+        let Some(value) = self.find(field)? else {
             return Ok(None);
         };
-        let parsed = serde_json::from_str(value.get());
-        parsed.map(Some).map_err(|_| Refusal::new(code, format!("{name} must be {expected}")))
+        serde_json::from_str(value.get()).map(Some).map_err(|_| wrong_type(field))
+    }
+
+    fn find(&self, field: &Field) -> Result<Option<&'a RawValue>, Refusal> {
+        match self.get(field) {
+            None if field.required => Err(missing(field)),
+            found => Ok(found),
+        }
     }
 }
 
+/// What a required field holds: where it is missing, it was refused before.
+pub(super) fn required<T>(found: Result<Option<T>, Refusal>) -> Result<T, Refusal> {
+    found.map(|found| found.expect("a field that is required is refused where it is missing"))
+}
+
 /// A field that has to be there is not.
-pub(super) fn missing(name: &str, code: ErrorCode) -> Refusal {
-    Refusal::new(code, format!("{name} is missing"))
+pub(super) fn missing(field: &Field) -> Refusal {
+    Refusal::new(field.code, format!("{} is missing: it must be {}", field.name, field.kind.called()))
+}
+
+fn wrong_type(field: &Field) -> Refusal {
+    Refusal::new(field.type_code, format!("{} must be {}", field.name, field.kind.called()))
+}
+
+/// An Array that has to be there must hold something.
+fn check_count(field: &Field, count: Option<usize>) -> Result<(), Refusal> {
+    if count == Some(0) && field.required {
+        return Err(Refusal::new(field.code, format!("{} is empty: name at least one", field.name)));
+    }
+    match (field.most, count) {
+        (Some((most, code)), Some(count)) if count > most => {
+            Err(Refusal::new(code, format!("{} holds {count}, and may hold {most}", field.name)))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -124,9 +180,9 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use unsaid_protocol::error;
+    use unsaid_protocol::{ErrorCode, error};
 
-    use super::*;
+    use super::{super::command::Kind, *};
 
     fn parse(body: &str) -> Result<Fields<'_>, ErrorCode> {
         Fields::parse(Service::Openim, body.as_bytes()).map_err(|refusal| refusal.code)
@@ -142,14 +198,19 @@ mod tests {
 
     #[test]
     fn null_is_absent_and_escapes_are_read() {
-        let fields = parse(r#"{"a":null,"\u0062":"x\ny","c":"1700000000","d":-5}"#).expect("an object");
-        let code = error::BODY_NOT_JSON;
-        assert_eq!(fields.text("a", code), Ok(None));
-        assert_eq!(fields.text("b", code), Ok(Some(Cow::Borrowed("x\ny"))));
-        assert_eq!(fields.seconds("c", code), Ok(Some(1_700_000_000)));
-        assert!(fields.number("d", code).is_err());
-        assert!(fields.number("c", code).is_err());
-        assert_eq!(fields.either("new", "c"), "c");
+        let fields =
+            parse(r#"{"a":null,"\u0062":"x\ny","c":"1700000000","d":-5,"e":1.5,"f":"-7"}"#).expect("an object");
+        let field = |name, kind| Field::optional(name, kind, error::BODY_NOT_JSON, "");
+        assert_eq!(fields.text(&field("a", Kind::Text)), Ok(None));
+        assert_eq!(fields.text(&field("b", Kind::Text)), Ok(Some(Cow::Borrowed("x\ny"))));
+        assert_eq!(fields.seconds(&field("c", Kind::Seconds)), Ok(Some(1_700_000_000)));
+        assert_eq!(fields.number(&field("c", Kind::Number)), Ok(Some(1_700_000_000)), "text that is a number");
+        assert_eq!(fields.integer(&field("f", Kind::Integer)), Ok(Some(-7)));
+        for wrong in ["b", "d", "e", "f"] {
+            assert!(fields.number(&field(wrong, Kind::Number)).is_err(), "{wrong}");
+        }
+        assert!(fields.text(&Field::required("a", Kind::Text, error::BODY_NOT_JSON, "")).is_err());
+        assert_eq!(fields.number(&field("new", Kind::Number).or("c")), Ok(Some(1_700_000_000)));
     }
 
     proptest! {

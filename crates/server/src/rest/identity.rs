@@ -22,7 +22,7 @@ pub(super) struct Identities {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Key {
     app: SdkAppId,
-    key_generation: u32,
+    key_generation: u64,
     /// Of the text, so that the text itself is not kept.
     digest: [u8; 32],
 }
@@ -57,7 +57,7 @@ impl Identities {
     }
 }
 
-fn prove(app: &App, identifier: Option<&str>, usersig: &str) -> Result<(u32, Verified), Refusal> {
+fn prove(app: &App, identifier: Option<&str>, usersig: &str) -> Result<(u64, Verified), Refusal> {
     let refuse = |code, info: String| Err(Refusal::new(code, info));
     let claims = match usersig::decode(usersig) {
         Ok(claims) => claims,

@@ -1,24 +1,25 @@
 //! The REST API: the edge through which app backends come in.
 //!
-//! A request passes the gate (`gate.rs`: who calls), is read (`request.rs`), becomes a command or a question of the
-//! domain in the file of its own name, and is answered in the envelope (`envelope.rs`). Every route is in `router.rs`.
+//! A request passes the gate (`gate.rs`: who calls), is read (`request.rs`, `fields.rs`), becomes a command or a question
+//! of the domain in the file of its own name, and is answered in the envelope (`envelope.rs`). Every command is in
+//! `router.rs`; what a command is, its fields and codes, is a value (`command.rs`), of which `docs/rest.md` is made, too.
 
 mod router;
 
 mod gate;
 mod identity;
+mod rates;
 mod request;
 
-mod account_import;
-mod admin_getroammsg;
-mod admin_msgwithdraw;
-mod admin_set_msg_read;
-mod c2c_msg_read_receipt;
+mod command;
+mod reference;
+
+mod account;
 mod callback_back;
-mod get_c2c_unread_msg_num;
 mod get_ip_list;
-mod modify_c2c_msg;
-mod sendmsg;
+mod openim;
+mod recentcontact;
+mod sns;
 
 mod envelope;
 mod fields;
@@ -27,7 +28,7 @@ use std::{sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use self::identity::Identities;
+use self::{identity::Identities, rates::Rates};
 use crate::{
     apps::Apps,
     callback::Callbacks,
@@ -44,6 +45,7 @@ pub struct Rest {
     clock: Clock,
     entropy: Entropy,
     identities: Identities,
+    rates: Rates,
     settings: RestSettings,
 }
 
@@ -56,13 +58,18 @@ pub struct RestSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// From which callbacks come, as `GetIPList` tells.
     pub egress_addresses: Vec<IpNet>,
+    pub rates: RateSettings,
 }
 
 impl Rest {
     pub fn new(apps: Arc<Apps>, chat: Chat, callbacks: Callbacks, world: World, settings: RestSettings) -> Arc<Self> {
         let World { clock, entropy } = world;
-        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities: Identities::new(), settings })
+        let rates = Rates::new(settings.rates, clock.clone());
+        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities: Identities::new(), rates, settings })
     }
 }
 
-pub use router::router;
+pub use command::{Command, Example, Field, Kind};
+pub use rates::RateSettings;
+pub use reference::reference;
+pub use router::{COMMANDS, router};

@@ -6,6 +6,8 @@
 mod test_app;
 
 mod rest_commands;
+mod rest_contract;
+mod rest_docs;
 mod rest_identity;
 
 mod modify_receipt;

@@ -3,7 +3,7 @@
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
-use unsaid::chat::{Origin, ReadAll};
+use unsaid::chat::{Command, Origin, ReadAll};
 use unsaid_client::RestClient;
 use unsaid_protocol::{UserId, callback::CallbackCommand};
 
@@ -112,7 +112,7 @@ async fn c1_reading_everything_is_told_once() {
     mira.send(&jonh, "two").await;
     let read = || ReadAll { app: SDKAPPID, reader: UserId::new("Jonh").expect("valid"), origin: Origin::LOCAL };
     for _ in 0..2 {
-        app.server().chat().read_all(read()).await.expect("it exists");
+        app.server().chat().run(Command::ReadAll(read())).await.expect("it exists");
     }
     app.all_settled().await;
     assert_eq!(jonh.unread().await, 0);

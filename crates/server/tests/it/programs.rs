@@ -219,11 +219,11 @@ fn the_demo_stays_up_with_lines_that_work() {
         .spawn()
         .expect("the program starts");
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map(|line| line.expect("text"));
-    let query = lines.find(|line| line.trim().starts_with("QUERY=")).expect("it prints the query");
-    let send = lines.find(|line| line.contains("openim/sendmsg")).expect("it prints a line for sending");
-    let import = send.replace("openim/sendmsg", "im_open_login_svc/account_import");
-    let import = format!("{} -d '{{\"UserID\":\"mira\"}}'", import.split(" -d ").next().expect("it has a body"));
-    let output = Command::new("sh").args(["-c", &format!("{query}\n{import}\n{send}")]).output().expect("sh is there");
+    let mut line = |what: &str| lines.find(|line| line.contains(what)).expect("it prints that line");
+    let (base, query) = (line("UNSAID="), line("QUERY="));
+    let (send, recall) = (line("openim/sendmsg"), line("openim/admin_msgwithdraw"));
+    let script = [base, query, send, recall].join("\n");
+    let output = Command::new("sh").args(["-c", &script]).output().expect("sh is there");
     let said = String::from_utf8(output.stdout).expect("text");
     if output.status.code() == Some(127) {
         eprintln!("skipped: curl is not installed");

@@ -98,7 +98,7 @@ async fn sendmsg_checks_its_fields_in_the_order_of_its_table() {
     let right = format!(r#"{{"From_Account":"jared","To_Account":"Jonh","MsgRandom":1,"MsgBody":{TEXT}}}"#);
     let case = |field, value, code| (with(&right, field, value), code);
     let wrong = vec![
-        case("SyncOtherMachine", Some("\"1\""), 90031),
+        case("SyncOtherMachine", Some("\"x\""), 90031),
         case("From_Account", Some("7"), 60015),
         case("From_Account", Some("\"nobody\""), 90008),
         case("To_Account", None, 90003),

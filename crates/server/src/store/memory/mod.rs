@@ -18,8 +18,8 @@ use crate::{
     apps::App,
     chat::{
         Account, Applied, Backlog, Command, Content, Conversation, EventId, Fault, HistoryQuery, Holder, KeptEvent,
-        Lane, Later, Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Place, Pruned, Settled,
-        Settlement, Standing, Store, SyncEvent,
+        Lane, Later, Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Place, Prunable, Pruned,
+        Recent, Settled, Settlement, Side, Standing, Store, SyncEvent,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -44,6 +44,8 @@ pub(super) struct State {
     apps: BTreeMap<SdkAppId, Arc<App>>,
     pub(super) accounts: BTreeMap<(SdkAppId, UserId), Account>,
     profiles: BTreeMap<(SdkAppId, UserId), (String, String)>,
+    /// Whose blocklist, who is on it, and since which second.
+    blocked: BTreeMap<(SdkAppId, UserId, UserId), u32>,
     pub(super) conversations: Conversations<Conversation>,
     pub(super) messages: Conversations<BTreeMap<MsgKey, Message>>,
     sync_events: BTreeMap<(SdkAppId, UserId, i64), SyncEvent>,
@@ -94,19 +96,66 @@ impl Store for Memory {
     }
 
     fn unread(&self, app: SdkAppId, user: UserId) -> Later<'_, Option<i64>> {
-        self.answer(|state| state.accounts.get(&(app, user)).map(|account| account.unread))
+        self.answer(|state| state.live(app, &user).map(|account| account.unread))
     }
 
     fn unread_from(&self, app: SdkAppId, user: UserId, peers: Vec<UserId>) -> Later<'_, Vec<Option<i64>>> {
         self.answer(|state| {
             let count = |peer: UserId| {
-                let (pair, direction) = Pair::of(&peer, &user);
-                state.accounts.contains_key(&(app, peer)).then(|| {
-                    let conversation = state.conversations.get(&(app, pair)).copied();
-                    conversation.unwrap_or_default().recipient(direction).unread
-                })
+                let (pair, _) = Pair::of(&peer, &user);
+                state.live(app, &peer).map(|_| state.side(app, &pair, &user).unread)
             };
             peers.into_iter().map(count).collect()
+        })
+    }
+
+    fn exist(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<bool>> {
+        self.answer(|state| users.iter().map(|user| state.live(app, user).is_some()).collect())
+    }
+
+    fn recent(&self, app: SdkAppId, user: UserId) -> Later<'_, Option<Vec<Recent>>> {
+        self.answer(|state| {
+            state.live(app, &user)?;
+            let pairs = state.conversations.keys().filter(|(of, pair)| *of == app && pair.has(&user));
+            let recent = pairs.map(|(_, pair)| {
+                let peer = if pair.low == user { pair.high.clone() } else { pair.low.clone() };
+                Recent { peer, last_time_s: state.side(app, pair, &user).last_time_s }
+            });
+            Some(recent.filter(|recent| recent.last_time_s > 0).collect())
+        })
+    }
+
+    fn blocklist(&self, app: SdkAppId, user: UserId) -> Later<'_, Vec<(UserId, u32)>> {
+        self.answer(|state| state.blocklist(app, &user))
+    }
+
+    fn blocks(&self, app: SdkAppId, user: UserId, others: Vec<UserId>) -> Later<'_, Vec<(bool, bool)>> {
+        self.answer(|state| {
+            let blocks = |one: &UserId, other: &UserId| state.blocked.contains_key(&(app, one.clone(), other.clone()));
+            others.iter().map(|other| (blocks(&user, other), blocks(other, &user))).collect()
+        })
+    }
+
+    fn prunable(
+        &self,
+        app: SdkAppId,
+        after: Option<Pair>,
+        before_s: u32,
+        conversations_max: u32,
+    ) -> Later<'_, Prunable> {
+        self.answer(|state| {
+            let pairs = state.conversations.keys().filter(|(of, _)| *of == app).map(|(_, pair)| pair);
+            let behind = pairs.filter(|pair| after.as_ref().is_none_or(|after| *pair > after));
+            let looked_at: Vec<_> = behind.take(conversations_max as usize).cloned().collect();
+            let next = looked_at.last().filter(|_| looked_at.len() == conversations_max as usize).cloned();
+            let pairs = looked_at.into_iter().filter(|pair| {
+                let cleared = |user| state.side(app, pair, user).cleared_position;
+                let cleared = cleared(&pair.low).min(cleared(&pair.high));
+                let messages = state.messages.get(&(app, pair.clone()));
+                let mut messages = messages.into_iter().flat_map(BTreeMap::values);
+                messages.any(|message| message.key.time < before_s || message.position <= cleared)
+            });
+            Prunable { pairs: pairs.collect(), next }
         })
     }
 
@@ -212,6 +261,23 @@ impl Store for Memory {
 }
 
 impl State {
+    fn live(&self, app: SdkAppId, user: &UserId) -> Option<&Account> {
+        self.accounts.get(&(app, user.clone())).filter(|account| !account.deleted)
+    }
+
+    /// A conversation as the present life of one of its accounts sees it.
+    fn side(&self, app: SdkAppId, pair: &Pair, user: &UserId) -> Side {
+        let conversation = self.conversations.get(&(app, pair.clone())).copied().unwrap_or_default();
+        let life = self.accounts.get(&(app, user.clone())).map_or(0, |account| account.life);
+        let side = *conversation.side(pair, user);
+        if side.life == life { side } else { Side::of_life(life, conversation.position) }
+    }
+
+    fn blocklist(&self, app: SdkAppId, user: &UserId) -> Vec<(UserId, u32)> {
+        let of_user = self.blocked.iter().filter(|((of, who, _), _)| (*of, who) == (app, user));
+        of_user.map(|((_, _, other), since)| (other.clone(), *since)).collect()
+    }
+
     fn settle(&mut self, settled: Settled) {
         let key = (settled.app, settled.lane, settled.place);
         match settled.to {
@@ -313,15 +379,18 @@ impl State {
 
     fn history(&self, query: &HistoryQuery) -> Vec<Message> {
         let (pair, _) = Pair::of(&query.operator, &query.peer);
-        let Some(messages) = self.messages.get(&(query.app, pair.clone())) else {
+        let (Some(messages), Some(_)) =
+            (self.messages.get(&(query.app, pair.clone())), self.live(query.app, &query.operator))
+        else {
             return Vec::new();
         };
+        let cleared = self.side(query.app, &pair, &query.operator).cleared_position;
         let before = query.before.map(|key| messages.get(&key).map_or(Place::before_key(key), place));
         let mut found: Vec<_> = messages
             .values()
             .filter(|message| (query.min_time_s..=query.max_time_s).contains(&message.key.time))
             .filter(|message| before.is_none_or(|before| place(message) < before))
-            .filter(|message| message.is_visible(&pair, &query.operator))
+            .filter(|message| message.is_visible(&pair, &query.operator, cleared))
             .cloned()
             .collect();
         found.sort_by_key(|message| std::cmp::Reverse(place(message)));

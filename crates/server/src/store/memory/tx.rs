@@ -77,6 +77,29 @@ impl Tx for MemoryTx<'_> {
         Ok(())
     }
 
+    fn is_blocked(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<bool, Fault> {
+        Ok(self.state.blocked.contains_key(&(app, user.clone(), other.clone())))
+    }
+
+    fn count_blocked(&mut self, app: SdkAppId, user: &UserId) -> Result<u32, Fault> {
+        Ok(u32::try_from(self.state.blocklist(app, user).len()).expect("few"))
+    }
+
+    fn block(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<(), Fault> {
+        self.state.blocked.insert((app, user.clone(), other.clone()), self.now.seconds());
+        Ok(())
+    }
+
+    fn unblock(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<(), Fault> {
+        self.state.blocked.remove(&(app, user.clone(), other.clone()));
+        Ok(())
+    }
+
+    fn unblock_all(&mut self, app: SdkAppId, user: &UserId) -> Result<(), Fault> {
+        self.state.blocked.retain(|(of, who, _), _| (*of, who) != (app, user));
+        Ok(())
+    }
+
     fn conversation(&mut self, app: SdkAppId, pair: &Pair) -> Result<Option<Conversation>, Fault> {
         Ok(self.state.conversations.get(&(app, pair.clone())).copied())
     }
@@ -143,10 +166,33 @@ impl Tx for MemoryTx<'_> {
         message.flags = message.flags.with(MessageFlags::RECALLED);
         message.content.body.clear();
         message.content.custom_data.clear();
+        message.content.push_info.clear();
         if let Some(until) = audit_until {
             self.state.audit_copies.push((name.clone(), copy, until));
         }
         Ok(())
+    }
+
+    fn erase_messages(
+        &mut self,
+        app: SdkAppId,
+        pair: &Pair,
+        before_s: u32,
+        up_to_position: i64,
+        messages_max: u32,
+    ) -> Result<Vec<Message>, Fault> {
+        let messages = self.messages(app, pair);
+        let mut old: Vec<_> = messages.values().filter(|message| message.key.time < before_s).cloned().collect();
+        old.sort_by_key(|message| (message.key.time, message.key.seq, message.position));
+        let mut cleared: Vec<_> =
+            messages.values().filter(|message| message.position <= up_to_position).cloned().collect();
+        cleared.sort_by_key(|message| message.position);
+        old.truncate(messages_max as usize);
+        cleared.truncate((messages_max as usize) - old.len());
+        let erased: BTreeMap<i64, Message> =
+            old.into_iter().chain(cleared).map(|message| (message.position, message)).collect();
+        erased.values().for_each(|message| drop(messages.remove(&message.key)));
+        Ok(erased.into_values().collect())
     }
 
     fn read_up_to(
@@ -159,7 +205,8 @@ impl Tx for MemoryTx<'_> {
     ) -> Result<ReadUpTo, Fault> {
         let received = || |message: &&Message| message.direction == direction && message.position > mark;
         let messages = self.messages(app, pair);
-        let covered = messages.values().filter(received()).filter(|message| message.key.time <= time_s);
+        let covers = |message: &&Message| message.key.time <= time_s && !message.flags.contains(MessageFlags::HISTORY);
+        let covered = messages.values().filter(received()).filter(covers);
         let position = covered.map(|message| message.position).max().unwrap_or(mark);
         let unread = messages.values().filter(received()).filter(|message| message.is_unread(position));
         Ok(ReadUpTo { position, unread_after: unread.count() as i64 })

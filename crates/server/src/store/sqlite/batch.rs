@@ -8,11 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
 use super::{
-    fault, outbox, query,
+    contacts, fault, messages, outbox, query,
     row::Sql,
     statements::{self, AccountRow},
 };
@@ -220,6 +220,26 @@ impl Tx for Batch<'_> {
         Ok(())
     }
 
+    fn is_blocked(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<bool, Fault> {
+        statements::is_blocked(self.connection, app, user, other).map_err(fault)
+    }
+
+    fn count_blocked(&mut self, app: SdkAppId, user: &UserId) -> Result<u32, Fault> {
+        statements::count_blocked(self.connection, app, user).map_err(fault)
+    }
+
+    fn block(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<(), Fault> {
+        statements::block(self.connection, app, user, other, self.now.seconds()).map_err(fault)
+    }
+
+    fn unblock(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<(), Fault> {
+        statements::unblock(self.connection, app, user, Some(other)).map_err(fault)
+    }
+
+    fn unblock_all(&mut self, app: SdkAppId, user: &UserId) -> Result<(), Fault> {
+        statements::unblock(self.connection, app, user, None).map_err(fault)
+    }
+
     fn conversation(&mut self, app: SdkAppId, pair: &Pair) -> Result<Option<Conversation>, Fault> {
         let key = (app, pair.clone());
         if let Some(row) = self.conversations.get(&key) {
@@ -236,27 +256,7 @@ impl Tx for Batch<'_> {
     }
 
     fn message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Option<Message>, Fault> {
-        let content = || Content { body: String::new(), custom_data: String::new(), types: String::new(), hash: 0 };
-        self.connection
-            .prepare_cached(
-                "SELECT direction, position, flags FROM message
-                 WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
-            )
-            .and_then(|mut statement| {
-                let name = params![Sql(app), Sql(&pair.low), Sql(&pair.high), key.seq, key.random, key.time];
-                statement
-                    .query_row(name, |row| {
-                        Ok(Message {
-                            direction: row.get::<_, Sql<Direction>>(0)?.0,
-                            key,
-                            position: row.get(1)?,
-                            flags: row.get::<_, Sql<MessageFlags>>(2)?.0,
-                            content: content(),
-                        })
-                    })
-                    .optional()
-            })
-            .map_err(fault)
+        messages::read(self.connection, app, pair, key).map_err(fault)
     }
 
     fn repeats(
@@ -267,105 +267,46 @@ impl Tx for Batch<'_> {
         random: u32,
         since_s: u32,
     ) -> Result<Vec<Repeat>, Fault> {
-        let query = || {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT time, direction, content_hash FROM message
-                 WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time >= ?6 ORDER BY time",
-            )?;
-            let name = params![Sql(app), Sql(&pair.low), Sql(&pair.high), seq, random, since_s];
-            let repeats = statement.query_map(name, |row| {
-                let direction = row.get::<_, Sql<Direction>>(1)?.0;
-                Ok(Repeat { time_s: row.get(0)?, direction, content_hash: row.get(2)? })
-            })?;
-            repeats.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        query().map_err(fault)
+        messages::repeats(self.connection, app, pair, (seq, random), since_s).map_err(fault)
     }
 
     fn content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Content, Fault> {
-        statements::read_content(self.connection, app, pair, key).map_err(fault)
+        messages::read_content(self.connection, app, pair, key).map_err(fault)
     }
 
     fn replace_content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, content: &Content) -> Result<(), Fault> {
-        statements::write_content(self.connection, app, pair, key, content).map_err(fault)
+        messages::write_content(self.connection, app, pair, key, content).map_err(fault)
     }
 
     fn add_flags(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, flags: MessageFlags) -> Result<(), Fault> {
-        statements::add_flags(self.connection, app, pair, key, flags).map_err(fault)
+        messages::add_flags(self.connection, app, pair, key, flags).map_err(fault)
     }
 
     /// The rows that this batch still holds are written first, so that the table tells the truth.
     fn unread_conversations(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Pair>, Fault> {
         self.write_conversations().map_err(fault)?;
-        query::unread_conversations(self.connection, app, user).map_err(fault)
+        contacts::unread_conversations(self.connection, app, user).map_err(fault)
     }
 
     fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault> {
-        let Message { direction, key, position, flags, content } = message;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO message (app, low, high, seq, random, time, direction, position, flags, content_hash,
-                                      types, custom_data, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![
-                    Sql(app),
-                    Sql(&pair.low),
-                    Sql(&pair.high),
-                    key.seq,
-                    key.random,
-                    key.time,
-                    Sql(*direction),
-                    position,
-                    flags.bits(),
-                    content.hash,
-                    content.types,
-                    content.custom_data,
-                    content.body
-                ])
-            })
-            .map_err(fault)?;
-        Ok(())
+        messages::insert(self.connection, app, pair, message).map_err(fault)
     }
 
     fn entomb(&mut self, name: &MessageName, audit_until: Option<Timestamp>) -> Result<(), Fault> {
-        let (pair, _) = Pair::of(&name.from, &name.to);
-        let MsgKey { seq, random, time } = name.key;
-        let of_message = params![Sql(name.app), Sql(&pair.low), Sql(&pair.high), seq, random, time];
-        if let Some(until) = audit_until {
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO audit_copy (erase_ms, app, low, high, seq, random, time, custom_data, body)
-                     SELECT ?7, app, low, high, seq, random, time, custom_data, body FROM message
-                     WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
-                )
-                .and_then(|mut statement| {
-                    statement.execute(params![
-                        Sql(name.app),
-                        Sql(&pair.low),
-                        Sql(&pair.high),
-                        seq,
-                        random,
-                        time,
-                        until.0
-                    ])
-                })
-                .map_err(fault)?;
-        }
-        let recalled = MessageFlags::RECALLED.bits();
-        self.connection
-            .prepare_cached(&format!(
-                "UPDATE message SET flags = flags | {recalled}, custom_data = '', body = ''
-                 WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
-            ))
-            .and_then(|mut statement| statement.execute(of_message))
-            .map_err(fault)?;
-        Ok(())
+        messages::entomb(self.connection, name, audit_until).map_err(fault)
     }
 
-    /// Walks `message_by_position` back from the newest message to the first one that the time covers, so it costs
-    /// as much as there is left unread.
+    fn erase_messages(
+        &mut self,
+        app: SdkAppId,
+        pair: &Pair,
+        before_s: u32,
+        up_to_position: i64,
+        messages_max: u32,
+    ) -> Result<Vec<Message>, Fault> {
+        messages::erase(self.connection, app, pair, (before_s, up_to_position), messages_max).map_err(fault)
+    }
+
     fn read_up_to(
         &mut self,
         app: SdkAppId,
@@ -374,25 +315,7 @@ impl Tx for Batch<'_> {
         mark: i64,
         time_s: u32,
     ) -> Result<ReadUpTo, Fault> {
-        let walk = || {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT position, time, flags FROM message
-                 WHERE app = ?1 AND low = ?2 AND high = ?3 AND position > ?4 AND direction = ?5
-                 ORDER BY position DESC",
-            )?;
-            let mut rows = statement.query(params![Sql(app), Sql(&pair.low), Sql(&pair.high), mark, Sql(direction)])?;
-            let mut unread_after = 0;
-            while let Some(row) = rows.next()? {
-                if row.get::<_, u32>(1)? <= time_s {
-                    return Ok(ReadUpTo { position: row.get(0)?, unread_after });
-                }
-                let flags = row.get::<_, Sql<MessageFlags>>(2)?.0;
-                let counts = flags.contains(MessageFlags::COUNTED) && !flags.contains(MessageFlags::RECALLED);
-                unread_after += i64::from(counts);
-            }
-            Ok(ReadUpTo { position: mark, unread_after })
-        };
-        walk().map_err(fault)
+        messages::read_up_to(self.connection, app, pair, (direction, mark), time_s).map_err(fault)
     }
 
     fn add_sync_event(&mut self, app: SdkAppId, user: &UserId, number: i64, event: &SyncEvent) -> Result<(), Fault> {

@@ -1,12 +1,14 @@
 //! The embedded store: SQLite, one writer thread with group commit, readers beside it.
 //!
 //! Commands come in through a bounded queue (`writer.rs`), are applied in batches (`batch.rs`) and answered after one
-//! fsync for all. Reads have threads and connections of their own (`reader.rs`, `query.rs`). The outbox of a batch is
+//! fsync for all. Reads have threads and connections of their own (`reader.rs`, `query.rs`, `contacts.rs`). The outbox of a batch is
 //! in `outbox.rs`. The data folder is locked: one server owns it, so nothing in it is claimed or leased.
 
 mod batch;
 mod checkpoint;
+mod contacts;
 mod folder;
+mod messages;
 mod outbox;
 #[cfg(test)]
 mod plans;
@@ -43,7 +45,7 @@ use crate::{
     apps::App,
     chat::{
         Applied, Backlog, Command, EventId, Fault, HistoryQuery, KeptEvent, Lane, Later, Message, Oldest, OwedEvent,
-        ParkedFilter, ParkedPiece, Pruned, Settled, Store, SyncEvent,
+        Pair, ParkedFilter, ParkedPiece, Prunable, Pruned, Recent, Settled, Store, SyncEvent,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -121,11 +123,38 @@ impl Store for Sqlite {
     }
 
     fn unread(&self, app: SdkAppId, user: UserId) -> Later<'_, Option<i64>> {
-        self.readers.read(move |connection| query::unread(connection, app, &user))
+        self.readers.read(move |connection| contacts::unread(connection, app, &user))
     }
 
     fn unread_from(&self, app: SdkAppId, user: UserId, peers: Vec<UserId>) -> Later<'_, Vec<Option<i64>>> {
-        self.readers.read(move |connection| query::unread_from(connection, app, &user, &peers))
+        self.readers.read(move |connection| contacts::unread_from(connection, app, &user, &peers))
+    }
+
+    fn exist(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<bool>> {
+        self.readers.read(move |connection| contacts::exist(connection, app, &users))
+    }
+
+    fn recent(&self, app: SdkAppId, user: UserId) -> Later<'_, Option<Vec<Recent>>> {
+        self.readers.read(move |connection| contacts::recent(connection, app, &user))
+    }
+
+    fn blocklist(&self, app: SdkAppId, user: UserId) -> Later<'_, Vec<(UserId, u32)>> {
+        self.readers.read(move |connection| contacts::blocklist(connection, app, &user))
+    }
+
+    fn blocks(&self, app: SdkAppId, user: UserId, others: Vec<UserId>) -> Later<'_, Vec<(bool, bool)>> {
+        self.readers.read(move |connection| contacts::blocks(connection, app, &user, &others))
+    }
+
+    fn prunable(
+        &self,
+        app: SdkAppId,
+        after: Option<Pair>,
+        before_s: u32,
+        conversations_max: u32,
+    ) -> Later<'_, Prunable> {
+        self.readers
+            .read(move |connection| query::prunable(connection, app, after.as_ref(), before_s, conversations_max))
     }
 
     fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>> {

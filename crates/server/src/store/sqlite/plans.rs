@@ -127,10 +127,12 @@ fn message(number: u32) -> Send {
         random: number,
         body: MsgBody::parse(&RawValue::from_string(body.to_owned()).expect("JSON")).expect("a body"),
         custom_data: String::new(),
+        push_info: String::new(),
         lifetime: Lifetime::Stored,
         flags: MessageFlags::COUNTED,
         forbidden_callbacks: Vec::new(),
         origin: Origin::LOCAL,
+        by_client: false,
         asked: None,
     }
 }

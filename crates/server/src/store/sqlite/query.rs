@@ -3,12 +3,15 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
-use super::row::{self, KEPT_COLUMNS, OWED_COLUMNS, Sql};
+use super::{
+    contacts,
+    row::{self, KEPT_COLUMNS, OWED_COLUMNS, Sql},
+};
 use crate::{
     apps::App,
     chat::{
         Content, Direction, EventId, Found, HistoryQuery, KeptEvent, Lane, Message, MessageFlags, Oldest, OwedEvent,
-        Pair, ParkedFilter, ParkedPiece, Place, Rows, Standing, SyncEvent, SyncKind, Tries, What,
+        Pair, ParkedFilter, ParkedPiece, Place, Prunable, Rows, Standing, SyncEvent, SyncKind, Tries, What,
     },
     clock::Timestamp,
     limits,
@@ -24,65 +27,17 @@ pub(super) fn apps(connection: &Connection) -> rusqlite::Result<Vec<App>> {
     apps.collect()
 }
 
-pub(super) fn unread(connection: &Connection, app: SdkAppId, user: &UserId) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT unread FROM account WHERE app = ?1 AND user = ?2")?
-        .query_row(params![Sql(app), Sql(user)], |row| row.get(0))
-        .optional()
-}
-
-pub(super) fn unread_from(
-    connection: &Connection,
-    app: SdkAppId,
-    user: &UserId,
-    peers: &[UserId],
-) -> rusqlite::Result<Vec<Option<i64>>> {
-    let transaction = connection.unchecked_transaction()?;
-    let count = |peer: &UserId| {
-        if unread(&transaction, app, peer)?.is_none() {
-            return Ok(None);
-        }
-        let (pair, direction) = Pair::of(peer, user);
-        let column = match direction {
-            Direction::LowToHigh => "high_unread",
-            Direction::HighToLow => "low_unread",
-        };
-        let sql = format!("SELECT {column} FROM conversation WHERE app = ?1 AND low = ?2 AND high = ?3");
-        let unread = transaction
-            .prepare_cached(&sql)?
-            .query_row(params![Sql(app), Sql(&pair.low), Sql(&pair.high)], |row| row.get(0))
-            .optional()?;
-        Ok(Some(unread.unwrap_or(0)))
-    };
-    peers.iter().map(count).collect()
-}
-
-/// Along the key, and along `conversation_by_high`: as much work as the account has conversations. The index is named, for
-/// left to itself SQLite walks all conversations of the app: it takes the key to hold the whole row, and the index not.
-const UNREAD_CONVERSATIONS: &str = "
-    SELECT low, high FROM conversation WHERE app = ?1 AND low = ?2 AND low_unread > 0
-    UNION
-    SELECT low, high FROM conversation INDEXED BY conversation_by_high
-    WHERE app = ?1 AND high = ?2 AND high_unread > 0";
-
-pub(super) fn unread_conversations(
-    connection: &Connection,
-    app: SdkAppId,
-    user: &UserId,
-) -> rusqlite::Result<Vec<Pair>> {
-    let pair = |row: &Row<'_>| Ok(Pair { low: row.get::<_, Sql<UserId>>(0)?.0, high: row.get::<_, Sql<UserId>>(1)?.0 });
-    connection.prepare_cached(UNREAD_CONVERSATIONS)?.query_map(params![Sql(app), Sql(user)], pair)?.collect()
-}
-
 /// Walks `message_by_time` backwards from where the page before ended.
 pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> rusqlite::Result<Vec<Message>> {
     let transaction = connection.unchecked_transaction()?;
     let (pair, _) = Pair::of(&query.operator, &query.peer);
+    let cleared = cleared_position(&transaction, query, &pair)?;
     let end = Place { time_s: u32::MAX, seq: u32::MAX, position: i64::MAX };
     let before = query.before.map_or(Ok(end), |key| place(&transaction, query.app, &pair, key))?;
     let mut statement = transaction.prepare_cached(
-        "SELECT direction, seq, random, time, position, flags, types, custom_data, body FROM message
+        "SELECT direction, seq, random, time, position, flags, types, custom_data, body, push_info FROM message
          WHERE app = ?1 AND low = ?2 AND high = ?3 AND time BETWEEN ?4 AND ?5 AND (time, seq, position) < (?6, ?7, ?8)
+               AND position > ?9
          ORDER BY time DESC, seq DESC, position DESC",
     )?;
     let mut rows = statement.query(params![
@@ -94,11 +49,12 @@ pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> rusqlite
         before.time_s,
         before.seq,
         before.position,
+        cleared,
     ])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
         let message = message(row)?;
-        if message.is_visible(&pair, &query.operator) {
+        if message.is_visible(&pair, &query.operator, cleared) {
             messages.push(message);
         }
         if messages.len() >= query.messages_max as usize {
@@ -106,6 +62,24 @@ pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> rusqlite
         }
     }
     Ok(messages)
+}
+
+/// Up to where the operator has cleared its history. What an earlier life of it had is all cleared.
+fn cleared_position(connection: &Connection, query: &HistoryQuery, pair: &Pair) -> rusqlite::Result<i64> {
+    let Some((life, _)) = contacts::live(connection, query.app, &query.operator)? else {
+        return Ok(i64::MAX);
+    };
+    let side = if query.operator == pair.high { "high" } else { "low" };
+    let sql = format!(
+        "SELECT position, {side}_life, {side}_cleared_position FROM conversation WHERE app = ?1 AND low = ?2 AND high = ?3"
+    );
+    let cleared = connection
+        .prepare_cached(&sql)?
+        .query_row(params![Sql(query.app), Sql(&pair.low), Sql(&pair.high)], |row| {
+            if row.get::<_, i64>(1)? == life { row.get(2) } else { row.get(0) }
+        })
+        .optional()?;
+    Ok(cleared.unwrap_or(0))
 }
 
 fn place(connection: &Connection, app: SdkAppId, pair: &Pair, key: MsgKey) -> rusqlite::Result<Place> {
@@ -126,7 +100,13 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         key: MsgKey { seq: row.get(1)?, random: row.get(2)?, time: row.get(3)? },
         position: row.get(4)?,
         flags: row.get::<_, Sql<MessageFlags>>(5)?.0,
-        content: Content { types: row.get(6)?, custom_data: row.get(7)?, body: row.get(8)?, hash: 0 },
+        content: Content {
+            types: row.get(6)?,
+            custom_data: row.get(7)?,
+            body: row.get(8)?,
+            push_info: row.get(9)?,
+            hash: 0,
+        },
     })
 }
 
@@ -403,6 +383,46 @@ fn delivered(
     Ok(Found { events, next })
 }
 
+/// The conversations behind `after` in which something is to be erased, among so many; and behind which to go on.
+pub(super) fn prunable(
+    connection: &Connection,
+    app: SdkAppId,
+    after: Option<&Pair>,
+    before_s: u32,
+    conversations_max: u32,
+) -> rusqlite::Result<Prunable> {
+    let transaction = connection.unchecked_transaction()?;
+    let mut conversations = transaction.prepare_cached(
+        "SELECT low, high FROM conversation WHERE app = ?1 AND (low, high) > (?2, ?3) ORDER BY low, high LIMIT ?4",
+    )?;
+    let mut old = transaction.prepare_cached(
+        "SELECT 1 FROM message INDEXED BY message_by_time WHERE app = ?1 AND low = ?2 AND high = ?3 AND time < ?4",
+    )?;
+    let mut cleared = transaction.prepare_cached(
+        "SELECT 1 FROM message INDEXED BY message_by_position
+         WHERE app = ?1 AND low = ?2 AND high = ?3 AND position <= ?4",
+    )?;
+    let (low, high) = after.map_or(("", ""), |pair| (pair.low.as_str(), pair.high.as_str()));
+    let pairs = conversations.query_map(params![Sql(app), low, high, conversations_max], |row| {
+        Ok(Pair { low: row.get::<_, Sql<UserId>>(0)?.0, high: row.get::<_, Sql<UserId>>(1)?.0 })
+    })?;
+    let (mut prunable, mut count) = (Prunable::default(), 0);
+    for pair in pairs {
+        let pair = pair?;
+        let of_pair = (Sql(app), Sql(&pair.low), Sql(&pair.high));
+        let query = |operator: &UserId, peer: &UserId| HistoryQuery::all(app, operator.clone(), peer.clone());
+        let by_low = cleared_position(&transaction, &query(&pair.low, &pair.high), &pair)?;
+        let by_high = cleared_position(&transaction, &query(&pair.high, &pair.low), &pair)?;
+        let is_old = old.exists(params![of_pair.0, of_pair.1, of_pair.2, before_s])?;
+        if is_old || cleared.exists(params![of_pair.0, of_pair.1, of_pair.2, by_low.min(by_high)])? {
+            prunable.pairs.push(pair.clone());
+        }
+        (prunable.next, count) = (Some(pair), count + 1);
+    }
+    prunable.next = prunable.next.filter(|_| count == conversations_max);
+    Ok(prunable)
+}
+
 /// The serial of the newest account.
 pub(super) fn serial(connection: &Connection) -> rusqlite::Result<i64> {
     let sql = "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'account_serial'";
@@ -428,24 +448,4 @@ fn first_row_since(connection: &Connection, since: Timestamp) -> rusqlite::Resul
         }
     }
     Ok(low)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::sqlite::schema;
-
-    #[test]
-    fn r6_the_unread_conversations_of_an_account_are_found_without_those_of_others() {
-        let mut connection = Connection::open_in_memory().expect("memory");
-        schema::migrate(&mut connection).expect("an empty store can be migrated");
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {UNREAD_CONVERSATIONS}")).expect("SQL");
-        let steps = statement.query_map(params![1, "user"], |row| row.get::<_, String>(3)).expect("a plan");
-        let steps: Vec<_> =
-            steps.map(|step| step.expect("a step")).filter(|step| step.contains("conversation")).collect();
-        assert_eq!(steps.len(), 2, "{steps:?}");
-        for (step, both) in steps.iter().zip(["(app=? AND low=?)", "(app=? AND high=?)"]) {
-            assert!(step.starts_with("SEARCH") && step.ends_with(both), "{steps:?}");
-        }
-    }
 }

@@ -67,7 +67,7 @@ impl FromSql for Sql<SyncKind> {
 
 impl FromSql for Sql<MessageFlags> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        u8::column_result(value).map(|bits| Self(MessageFlags::from_bits(bits)))
+        u16::column_result(value).map(|bits| Self(MessageFlags::from_bits(bits)))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
-use unsaid_protocol::{MsgKey, SdkAppId, UserId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use unsaid_protocol::{SdkAppId, UserId};
 
 use super::row::Sql;
-use crate::chat::{Account, Backlog, Content, Conversation, LaneCounter, MessageFlags, OwedEvent, Pair, Side};
+use crate::chat::{Account, Backlog, Conversation, LaneCounter, OwedEvent, Pair, Side};
 
 /// An account, and where its latest sync event stands.
 #[derive(Clone, Copy, Default)]
@@ -22,7 +22,7 @@ pub(super) fn read_account(
 ) -> rusqlite::Result<Option<AccountRow>> {
     connection
         .prepare_cached(
-            "SELECT serial, unread, lane_place, lane_last, sync_number, sync_last FROM account
+            "SELECT serial, unread, lane_place, lane_last, sync_number, sync_last, life, deleted, kicked_s FROM account
              WHERE app = ?1 AND user = ?2",
         )?
         .query_row(params![Sql(app), Sql(user)], |row| {
@@ -31,6 +31,9 @@ pub(super) fn read_account(
                 unread: row.get(1)?,
                 lane: LaneCounter { place: row.get(2)?, last: row.get(3)? },
                 sync_number: row.get(4)?,
+                life: row.get(6)?,
+                deleted: row.get(7)?,
+                kicked_s: row.get(8)?,
             };
             Ok(AccountRow { account, sync_last: row.get(5)? })
         })
@@ -46,7 +49,8 @@ pub(super) fn write_account(
     let AccountRow { account, sync_last } = row;
     connection
         .prepare_cached(
-            "UPDATE account SET unread = ?3, lane_place = ?4, lane_last = ?5, sync_number = ?6, sync_last = ?7
+            "UPDATE account SET unread = ?3, lane_place = ?4, lane_last = ?5, sync_number = ?6, sync_last = ?7, life = ?8,
+                                deleted = ?9, kicked_s = ?10
              WHERE app = ?1 AND user = ?2",
         )?
         .execute(params![
@@ -56,7 +60,10 @@ pub(super) fn write_account(
             account.lane.place,
             account.lane.last,
             account.sync_number,
-            sync_last
+            sync_last,
+            account.life,
+            account.deleted,
+            account.kicked_s
         ])
         .map(drop)
 }
@@ -68,18 +75,30 @@ pub(super) fn read_conversation(
 ) -> rusqlite::Result<Option<Conversation>> {
     connection
         .prepare_cached(
-            "SELECT position, low_unread, low_read_position, high_unread, high_read_position, lane_place, lane_last
+            "SELECT position, lane_place, lane_last,
+                    low_unread, low_read_position, low_life, low_cleared_position, low_last_time,
+                    high_unread, high_read_position, high_life, high_cleared_position, high_last_time
              FROM conversation WHERE app = ?1 AND low = ?2 AND high = ?3",
         )?
         .query_row(params![Sql(app), Sql(&pair.low), Sql(&pair.high)], |row| {
             Ok(Conversation {
                 position: row.get(0)?,
-                low: Side { unread: row.get(1)?, read_position: row.get(2)? },
-                high: Side { unread: row.get(3)?, read_position: row.get(4)? },
-                lane: LaneCounter { place: row.get(5)?, last: row.get(6)? },
+                lane: LaneCounter { place: row.get(1)?, last: row.get(2)? },
+                low: side(row, 3)?,
+                high: side(row, 8)?,
             })
         })
         .optional()
+}
+
+fn side(row: &Row<'_>, column: usize) -> rusqlite::Result<Side> {
+    Ok(Side {
+        unread: row.get(column)?,
+        read_position: row.get(column + 1)?,
+        life: row.get(column + 2)?,
+        cleared_position: row.get(column + 3)?,
+        last_time_s: row.get(column + 4)?,
+    })
 }
 
 pub(super) fn write_conversation(
@@ -91,79 +110,88 @@ pub(super) fn write_conversation(
     let Conversation { position, low, high, lane } = conversation;
     connection
         .prepare_cached(
-            "INSERT INTO conversation (app, low, high, position, low_unread, low_read_position,
-                                       high_unread, high_read_position, lane_place, lane_last)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            "INSERT INTO conversation (app, low, high, position, lane_place, lane_last,
+                                       low_unread, low_read_position, low_life, low_cleared_position, low_last_time,
+                                       high_unread, high_read_position, high_life, high_cleared_position, high_last_time)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT (app, low, high) DO UPDATE SET
-                 position = excluded.position,
+                 position = excluded.position, lane_place = excluded.lane_place, lane_last = excluded.lane_last,
                  low_unread = excluded.low_unread, low_read_position = excluded.low_read_position,
+                 low_life = excluded.low_life, low_cleared_position = excluded.low_cleared_position,
+                 low_last_time = excluded.low_last_time,
                  high_unread = excluded.high_unread, high_read_position = excluded.high_read_position,
-                 lane_place = excluded.lane_place, lane_last = excluded.lane_last",
+                 high_life = excluded.high_life, high_cleared_position = excluded.high_cleared_position,
+                 high_last_time = excluded.high_last_time",
         )?
         .execute(params![
             Sql(app),
             Sql(&pair.low),
             Sql(&pair.high),
             position,
+            lane.place,
+            lane.last,
             low.unread,
             low.read_position,
+            low.life,
+            low.cleared_position,
+            low.last_time_s,
             high.unread,
             high.read_position,
-            lane.place,
-            lane.last
+            high.life,
+            high.cleared_position,
+            high.last_time_s
         ])
         .map(drop)
 }
 
-pub(super) fn read_content(
+pub(super) fn is_blocked(
     connection: &Connection,
     app: SdkAppId,
-    pair: &Pair,
-    key: MsgKey,
-) -> rusqlite::Result<Content> {
-    connection
-        .prepare_cached(
-            "SELECT body, custom_data, types, content_hash FROM message
-             WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
-        )?
-        .query_row(params![Sql(app), Sql(&pair.low), Sql(&pair.high), key.seq, key.random, key.time], |row| {
-            Ok(Content { body: row.get(0)?, custom_data: row.get(1)?, types: row.get(2)?, hash: row.get(3)? })
-        })
+    user: &UserId,
+    other: &UserId,
+) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM blocked WHERE app = ?1 AND user = ?2 AND other = ?3")?.exists(params![
+        Sql(app),
+        Sql(user),
+        Sql(other)
+    ])
 }
 
-/// The hash stays, so that a repeat of the send is still recognised.
-pub(super) fn write_content(
+pub(super) fn count_blocked(connection: &Connection, app: SdkAppId, user: &UserId) -> rusqlite::Result<u32> {
+    connection
+        .prepare_cached("SELECT count(*) FROM blocked WHERE app = ?1 AND user = ?2")?
+        .query_row(params![Sql(app), Sql(user)], |row| row.get(0))
+}
+
+pub(super) fn block(
     connection: &Connection,
     app: SdkAppId,
-    pair: &Pair,
-    key: MsgKey,
-    content: &Content,
+    user: &UserId,
+    other: &UserId,
+    since_s: u32,
 ) -> rusqlite::Result<()> {
-    let (MsgKey { seq, random, time }, Content { body, custom_data, types, .. }) = (key, content);
     connection
-        .prepare_cached(
-            "UPDATE message SET body = ?7, custom_data = ?8, types = ?9
-             WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
-        )?
-        .execute(params![Sql(app), Sql(&pair.low), Sql(&pair.high), seq, random, time, body, custom_data, types])
+        .prepare_cached("INSERT INTO blocked (app, user, other, since) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![Sql(app), Sql(user), Sql(other), since_s])
         .map(drop)
 }
 
-pub(super) fn add_flags(
+/// Takes one off the list, or all.
+pub(super) fn unblock(
     connection: &Connection,
     app: SdkAppId,
-    pair: &Pair,
-    key: MsgKey,
-    flags: MessageFlags,
+    user: &UserId,
+    other: Option<&UserId>,
 ) -> rusqlite::Result<()> {
-    let MsgKey { seq, random, time } = key;
-    connection
-        .prepare_cached(
-            "UPDATE message SET flags = flags | ?7
-             WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
-        )?
-        .execute(params![Sql(app), Sql(&pair.low), Sql(&pair.high), seq, random, time, flags.bits()])
-        .map(drop)
+    match other {
+        Some(other) => connection
+            .prepare_cached("DELETE FROM blocked WHERE app = ?1 AND user = ?2 AND other = ?3")?
+            .execute(params![Sql(app), Sql(user), Sql(other)]),
+        None => connection
+            .prepare_cached("DELETE FROM blocked WHERE app = ?1 AND user = ?2")?
+            .execute(params![Sql(app), Sql(user)]),
+    }
+    .map(drop)
 }
 
 /// Appends an event to the log.

@@ -57,10 +57,12 @@ pub(super) fn message(from: &str, to: &str, number: u32) -> Send {
         random: number * 1000,
         body: body(&format!("text {number}")),
         custom_data: format!("custom {number}"),
+        push_info: String::new(),
         lifetime: Lifetime::Stored,
         flags: MessageFlags::COUNTED,
         forbidden_callbacks: Vec::new(),
         origin: Origin::LOCAL,
+        by_client: false,
         asked: None,
     }
 }
@@ -115,10 +117,9 @@ impl World {
     }
 
     pub(super) async fn send(&self, send: Send) -> Outcome<Sent> {
-        match self.done(Command::Send(Box::new(send))).await? {
-            Done::Sent(sent) => Ok(sent),
-            Done::Nothing | Done::MaySend(_) | Done::Replayed(_) => panic!("a send says what was sent"),
-        }
+        let done = self.done(Command::Send(Box::new(send))).await?;
+        let Done::Sent(sent) = done else { panic!("a send says what was sent: {done:?}") };
+        Ok(sent)
     }
 
     /// A message that is sent without more ado.

@@ -1,15 +1,19 @@
-//! A third opinion for the model test: a list of what was said, modified, acknowledged, recalled and read, from which
-//! rules R1, R2 and R6 can be counted out without any of the code that is tested.
+//! A third opinion for the model test: a list of what was said, modified, acknowledged, recalled, read and deleted, from
+//! which rules R1, R2 and R6 can be counted out without any of the code that is tested.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use proptest::sample::Index;
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
 use crate::{
     chat::{
-        Applied, Command, Done, Door, HistoryQuery, Lifetime, Message, MessageFlags, MessageName, Modify, Read, Recall,
-        Receipt, Send, Sent,
+        Applied, Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, Door, HistoryQuery,
+        ImportMessage, Lifetime, Message, MessageFlags, MessageName, Modify, Prune, Read, ReadAll, Recall, Receipt,
+        Send, SendBatch, Sent,
     },
     clock::Timestamp,
 };
@@ -17,6 +21,12 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) accounts: BTreeSet<(SdkAppId, UserId)>,
+    /// Those that were deleted, too.
+    ever: BTreeSet<(SdkAppId, UserId)>,
+    /// Whose blocklist, and who is on it.
+    pub(super) blocked: BTreeSet<(SdkAppId, UserId, UserId)>,
+    /// Whose list of conversations, with whom, and since when.
+    recent: BTreeMap<(SdkAppId, UserId, UserId), u32>,
     /// The window of each app that was saved, the last one counts.
     windows: Vec<(SdkAppId, u32)>,
     /// In the order of commits.
@@ -34,6 +44,10 @@ struct Said {
     recalled: bool,
     read: bool,
     acknowledged: bool,
+    /// Who has deleted it, cleared it with the conversation, and been deleted since.
+    deleted: BTreeSet<UserId>,
+    cleared: BTreeSet<UserId>,
+    voided: BTreeSet<UserId>,
 }
 
 /// What a history shows of a message.
@@ -63,6 +77,14 @@ impl Said {
         self.name.app == app && self.name.from.as_str() == from && self.name.to.as_str() == to
     }
 
+    fn is_hidden_from(&self, user: &UserId) -> bool {
+        [&self.deleted, &self.cleared, &self.voided].iter().any(|users| users.contains(user))
+    }
+
+    fn concerns(&self, app: SdkAppId, user: &UserId) -> bool {
+        self.name.app == app && (self.name.from == *user || self.name.to == *user)
+    }
+
     fn is_between(&self, app: SdkAppId, one: &str, other: &str) -> bool {
         self.is(app, one, other) || self.is(app, other, one)
     }
@@ -75,11 +97,7 @@ impl Ledger {
         match command {
             // Sending events again changes nothing that was said.
             Command::Replay(_) => {}
-            Command::ReadAll(read) => {
-                assert_eq!(code, self.code(read.app, &read.reader, 90008, &read.reader, 90008), "{read:?}");
-                let read = |said: &&mut Said| said.name.app == read.app && said.name.to == read.reader;
-                self.said.iter_mut().filter(read).for_each(|said| said.read = true);
-            }
+            Command::ReadAll(read) => self.note_all_read(read, code),
             Command::Receipt(receipt) => {
                 assert_eq!(code, self.receipt_code(receipt), "{receipt:?}");
                 if code == 0 {
@@ -97,18 +115,26 @@ impl Ledger {
                 assert_eq!(code, self.code(send.app, &send.from, 90008, &send.to, 90012), "{send:?}");
             }
             Command::CheckSend(send) => {
-                assert_eq!(code, self.code(send.app, &send.from, 90008, &send.to, 90012), "{send:?}");
+                assert_eq!(code, self.send_code(send, now.seconds()), "{send:?}");
                 if code == 0 {
                     self.compare_check(send, applied, now.seconds());
                 }
             }
             Command::SaveApp(app) => {
                 self.windows.push((app.sdkappid, app.recall_window_s));
-                self.accounts.extend(app.admins.iter().map(|admin| (app.sdkappid, admin.clone())));
+                app.admins.iter().for_each(|admin| self.imported(app.sdkappid, admin));
             }
-            Command::Import(import) => drop(self.accounts.insert((import.app, import.user.clone()))),
+            Command::Import(import) => self.imported(import.app, &import.user),
+            Command::Kick(_) => {}
+            Command::DeleteAccount(delete) => self.note_account_deleted(delete, code),
+            Command::SendBatch(batch) => self.note_batch(batch, applied, now.seconds()),
+            Command::ImportMessage(import) => self.note_imported(import, code),
+            Command::DeleteMessages(delete) => self.note_deleted(delete, code),
+            Command::DeleteConversation(delete) => self.note_conversation_deleted(delete, code),
+            Command::Prune(prune) => self.note_pruned(prune),
+            Command::Block(block) => self.note_blocked(block, applied),
             Command::Send(send) => {
-                assert_eq!(code, self.code(send.app, &send.from, 90008, &send.to, 90012), "{send:?}");
+                assert_eq!(code, self.send_code(send, now.seconds()), "{send:?}");
                 if let Ok(Done::Sent(sent)) = applied {
                     self.note_sent(send, sent, now.seconds());
                 }
@@ -121,7 +147,7 @@ impl Ledger {
                 }
             }
             Command::Read(read) => {
-                assert_eq!(code, self.code(read.app, &read.reader, 90008, &read.peer, 90003), "{read:?}");
+                assert_eq!(code, self.code_once(read.app, &read.reader, 90008, &read.peer, 90003), "{read:?}");
                 if code == 0 {
                     self.note_read(read);
                 }
@@ -136,11 +162,152 @@ impl Ledger {
         if repeated || send.lifetime == Lifetime::OnlineOnly {
             return;
         }
-        let name = MessageName { app: send.app, from: send.from.clone(), to: send.to.clone(), key: sent.key };
+        self.say(send, &send.to, sent.key);
+    }
+
+    fn say(&mut self, send: &Send, to: &UserId, key: MsgKey) {
+        let Send { app, from, flags, .. } = send;
+        let name = MessageName { app: *app, from: from.clone(), to: to.clone(), key };
         let content = (send.body.json.clone(), send.custom_data.clone());
-        let shown = content.clone();
-        let (recalled, read, acknowledged) = (false, false, false);
-        self.said.push(Said { name, content, shown, flags: send.flags, recalled, read, acknowledged });
+        if !flags.contains(MessageFlags::NOT_LAST) {
+            self.touch(*app, to, from, key.time);
+            if !flags.contains(MessageFlags::HIDDEN_FROM_SENDER) {
+                self.touch(*app, from, to, key.time);
+            }
+        }
+        self.said.push(Said {
+            name,
+            shown: content.clone(),
+            content,
+            flags: *flags,
+            recalled: false,
+            read: false,
+            acknowledged: false,
+            deleted: BTreeSet::new(),
+            cleared: BTreeSet::new(),
+            voided: BTreeSet::new(),
+        });
+    }
+
+    fn touch(&mut self, app: SdkAppId, user: &UserId, peer: &UserId, time_s: u32) {
+        let last = self.recent.entry((app, user.clone(), peer.clone())).or_default();
+        *last = time_s.max(*last);
+    }
+
+    fn note_all_read(&mut self, read: &ReadAll, code: i32) {
+        assert_eq!(code, self.code(read.app, &read.reader, 90008, &read.reader, 90008), "{read:?}");
+        let received = |said: &&mut Said| said.name.app == read.app && said.name.to == read.reader;
+        self.said.iter_mut().filter(received).for_each(|said| said.read = true);
+    }
+
+    fn note_blocked(&mut self, block: &Block, applied: &Applied) {
+        let Ok(Done::Each(codes)) = applied else {
+            assert!(!self.is_there(block.app, &block.user), "{applied:?}");
+            return;
+        };
+        for (other, code) in block.others.iter().zip(codes) {
+            let name = (block.app, block.user.clone(), other.clone());
+            if !block.blocked {
+                self.blocked.remove(&name);
+            } else if self.is_there(block.app, other) {
+                self.blocked.insert(name);
+            } else {
+                assert_eq!(code.0, 30003);
+            }
+        }
+    }
+
+    fn imported(&mut self, app: SdkAppId, user: &UserId) {
+        self.accounts.insert((app, user.clone()));
+        self.ever.insert((app, user.clone()));
+    }
+
+    fn note_account_deleted(&mut self, delete: &DeleteAccount, code: i32) {
+        let DeleteAccount { app, user } = delete;
+        let expected = if user.as_str() == super::actors::ADMIN { 70402 } else { 0 };
+        assert_eq!(code, if self.is_there(*app, user) { expected } else { 70107 }, "{delete:?}");
+        if code != 0 {
+            return;
+        }
+        self.accounts.remove(&(*app, user.clone()));
+        self.blocked.retain(|(of, who, _)| (of, who) != (app, user));
+        self.recent.retain(|(of, who, _), _| (of, who) != (app, user));
+        for said in self.said.iter_mut().filter(|said| said.concerns(*app, user)) {
+            said.voided.insert(user.clone());
+        }
+    }
+
+    fn note_batch(&mut self, batch: &SendBatch, applied: &Applied, now_s: u32) {
+        let SendBatch { send, to } = batch;
+        let Ok(Done::Batched(batched)) = applied else {
+            assert!(!self.is_there(send.app, &send.from), "{applied:?}");
+            return;
+        };
+        let (there, gone): (Vec<_>, Vec<_>) = to.iter().partition(|to| self.is_there(send.app, to));
+        assert_eq!(batched.failed.iter().map(|(user, _)| user).collect::<Vec<_>>(), gone);
+        assert_eq!(batched.count, there.iter().collect::<BTreeSet<_>>().len());
+        for to in there {
+            let (repeated, _) = self.place(&Send { to: to.clone(), ..send.clone() }, now_s);
+            if !repeated && send.lifetime == Lifetime::Stored {
+                self.say(send, to, batched.sent.key);
+            }
+        }
+    }
+
+    fn note_imported(&mut self, import: &ImportMessage, code: i32) {
+        let ImportMessage { send, time_s } = import;
+        assert_eq!(code, self.code(send.app, &send.from, 90008, &send.to, 90003), "{import:?}");
+        let key = MsgKey { seq: send.seq, random: send.random, time: *time_s };
+        let (from, to) = (send.from.as_str(), send.to.as_str());
+        let known = self.said.iter().any(|said| said.is_between(send.app, from, to) && said.name.key == key);
+        if code == 0 && !known {
+            self.say(send, &send.to, key);
+        }
+    }
+
+    fn note_deleted(&mut self, delete: &DeleteMessages, code: i32) {
+        let DeleteMessages { app, operator, peer, keys } = delete;
+        assert_eq!(code, self.code_once(*app, operator, 90008, peer, 90003), "{delete:?}");
+        if code == 0 {
+            let named = |said: &&mut Said| said.is_between(*app, operator, peer) && keys.contains(&said.name.key);
+            for said in self.said.iter_mut().filter(named) {
+                said.deleted.insert(operator.clone());
+            }
+        }
+    }
+
+    fn note_conversation_deleted(&mut self, delete: &DeleteConversation, code: i32) {
+        let DeleteConversation { app, operator, peer, clear_history } = delete;
+        assert_eq!(code, self.code_once(*app, operator, 50001, peer, 50001), "{delete:?}");
+        if code != 0 {
+            return;
+        }
+        self.recent.remove(&(*app, operator.clone(), peer.clone()));
+        for said in self.said.iter_mut().filter(|said| said.is_between(*app, operator, peer)) {
+            said.read |= said.name.to == *operator;
+            if *clear_history {
+                said.cleared.insert(operator.clone());
+            }
+        }
+    }
+
+    /// What both have cleared; a message to oneself is on one side only, and is cleared with its account.
+    fn note_pruned(&mut self, prune: &Prune) {
+        let Prune { app, pair, before_s } = prune;
+        self.said.retain(|said| {
+            let MessageName { from, to, key, .. } = &said.name;
+            let gone = |user| said.voided.contains(user) || (from != to && said.cleared.contains(user));
+            let erased = key.time < *before_s || (gone(from) && gone(to));
+            !(erased && said.is_between(*app, &pair.low, &pair.high))
+        });
+    }
+
+    /// A client's message is refused by a blocklist, unless it was sent before.
+    fn send_code(&self, send: &Send, now_s: u32) -> i32 {
+        let code = self.code(send.app, &send.from, 90008, &send.to, 90012);
+        let blocked = self.blocked.contains(&(send.app, send.to.clone(), send.from.clone()));
+        let (repeated, _) = self.place(send, now_s);
+        if code == 0 && send.by_client && blocked && !repeated { 20007 } else { code }
     }
 
     fn compare_check(&self, send: &Send, applied: &Applied, now_s: u32) {
@@ -194,7 +361,9 @@ impl Ledger {
 
     fn note_read(&mut self, read: &Read) {
         let covered = |said: &Said| {
-            said.is(read.app, &read.peer, &read.reader) && read.time_s.is_none_or(|time_s| said.name.key.time <= time_s)
+            said.is(read.app, &read.peer, &read.reader)
+                && !said.flags.contains(MessageFlags::HISTORY)
+                && read.time_s.is_none_or(|time_s| said.name.key.time <= time_s)
         };
         let Some(last) = self.said.iter().rposition(covered) else {
             return;
@@ -228,7 +397,7 @@ impl Ledger {
     fn receipt_code(&self, receipt: &Receipt) -> i32 {
         let Receipt { app, reader, peer, keys, .. } = receipt;
         let received = |key: &MsgKey| self.said.iter().any(|said| said.is(*app, peer, reader) && said.name.key == *key);
-        match self.code(*app, reader, 90008, peer, 90003) {
+        match self.code_once(*app, reader, 90008, peer, 90003) {
             0 if !keys.iter().all(received) => 20022,
             code => code,
         }
@@ -249,12 +418,30 @@ impl Ledger {
 
     /// The code for the first of two accounts that does not exist.
     fn code(&self, app: SdkAppId, one: &UserId, one_code: i32, other: &UserId, other_code: i32) -> i32 {
-        let known = |user: &UserId| self.accounts.contains(&(app, user.clone()));
-        match (known(one), known(other)) {
+        match (self.is_there(app, one), self.is_there(app, other)) {
             (false, _) => one_code,
             (true, false) => other_code,
             (true, true) => 0,
         }
+    }
+
+    /// The same where the other one may have been deleted.
+    fn code_once(&self, app: SdkAppId, one: &UserId, one_code: i32, other: &UserId, other_code: i32) -> i32 {
+        match (self.is_there(app, one), self.ever.contains(&(app, other.clone()))) {
+            (false, _) => one_code,
+            (true, false) => other_code,
+            (true, true) => 0,
+        }
+    }
+
+    pub(super) fn is_there(&self, app: SdkAppId, user: &UserId) -> bool {
+        self.accounts.contains(&(app, user.clone()))
+    }
+
+    /// The list of conversations of an account: with whom, and since when.
+    pub(super) fn recent(&self, app: SdkAppId, user: &UserId) -> Vec<(UserId, u32)> {
+        let of_user = self.recent.iter().filter(|((of, who, _), _)| (*of, who) == (app, user));
+        of_user.map(|((_, _, peer), time_s)| (peer.clone(), *time_s)).collect()
     }
 
     /// Some message that was said in the app.
@@ -265,7 +452,10 @@ impl Ledger {
 
     /// How many messages from `peer` count as unread for `name`.
     pub(super) fn unread(&self, app: SdkAppId, peer: &str, name: &str) -> i64 {
-        let unread = |said: &&Said| said.flags.contains(MessageFlags::COUNTED) && !said.recalled && !said.read;
+        let unread = |said: &&Said| {
+            let counts = said.flags.contains(MessageFlags::COUNTED) && !said.is_hidden_from(&said.name.to);
+            counts && !said.recalled && !said.read
+        };
         self.said.iter().filter(|said| said.is(app, peer, name)).filter(unread).count() as i64
     }
 
@@ -274,6 +464,8 @@ impl Ledger {
         let HistoryQuery { app, operator, peer, .. } = query;
         let visible = |said: &Said| {
             said.is_between(*app, operator, peer)
+                && self.is_there(*app, operator)
+                && !said.is_hidden_from(operator)
                 && (said.name.to == *operator || !said.flags.contains(MessageFlags::HIDDEN_FROM_SENDER))
         };
         let mut seen: Vec<_> = self.said.iter().enumerate().filter(|(_, said)| visible(said)).collect();

@@ -12,6 +12,7 @@ mod ledger;
 mod measure;
 mod model;
 mod modify;
+mod ops;
 mod outbox;
 mod read;
 mod read_all;

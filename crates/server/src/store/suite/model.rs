@@ -10,151 +10,22 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use unsaid_protocol::{SdkAppId, error};
+use unsaid_protocol::SdkAppId;
 
 use super::{
     Kind, World,
-    actors::{all_of, app, body, message, settled, user},
+    actors::{all_of, app, settled, user},
     all, block_on,
     ledger::{Ledger, Seen},
+    ops::{APPS, Around, IMPORTED, NAMES, Op, Step, step},
 };
 use crate::{
-    apps::{LaneBy, RecallBody},
     chat::{
-        Applied, Command, Done, Door, EventId, HistoryQuery, Import, Lane, Lifetime, Message, MessageFlags,
-        MessageName, Modify, Origin, OwedEvent, ParkedFilter, Read, ReadAll, Recall, Receipt, Refusal, Replay,
+        Applied, Command, Done, EventId, HistoryQuery, Import, Lane, Message, OwedEvent, ParkedFilter, Replay,
         Settlement, Store, Tries, What,
     },
     clock::Timestamp,
 };
-
-/// Accounts, some of which are there from the beginning.
-const NAMES: [&str; 6] = ["a*b", "x y", ".", "alice", "bob", "~"];
-const IMPORTED: usize = 4;
-
-const APPS: usize = 2;
-
-#[derive(Clone, Debug)]
-enum Step {
-    /// Commands that are handed over at once.
-    Commands(Vec<Op>),
-    /// The clock moves by so many milliseconds.
-    Shift(i64),
-    /// What became of some event of the outbox.
-    Settle {
-        event: prop::sample::Index,
-        verdict: u8,
-    },
-    /// Parked events of an app, or delivered ones of so many milliseconds ago and later, are sent again.
-    Replay {
-        app: usize,
-        delivered: Option<i64>,
-    },
-    /// Delivered events that are older are erased.
-    Prune {
-        ago_ms: i64,
-    },
-    Reopen,
-}
-
-#[derive(Clone, Debug)]
-struct Op {
-    app: usize,
-    from: usize,
-    to: usize,
-    kind: OpKind,
-}
-
-#[derive(Clone, Debug)]
-enum OpKind {
-    Send {
-        number: u32,
-        text: u8,
-        flags: u8,
-        online_only: bool,
-        forbidden: bool,
-        way: Way,
-    },
-    /// Of a message that was sent; `door` and `swapped` say who asks, and for what.
-    Recall {
-        message: prop::sample::Index,
-        door: u8,
-        swapped: bool,
-    },
-    Read {
-        ago_s: Option<i64>,
-    },
-    ReadAll,
-    /// Of a message that was sent; `door` says who asks, `text` and `custom_data` what is replaced.
-    Modify {
-        message: prop::sample::Index,
-        door: u8,
-        text: Option<u8>,
-        custom_data: Option<u8>,
-    },
-    /// The recipient of the first of these messages acknowledges all of them, or its sender does.
-    Receipt {
-        messages: Vec<prop::sample::Index>,
-        swapped: bool,
-    },
-    Import,
-    SaveApp {
-        variant: u8,
-    },
-}
-
-/// How far a send goes: it is stored, only checked, or told as failed.
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    Store,
-    Check,
-    Fail,
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let way = prop_oneof![8 => Just(Way::Store), 1 => Just(Way::Check), 1 => Just(Way::Fail)];
-    let send = (0_u32..3, 0_u8..3, 0_u8..16, prop::bool::weighted(0.1), prop::bool::weighted(0.1), way).prop_map(
-        |(number, text, flags, online_only, forbidden, way)| OpKind::Send {
-            number,
-            text,
-            flags,
-            online_only,
-            forbidden,
-            way,
-        },
-    );
-    let modify = (any::<prop::sample::Index>(), 0_u8..4, prop::option::of(0_u8..3), prop::option::of(0_u8..3))
-        .prop_map(|(message, door, text, custom_data)| OpKind::Modify { message, door, text, custom_data });
-    let messages = prop::collection::vec(any::<prop::sample::Index>(), 1..4);
-    let receipt =
-        (messages, prop::bool::weighted(0.1)).prop_map(|(messages, swapped)| OpKind::Receipt { messages, swapped });
-    let recall = (any::<prop::sample::Index>(), 0_u8..4, prop::bool::weighted(0.1))
-        .prop_map(|(message, door, swapped)| OpKind::Recall { message, door, swapped });
-    let read = prop::option::of(-3_i64..130).prop_map(|ago_s| OpKind::Read { ago_s });
-    let kind = prop_oneof![
-        10 => send,
-        6 => recall,
-        4 => read,
-        1 => Just(OpKind::ReadAll),
-        2 => modify,
-        2 => receipt,
-        1 => Just(OpKind::Import),
-        1 => (0_u8..16).prop_map(|variant| OpKind::SaveApp { variant }),
-    ];
-    (0..APPS, 0..NAMES.len(), 0..NAMES.len(), kind).prop_map(|(app, from, to, kind)| Op { app, from, to, kind })
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let shifts = prop::sample::select(vec![1, 500, 1000, 1000, 60_000, 119_000, 120_000, 121_000, -1500, -90_000]);
-    prop_oneof![
-        60 => prop::collection::vec(op(), 1..10).prop_map(Step::Commands),
-        20 => shifts.prop_map(Step::Shift),
-        20 => (any::<prop::sample::Index>(), 0_u8..4).prop_map(|(event, verdict)| Step::Settle { event, verdict }),
-        4 => (0..APPS, prop::option::of(0_i64..200_000)).prop_map(|(app, delivered)| Step::Replay { app, delivered }),
-        2 => (0_i64..200_000).prop_map(|ago_ms| Step::Prune { ago_ms }),
-        1 => Just(Step::Reopen),
-    ]
-}
 
 #[test]
 fn i1_random_commands_mean_the_same_to_all_stores() {
@@ -234,7 +105,8 @@ impl Twins {
         let now = self.sqlite.clock.now();
         let (mut commands, mut expected) = (Vec::new(), Vec::new());
         for op in ops {
-            let Some(command) = self.command(op) else {
+            let around = Around { app: self.app(op.app), now_s: now.seconds(), ledger: &self.ledger };
+            let Some(command) = op.command(&around) else {
                 continue;
             };
             let applied = self.model.store.commit(command.clone()).await.expect("the model works");
@@ -245,63 +117,6 @@ impl Twins {
         let answers = all(commands.iter().map(|command| self.sqlite.store.commit(command.clone())).collect()).await;
         let answers: Vec<Applied> = answers.into_iter().map(|answer| answer.expect("SQLite works")).collect();
         assert_eq!(answers, expected, "{commands:?}");
-    }
-
-    fn command(&self, op: &Op) -> Option<Command> {
-        let sdkappid = self.app(op.app);
-        let (from, to) = (NAMES[op.from], NAMES[op.to]);
-        Some(match &op.kind {
-            OpKind::Send { number, text, flags, online_only, forbidden, way } => {
-                let mut send = message(from, to, *number);
-                (send.app, send.body) = (sdkappid, body(&format!("text {text}")));
-                // Flag 2 is a tombstone's.
-                send.flags = MessageFlags::from_bits((flags & !2) | (flags >> 1 & 1));
-                send.lifetime = if *online_only { Lifetime::OnlineOnly } else { Lifetime::Stored };
-                if *forbidden {
-                    send.forbidden_callbacks = vec![unsaid_protocol::callback::CallbackCommand::AfterSendMsg];
-                }
-                let send = Box::new(send);
-                match way {
-                    Way::Store => Command::Send(send),
-                    Way::Check => Command::CheckSend(send),
-                    Way::Fail => Command::SendFailed(send, Refusal::new(error::BEFORE_FAILED, "no answer")),
-                }
-            }
-            OpKind::Recall { message, door, swapped } => {
-                let mut name = self.ledger.any(sdkappid, message)?;
-                let door = door_of(*door, from, &name);
-                if *swapped {
-                    (name.from, name.to) = (user(to), name.from);
-                }
-                Command::Recall(Recall { name, door, origin: Origin::LOCAL })
-            }
-            OpKind::Read { ago_s } => {
-                let now_s = i64::from(self.sqlite.clock.now().seconds());
-                let time_s = ago_s.map(|ago_s| u32::try_from(now_s - ago_s).expect("a moment"));
-                let (reader, peer) = (user(from), user(to));
-                Command::Read(Read { app: sdkappid, reader, peer, time_s, origin: Origin::LOCAL })
-            }
-            OpKind::ReadAll => Command::ReadAll(ReadAll { app: sdkappid, reader: user(from), origin: Origin::LOCAL }),
-            OpKind::Modify { message, door, text, custom_data } => {
-                let name = self.ledger.any(sdkappid, message)?;
-                let door = door_of(*door, from, &name);
-                let body = text.map(|text| body(&format!("text {text}")));
-                let custom_data = custom_data.map(|custom_data| format!("custom {custom_data}"));
-                Command::Modify(Box::new(Modify { name, door, body, custom_data, origin: Origin::LOCAL }))
-            }
-            OpKind::Receipt { messages, swapped } => {
-                let names: Option<Vec<_>> = messages.iter().map(|message| self.ledger.any(sdkappid, message)).collect();
-                let names = names?;
-                let (mut reader, mut peer) = (names[0].to.clone(), names[0].from.clone());
-                if *swapped {
-                    std::mem::swap(&mut reader, &mut peer);
-                }
-                let keys = names.iter().map(|name| name.key).collect();
-                Command::Receipt(Receipt { app: sdkappid, reader, peer, keys, origin: Origin::LOCAL })
-            }
-            OpKind::Import => self.import(op.app, from),
-            OpKind::SaveApp { variant } => Command::SaveApp(Arc::new(app_variant(sdkappid, *variant))),
-        })
     }
 
     async fn settle(&self, event: &prop::sample::Index, verdict: u8) {
@@ -364,14 +179,21 @@ impl Twins {
         let counted = NAMES.map(|peer| self.ledger.unread(sdkappid, peer, name));
         for world in [&self.model, &self.sqlite] {
             let total = world.store.unread(sdkappid, user(name)).await.expect("the store works");
-            let known = self.ledger.accounts.contains(&(sdkappid, user(name)));
+            let known = self.ledger.is_there(sdkappid, &user(name));
             assert_eq!(total, known.then(|| counted.iter().sum()), "{name}");
             let from = world.store.unread_from(sdkappid, user(name), peers.clone()).await.expect("the store works");
             let expect = NAMES
                 .iter()
                 .zip(counted)
-                .map(|(peer, count)| self.ledger.accounts.contains(&(sdkappid, user(peer))).then_some(count));
+                .map(|(peer, count)| self.ledger.is_there(sdkappid, &user(peer)).then_some(count));
             assert_eq!(from, expect.collect::<Vec<_>>(), "{name}");
+            let recent = world.store.recent(sdkappid, user(name)).await.expect("the store works");
+            let mut recent = recent.map(|recent| recent.into_iter().map(|one| (one.peer, one.last_time_s)).collect());
+            recent.iter_mut().for_each(|recent: &mut Vec<_>| recent.sort());
+            assert_eq!(recent, known.then(|| self.ledger.recent(sdkappid, &user(name))), "{name}");
+            let blocks = world.store.blocks(sdkappid, user(name), peers.clone()).await.expect("the store works");
+            let is_blocked = |one: &str, other: &str| self.ledger.blocked.contains(&(sdkappid, user(one), user(other)));
+            assert_eq!(blocks, NAMES.map(|peer| (is_blocked(name, peer), is_blocked(peer, name))), "{name}");
         }
     }
 
@@ -419,25 +241,6 @@ impl Twins {
         assert_eq!(erased[0], erased[1]);
         self.prune(i64::from(i32::MIN)).await;
     }
-}
-
-/// Who asks for a message: `one`, its sender, or the admin.
-fn door_of(door: u8, one: &str, name: &MessageName) -> Door {
-    match door {
-        0 => Door::Client { account: user(one) },
-        1 | 2 => Door::Client { account: name.from.clone() },
-        _ => Door::Admin { account: user(super::actors::ADMIN) },
-    }
-}
-
-fn app_variant(sdkappid: SdkAppId, variant: u8) -> crate::apps::App {
-    let mut app = app(sdkappid);
-    let pick = |bit: u8| variant & bit != 0;
-    app.lane = if pick(1) { LaneBy::Conversation } else { LaneBy::Account };
-    app.recall_window_s = if pick(2) { 1 } else { 120 };
-    app.recall_body = if pick(4) { RecallBody::Detail } else { RecallBody::All };
-    app.audit_days = u16::from(pick(8));
-    app
 }
 
 async fn history(store: &dyn Store, query: &HistoryQuery) -> Vec<Message> {

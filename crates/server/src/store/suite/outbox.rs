@@ -238,7 +238,7 @@ pub(super) async fn i2_the_outbox_is_searched_lane_by_lane(mut world: World) {
 pub(super) async fn apps_and_numbers_survive(mut world: World) {
     let mut saved = app(APP);
     saved.name = "the first".to_owned();
-    saved.keys.push(SecretKey { generation: 2, secret: Secret::new("fedcba9876543210") });
+    saved.keys.push(SecretKey::new(Secret::new("fedcba9876543210")));
     (saved.recall_window_s, saved.audit_days, saved.lane) = (7, 3, LaneBy::Conversation);
     saved.admins = vec![user("root"), user("x y")];
     world.with(app(SdkAppId(1_400_000_002)), &[]).await;

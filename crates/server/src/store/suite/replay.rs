@@ -28,12 +28,9 @@ fn delivered_since(since: Timestamp) -> What {
 
 impl World {
     async fn replay_piece(&self, what: What) -> Result<Replayed, i32> {
-        match self.done(Command::Replay(Replay { app: APP, what })).await? {
-            Done::Replayed(replayed) => Ok(replayed),
-            other @ (Done::Nothing | Done::Sent(_) | Done::MaySend(_)) => {
-                panic!("a replay says what it has done: {other:?}")
-            }
-        }
+        let done = self.done(Command::Replay(Replay { app: APP, what })).await?;
+        let Done::Replayed(replayed) = done else { panic!("a replay says what it has done: {done:?}") };
+        Ok(replayed)
     }
 
     /// All pieces of it.

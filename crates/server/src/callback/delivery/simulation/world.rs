@@ -277,10 +277,12 @@ impl World {
             random: number,
             body: MsgBody::parse(&raw.expect("JSON")).expect("a body"),
             custom_data: String::new(),
+            push_info: String::new(),
             lifetime: Lifetime::Stored,
             flags: MessageFlags::COUNTED,
             forbidden_callbacks: Vec::new(),
             origin: Origin::LOCAL,
+            by_client: false,
             asked: None,
         };
         self.store.commit(Command::Send(Box::new(send))).await.expect("it works").expect("it is allowed");

@@ -1,0 +1,348 @@
+//! The contract of the REST API: every command's answers, word for word, made from the same table as `docs/rest.md`.
+
+use std::{fmt::Write as _, fs};
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::{Map, Value, json};
+use unsaid::{
+    apps::{App, Origin, Secret},
+    rest::{COMMANDS, Command, Field, Kind},
+};
+use unsaid_client::RestClient;
+use unsaid_protocol::{ErrorCode, SdkAppId, error};
+
+use crate::{
+    rest_docs::normalized,
+    test_app::{ADMIN, SDKAPPID, SECRET_KEY, TestApp, client, usersig},
+};
+
+const RECALLED: &str = "9_1009_1764500009";
+const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/rest_contract.txt");
+
+/// An app with the people and messages of the demo, and one that was recalled.
+async fn start() -> (TestApp, RestClient) {
+    let (app, ..) = TestApp::start().await;
+    let admin = app.admin();
+    unsaid::demo::prepare(&admin).await.expect("the samples are right");
+    let element = json!({"MsgType": "TIMTextElem", "MsgContent": {"Text": "recalled"}});
+    let message = json!({"SyncFromOldSystem": 2, "From_Account": "mira", "To_Account": "tomas", "MsgSeq": 9,
+                         "MsgRandom": 1009, "MsgTimeStamp": 1_764_500_009, "MsgBody": [element]});
+    admin.call("openim", "importmsg", &message).await.expect("it is right");
+    let key = RECALLED.parse().expect("a key");
+    admin.admin_msgwithdraw("mira", "tomas", key).await.expect("it is there");
+    (app, admin)
+}
+
+async fn post(admin: &RestClient, command: &Command, body: &str) -> (u16, String) {
+    let answer = admin.post(command.service, command.name, body.to_owned()).await.expect("an answer");
+    (answer.status.as_u16(), String::from_utf8(answer.body.to_vec()).expect("text"))
+}
+
+fn code(answer: &str) -> ErrorCode {
+    let answer: Value = serde_json::from_str(answer).expect("the envelope");
+    assert!(answer["ErrorInfo"].is_string(), "{answer}");
+    let code = ErrorCode(answer["ErrorCode"].as_i64().and_then(|code| i32::try_from(code).ok()).expect("an i32"));
+    let status = answer["ActionStatus"].as_str().expect("a String");
+    assert!(if code.0 == 0 { ["OK", "SomeError"].contains(&status) } else { status == "FAIL" }, "{answer}");
+    assert_eq!(code.0 == 0, answer["ErrorInfo"] == "", "an error says what to change: {answer}");
+    code
+}
+
+/// A body that is right but for one field, and the code for it.
+fn wrong_bodies(command: &Command) -> Vec<(String, ErrorCode)> {
+    let right: Map<String, Value> = serde_json::from_str(command.examples[0].body).expect("an object");
+    let with = |field: &Field, value: Option<Value>| {
+        let mut body = right.clone();
+        body.remove(field.name);
+        body.extend(value.map(|value| (field.name.to_owned(), value)));
+        Value::Object(body).to_string()
+    };
+    let mut wrong = Vec::new();
+    for field in command.fields {
+        if field.required {
+            wrong.push((with(field, None), field.code));
+            wrong.push((with(field, Some(Value::Null)), field.code));
+        }
+        wrong.extend(wrong_values(field).into_iter().map(|(value, code)| (with(field, Some(value)), code)));
+    }
+    wrong
+}
+
+fn wrong_values(field: &Field) -> Vec<(Value, ErrorCode)> {
+    let of_type = |values: &[Value]| values.iter().map(|value| (value.clone(), field.type_code)).collect::<Vec<_>>();
+    let mut wrong = match field.kind {
+        Kind::Text => of_type(&[json!(7), json!([])]),
+        Kind::Account => of_type(&[json!(7), json!({})]),
+        Kind::Key => of_type(&[json!(7), json!("1_2"), json!("1_2_4294967296")]),
+        Kind::Number => of_type(&[json!("x"), json!(-1), json!(1.5), json!(4_294_967_296_u64), json!(true)]),
+        Kind::Integer => of_type(&[json!("x"), json!(1.5), json!([])]),
+        Kind::Seconds => of_type(&[json!("soon"), json!(-1)]),
+        Kind::Texts => of_type(&[json!("x"), json!([1]), json!({})]),
+        Kind::Object => of_type(&[json!([]), json!("x")]),
+        Kind::Objects => of_type(&[json!({}), json!([1])]),
+        Kind::Elements => vec![
+            (json!({}), error::MSG_BODY_NOT_ARRAY),
+            (json!([]), error::MSG_BODY_FORMAT),
+            (json!([{"MsgType": "TIMTextElem"}]), error::ELEMENT_FORMAT),
+            (json!([{"MsgType": "Unknown", "MsgContent": {}}]), error::ELEMENT_FORMAT),
+        ],
+    };
+    if field.required && [Kind::Texts, Kind::Objects].contains(&field.kind) {
+        wrong.push((json!([]), field.code));
+    }
+    if let Some((most, code)) = field.most {
+        let item = if field.kind == Kind::Texts { json!("mira") } else { json!({"UserID": "mira"}) };
+        wrong.push((Value::Array(vec![item; most + 1]), code));
+    }
+    wrong
+}
+
+/// Bodies whose fields are right, and which are refused for what they say.
+const REFUSED: &[(&str, &[&str])] = &[
+    ("account_import", &[r#"{"UserID":"mir\u00e4"}"#, r#"{"UserID":""}"#]),
+    ("multiaccount_import", &["{}", r#"{"AccountList":[{}]}"#]),
+    ("account_check", &[r#"{"CheckItem":[{"UserID":7}]}"#]),
+    ("kick", &[r#"{"UserID":"ghost"}"#]),
+    ("account_delete", &[r#"{"DeleteItem":[{"UserID":"administrator"},{"UserID":""}]}"#]),
+    (
+        "sendmsg",
+        &[
+            r#"{"From_Account":"ghost","To_Account":"tomas","MsgRandom":1,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"x"}}]}"#,
+            r#"{"To_Account":"ghost","MsgRandom":1,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"x"}}]}"#,
+        ],
+    ),
+    (
+        "batchsendmsg",
+        &[
+            r#"{"From_Account":"ghost","To_Account":["tomas"],"MsgRandom":1,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"x"}}]}"#,
+            r#"{"To_Account":["ghost",""],"MsgRandom":1,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"x"}}]}"#,
+        ],
+    ),
+    (
+        "importmsg",
+        &[
+            r#"{"SyncFromOldSystem":3,"From_Account":"mira","To_Account":"tomas","MsgRandom":1,"MsgTimeStamp":1,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"x"}}]}"#,
+            r#"{"SyncFromOldSystem":2,"From_Account":"ghost","To_Account":"tomas","MsgRandom":1,"MsgTimeStamp":1,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"x"}}]}"#,
+            r#"{"SyncFromOldSystem":2,"From_Account":"mira","To_Account":"ghost","MsgRandom":1,"MsgTimeStamp":1,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"x"}}]}"#,
+        ],
+    ),
+    (
+        "admin_getroammsg",
+        &[
+            r#"{"Operator_Account":"ghost","Peer_Account":"mira","MaxCnt":1,"MinTime":0,"MaxTime":1}"#,
+            r#"{"Operator_Account":"mira","Peer_Account":"ghost","MaxCnt":1,"MinTime":0,"MaxTime":1}"#,
+            r#"{"Operator_Account":"mira","Peer_Account":"tomas","MaxCnt":0,"MinTime":0,"MaxTime":1}"#,
+            r#"{"Operator_Account":"mira","Peer_Account":"tomas","MaxCnt":1,"MinTime":0,"MaxTime":1,"LastMsgKey":"x"}"#,
+        ],
+    ),
+    ("get_c2c_unread_msg_num", &[r#"{"To_Account":"ghost"}"#]),
+    (
+        "admin_set_msg_read",
+        &[r#"{"Report_Account":"ghost","Peer_Account":"mira"}"#, r#"{"Report_Account":"mira","Peer_Account":"ghost"}"#],
+    ),
+    (
+        "c2c_msg_read_receipt",
+        &[
+            r#"{"Operator_Account":"ghost","Peer_Account":"mira","C2CMsgInfo":[{"From_Account":"mira","To_Account":"ghost","MsgKey":"1_2_3"}]}"#,
+            r#"{"Operator_Account":"tomas","Peer_Account":"ghost","C2CMsgInfo":[{"From_Account":"ghost","To_Account":"tomas","MsgKey":"1_2_3"}]}"#,
+            r#"{"Operator_Account":"tomas","Peer_Account":"mira","C2CMsgInfo":[{"From_Account":"tomas","To_Account":"tomas","MsgKey":"1_2_3"}]}"#,
+            r#"{"Operator_Account":"tomas","Peer_Account":"mira","C2CMsgInfo":[{"From_Account":"mira","To_Account":"mira","MsgKey":"1_2_3"}]}"#,
+            r#"{"Operator_Account":"tomas","Peer_Account":"mira","C2CMsgInfo":[{"From_Account":"mira","To_Account":"tomas"}]}"#,
+            r#"{"Operator_Account":"tomas","Peer_Account":"mira","C2CMsgInfo":[{"From_Account":"mira","To_Account":"tomas","MsgKey":"1_2_3"}]}"#,
+        ],
+    ),
+    (
+        "modify_c2c_msg",
+        &[
+            r#"{"From_Account":"ghost","To_Account":"tomas","MsgKey":"1_2_3","CloudCustomData":"x"}"#,
+            r#"{"From_Account":"mira","To_Account":"ghost","MsgKey":"1_2_3","CloudCustomData":"x"}"#,
+            r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"1_2_3"}"#,
+            r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"1_2_3","CloudCustomData":"x"}"#,
+            r#"{"From_Account":"tomas","To_Account":"mira","MsgKey":"1_1001_1764500001","CloudCustomData":"x"}"#,
+            r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"9_1009_1764500009","CloudCustomData":"x"}"#,
+        ],
+    ),
+    (
+        "delete_c2c_msg_ramble",
+        &[
+            r#"{"Operator_Account":"ghost","Peer_Account":"mira","MsgKeyList":["1_2_3"]}"#,
+            r#"{"Operator_Account":"mira","Peer_Account":"ghost","MsgKeyList":["1_2_3"]}"#,
+        ],
+    ),
+    (
+        "admin_msgwithdraw",
+        &[
+            r#"{"From_Account":"ghost","To_Account":"tomas","MsgKey":"1_2_3"}"#,
+            r#"{"From_Account":"mira","To_Account":"ghost","MsgKey":"1_2_3"}"#,
+            r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"1_2_3"}"#,
+            r#"{"From_Account":"tomas","To_Account":"mira","MsgKey":"1_1001_1764500001"}"#,
+        ],
+    ),
+    (
+        "get_list",
+        &[
+            r#"{"From_Account":"ghost","TimeStamp":0,"StartIndex":0,"TopTimeStamp":0,"TopStartIndex":0,"AssistFlags":7}"#,
+        ],
+    ),
+    (
+        "delete",
+        &[
+            r#"{"From_Account":"ghost","Type":1,"To_Account":"mira"}"#,
+            r#"{"From_Account":"mira","Type":1,"To_Account":"ghost"}"#,
+            r#"{"From_Account":"mira","Type":2,"ToGroupid":"g"}"#,
+        ],
+    ),
+    ("black_list_add", &[r#"{"From_Account":"ghost","To_Account":["mira"]}"#]),
+    ("black_list_delete", &[r#"{"From_Account":"ghost","To_Account":["mira"]}"#]),
+    ("black_list_get", &[r#"{"From_Account":"ghost","StartIndex":0,"MaxLimited":1,"LastSequence":0}"#]),
+    (
+        "black_list_check",
+        &[
+            r#"{"From_Account":"ghost","To_Account":["mira"],"CheckType":"BlackCheckResult_Type_Both"}"#,
+            r#"{"From_Account":"mira","To_Account":["yuki"],"CheckType":"Both"}"#,
+        ],
+    ),
+];
+
+/// What needs more than a body; tests of their own have them.
+const OF_THEIR_OWN: [ErrorCode; 8] = [
+    error::BEFORE_REFUSED,
+    error::BEFORE_FAILED,
+    error::BACK_END,
+    error::TOO_OFTEN,
+    error::TOO_LONG,
+    error::BATCH_TOO_LONG,
+    error::PROFILE_TOO_LONG,
+    error::REQUEST_FORMAT,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_that_of_the_snapshot() {
+    let (_app, admin) = start().await;
+    let mut snapshot = String::new();
+    for command in COMMANDS {
+        let Command { service, name, .. } = command;
+        let mut seen = Vec::new();
+        for body in ["", "[]", r#"{"unfinished":"#].map(str::to_owned) {
+            let answer = note(&mut snapshot, &admin, command, &body).await;
+            let reads_its_body = !command.fields.is_empty();
+            assert_eq!(code(&answer).0 != 0, reads_its_body, "{service}/{name} {body}: {answer}");
+        }
+        for (body, expected) in wrong_bodies(command) {
+            let answer = note(&mut snapshot, &admin, command, &body).await;
+            assert_eq!(code(&answer), expected, "{service}/{name} {body}: {answer}");
+        }
+        for body in REFUSED.iter().filter(|(of, _)| of == name).flat_map(|(_, bodies)| *bodies) {
+            seen.push(code(&note(&mut snapshot, &admin, command, body).await));
+        }
+        for example in command.examples {
+            let answer = note(&mut snapshot, &admin, command, example.body).await;
+            assert_eq!(normalized(&answer), normalized(example.answer), "{service}/{name}");
+            seen.push(code(&answer));
+        }
+        let by_fields = wrong_bodies(command).into_iter().map(|(_, code)| code);
+        seen.extend(by_fields);
+        for (code, when) in command.refusals.iter().filter(|(code, _)| !OF_THEIR_OWN.contains(code)) {
+            assert!(seen.contains(code), "{service}/{name}: nothing was refused with {code}, {when}");
+        }
+    }
+    if std::env::var_os("UNSAID_WRITE_DOCS").is_some() {
+        fs::write(SNAPSHOT, &snapshot).expect("the snapshot can be written");
+        return;
+    }
+    let expected = fs::read_to_string(SNAPSHOT).expect("the snapshot is there");
+    let differs = snapshot.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    assert!(snapshot == expected, "UNSAID_WRITE_DOCS=1 writes it anew: {differs:#?}");
+}
+
+/// Sends a body, and adds it to the snapshot with its answer; long ones are cut.
+async fn note(snapshot: &mut String, admin: &RestClient, command: &Command, body: &str) -> String {
+    let (status, answer) = post(admin, command, body).await;
+    assert_eq!(status, 200, "{answer}");
+    let shown: String =
+        if body.len() > 500 { body.chars().take(80).chain("...".chars()).collect() } else { body.to_owned() };
+    let shown = if shown.is_empty() { "(nothing)" } else { &shown };
+    let _ = writeln!(snapshot, "{}/{} {shown}\n    {}", command.service, command.name, normalized(&answer));
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i7_no_command_is_done_for_another_app_or_for_who_is_no_admin() {
+    const OTHER: SdkAppId = SdkAppId(7);
+    const OTHER_KEY: &str = "the key of another app";
+    let (app, _) = start().await;
+    let other = App::new(OTHER, Secret::new(OTHER_KEY), Origin::Runtime);
+    app.server().save_app(other).await.expect("it is right");
+    let now_s = u64::from(app.world.clock.now().seconds());
+    let before = app.server().store().apps().await.expect("readable");
+    for (usersig, who, expected) in [
+        (usersig(OTHER_KEY, OTHER, ADMIN, now_s, 60), ADMIN, error::USERSIG_SDKAPPID),
+        (usersig(OTHER_KEY, SDKAPPID, ADMIN, now_s, 60), ADMIN, error::USERSIG_WRONG),
+        (usersig(SECRET_KEY, SDKAPPID, "mira", now_s, 60), "mira", error::NOT_ADMIN),
+    ] {
+        let stranger = client(&app.base(), who, &usersig);
+        for command in COMMANDS {
+            let (_, answer) = post(&stranger, command, command.examples[0].body).await;
+            assert_eq!(code(&answer), expected, "{}/{}: {answer}", command.service, command.name);
+        }
+    }
+    assert_eq!(app.server().store().apps().await.expect("readable"), before);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(vec!["mira", "tomas", "", "1_2_3", "1764500001", "TIMTextElem", "\u{0}\u{1f}é"])
+            .prop_map(Value::from),
+        ".{0,40}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        let name =
+            prop::sample::select(vec!["MsgType", "MsgContent", "UserID", "From_Account", "To_Account", "MsgKey"]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(name.prop_map(str::to_owned), inner, 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// For each of some fields, right ones replaced by anything.
+fn any_body(command: &'static Command) -> impl Strategy<Value = String> {
+    let right: Map<String, Value> = serde_json::from_str(command.examples[0].body).expect("an object");
+    let names: Vec<_> = command.fields.iter().map(|field| field.name).chain(["Unknown"]).collect();
+    let changes = prop::collection::vec((prop::sample::select(names), any_json()), 0..4);
+    changes.prop_map(move |changes| {
+        let mut body = right.clone();
+        body.extend(changes.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        Value::Object(body).to_string()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_json_makes_the_server_panic_or_answer_outside_the_envelope() {
+    let (app, admin) = start().await;
+    let cases = if std::env::var_os("UNSAID_TEST_FULL").is_some() { 1000 } else { 60 };
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| {
+        for command in COMMANDS {
+            let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+            let outcome = runner.run(&any_body(command), |body| {
+                let (status, answer) = runtime.block_on(post(&admin, command, &body));
+                prop_assert_eq!(status, 200);
+                prop_assert!(code(&answer) != error::INTERNAL, "{}", answer);
+                Ok(())
+            });
+            if let Err(why) = outcome {
+                panic!("{}/{}: {why}", command.service, command.name);
+            }
+        }
+    });
+    app.all_settled().await;
+}
