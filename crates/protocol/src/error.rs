@@ -47,6 +47,14 @@ macro_rules! codes {
 }
 
 codes! {
+    ILLEGAL_REQUEST = 20001, "a client's request is unknown, or a field is missing or of the wrong type",
+        "check what ErrorInfo names against docs/gateway.md";
+    NOT_LOGGED_IN = 20002, "a client is not logged in, or is logged in already",
+        "log in first, once for a connection";
+    NO_SUCH_USER = 20003, "an account that a client names does not exist",
+        "import it (account_import), or let it log in once";
+    CLIENT_INTERNAL = 20005, "the server could not carry a client's request out",
+        "try again; if it stays, see the server's log";
     BEFORE_REFUSED = 20006, "the app backend refuses the message (C2C.CallbackBeforeSendMsg)",
         "see ErrorInfo, which it has chosen";
     BLOCKED = 20007, "the recipient has the sender on its blocklist",
@@ -115,6 +123,8 @@ codes! {
         "check the field that ErrorInfo names";
     ACCOUNT_INTERNAL = 70500, "the server could not carry the command out",
         "try again; if it stays, see the server's log";
+    CLIENT_TOO_LONG = 80002, "a client's message is too long",
+        "a message may have 8192 bytes of body and custom_data together";
     BEFORE_FAILED = 80003, "the app backend did not say whether the message may be sent",
         "see ErrorInfo; with callback.before_failure = \"pass\" such messages are sent";
     BODY_NOT_JSON = 90001, "the body is not a JSON object, or a field has the wrong type",
