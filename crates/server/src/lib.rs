@@ -1,7 +1,7 @@
 //! Unsaid: a self-hosted server for one-to-one messaging that tells the app backend of every recall.
 //!
-//! The modules are listed in the way of the data: what comes in through `rest` becomes a command of `chat`, is made
-//! durable by `store`, and what is owed leaves through `callback`. `ARCHITECTURE.md` has the map.
+//! The modules are listed in the way of the data: what comes in through `rest` or `gateway` becomes a command of
+//! `chat`, is made durable by `store`, and what follows from it leaves through `callback` and `fanout`. `ARCHITECTURE.md` has the map.
 
 pub mod cli;
 pub mod demo;
@@ -17,6 +17,7 @@ pub mod limits;
 pub mod clock;
 pub mod telemetry;
 
+pub mod gateway;
 pub mod listener;
 pub mod operator;
 pub mod rest;
@@ -28,3 +29,4 @@ pub mod store;
 pub mod story;
 
 pub mod callback;
+pub mod fanout;

@@ -26,6 +26,9 @@ pub const BATCH_ACCOUNTS_MAX: usize = 500;
 /// Messages that are deleted from a history at once (rest 4.10).
 pub const DELETED_MESSAGES_MAX: usize = 30;
 
+/// Messages that are looked at for the last one of a conversation.
+pub const LAST_MESSAGE_ROWS_MAX: u32 = 200;
+
 /// Conversations on a page of the list (rest 6.1).
 pub const RECENT_PAGE_MAX: usize = 100;
 
@@ -140,6 +143,54 @@ pub const STORY_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const OUTBOX_SCAN_PAUSE: Duration = Duration::from_secs(1);
 pub const OUTBOX_SCAN_LANES: u32 = 1024;
 
+/// Online-only messages that wait for one session; what finds no place is lost to it.
+pub const SESSION_ONLINE_MESSAGES_MAX: usize = 64;
+
+/// Updates that a session is behind at most; then it begins anew.
+pub const SESSION_UPDATES_MAX: u32 = 500;
+
+/// Updates in one push.
+pub const PUSH_UPDATES_MAX: usize = 50;
+
+/// Requests of one session that are under way or wait; with as many, nothing more is read of it.
+pub const SESSION_REQUESTS_MAX: usize = 32;
+
+/// Requests of one session at once, and in a second.
+pub const SESSION_BURST_REQUESTS: u32 = 100;
+pub const SESSION_REQUESTS_PER_S: u32 = 50;
+
+/// How many requests beyond that are refused one by one before the connection is closed.
+pub const SESSION_REFUSED_MAX: u32 = 200;
+
+/// How long a connection may take to log in.
+pub const SESSION_LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a session may be silent before it is asked whether it is still there, and before it is given up.
+pub const SESSION_PING_AFTER: Duration = Duration::from_secs(30);
+pub const SESSION_SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// How long sessions of before a start have to come back, and how often those are looked for that nobody holds.
+pub const SESSION_RETURN: Duration = Duration::from_secs(60);
+pub const SESSION_SWEEP_PAUSE: Duration = Duration::from_secs(300);
+pub const SESSION_SWEEP_PIECE: u32 = 500;
+
+/// How long a connection that is being closed may take to agree.
+pub const SESSION_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The buffer that each connected session has for what comes in, in bytes; and the least that is written at once.
+pub const SESSION_READ_BUFFER_BYTES: usize = 2048;
+pub const SESSION_WRITE_BUFFER_BYTES: usize = 4096;
+
+/// Messages of one history page for a client.
+pub const CLIENT_HISTORY_MESSAGES_MAX: u32 = 50;
+pub const CLIENT_HISTORY_MESSAGES_DEFAULT: u32 = 15;
+
+/// Conversations on a page for a client.
+pub const CLIENT_CONVERSATIONS_MAX: usize = 50;
+
+/// Accounts that a client names at once.
+pub const CLIENT_ACCOUNTS_MAX: usize = 100;
+
 /// Verified UserSigs that are remembered.
 pub const VERIFIED_USERSIGS_MAX: usize = 20_000;
 
@@ -148,5 +199,7 @@ const _: () = {
     assert!(MESSAGE_BYTES_MAX < HISTORY_PAGE_BYTES_MAX);
     assert!(LANE_EVENTS_MAX > 0 && APP_ATTEMPTS_MAX <= APP_LANES_MAX);
     assert!(SETTLE_BATCH_MAX < UNSETTLED_MAX);
+    assert!(PUSH_UPDATES_MAX <= SESSION_UPDATES_MAX as usize);
+    assert!(SESSION_PING_AFTER.as_millis() < SESSION_SILENCE_MAX.as_millis());
     assert!(SETTLE_DELAY.as_millis() < ATTEMPT_TIMEOUT.as_millis());
 };

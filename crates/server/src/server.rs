@@ -10,15 +10,17 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    apps::{App, Apps, Origin},
+    apps::{App, Apps, Identities, Origin},
     callback::{Alarms, Callbacks, Connector, Dispatcher, DispatcherParts, EndpointRules},
-    chat::{Chat, Store},
+    chat::{Chat, Devices, Store},
     clock::World,
     config::{Config, TlsFiles},
+    fanout::Fanout,
     forget::Forget,
+    gateway::{self, Gateway, GatewayParts},
     listener::Listener,
     operator::{self, Operator, OperatorParts},
-    rest::{self, Rest},
+    rest::{self, Rest, RestParts},
     store::{
         self,
         sqlite::{Sqlite, SqliteOptions},
@@ -30,6 +32,7 @@ use crate::{
 pub struct Server {
     /// The domain, through which an internal caller acts like the edges do.
     chat: Chat,
+    gateway: Arc<Gateway>,
     store: Arc<dyn Store>,
     stories: Stories,
     apps: Arc<Apps>,
@@ -47,7 +50,8 @@ pub struct Server {
 impl Server {
     /// Opens the store, saves the declared apps, and begins to listen and to deliver.
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
-        let (hint_sender, hints) = store::hints();
+        let fanout = Fanout::new();
+        let (hint_sender, hints) = store::hints(Arc::clone(&fanout) as Arc<dyn Devices>);
         let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None };
         let store = Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hint_sender)?;
         let store: Arc<dyn Store> = Arc::new(store);
@@ -62,9 +66,20 @@ impl Server {
         };
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let callbacks = Callbacks::new(Arc::clone(&apps), connector, stories.clone(), store.epoch(), world.clone());
-        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), Arc::new(callbacks.clone()));
+        let devices = Arc::clone(&fanout) as Arc<dyn Devices>;
+        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), Arc::new(callbacks.clone()), devices);
+        let identities = Arc::new(Identities::default());
+        let gateway = Gateway::new(GatewayParts {
+            apps: Arc::clone(&apps),
+            chat: chat.clone(),
+            identities: Arc::clone(&identities),
+            fanout,
+            world: world.clone(),
+            trusted_proxies: config.rest.trusted_proxies.clone(),
+        });
         let mut server = Self {
             chat: chat.clone(),
+            gateway,
             store: Arc::clone(&store),
             stories: stories.clone(),
             apps: Arc::clone(&apps),
@@ -91,11 +106,21 @@ impl Server {
             world: world.clone(),
             token: config.operator.token.clone(),
         });
-        let rest = Rest::new(Arc::clone(&apps), chat.clone(), callbacks, world.clone(), config.rest.clone());
-        server.listen(config, rest::router(rest), operator::router(operator)).await?;
+        let rest = Rest::new(RestParts {
+            apps: Arc::clone(&apps),
+            chat: chat.clone(),
+            callbacks,
+            identities: Arc::clone(&identities),
+            world: world.clone(),
+            settings: config.rest.clone(),
+        });
+        let clients = rest::router(rest).merge(gateway::router(Arc::clone(&server.gateway)));
+        server.listen(config, clients, operator::router(operator)).await?;
 
         // Nothing is delivered by a server that cannot start.
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
+        let sweep = Arc::clone(&server.gateway).sweep(server.stop_delivering.clone());
+        server.workers.spawn(sweep);
         server.workers.spawn(alarms.run(server.stop_delivering.clone()));
         let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock.clone() };
         server.workers.spawn(forget.run(server.stop_delivering.clone()));
@@ -175,7 +200,11 @@ impl Server {
     pub async fn stop(self) {
         self.stop_listening.cancel();
         self.listeners.close();
-        self.listeners.wait().await;
+        let sessions = tokio::time::timeout(self.stop_grace, self.gateway.stop());
+        let (_, in_time) = tokio::join!(self.listeners.wait(), sessions);
+        if in_time.is_err() {
+            tracing::warn!("the time to finish is over; sessions that did not go are cut");
+        }
         self.stop_delivering.cancel();
         self.workers.close();
         if tokio::time::timeout(self.stop_grace, self.workers.wait()).await.is_err() {

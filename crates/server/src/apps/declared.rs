@@ -32,6 +32,7 @@ pub struct DeclaredApp {
     audit_days: u16,
     #[serde(default)]
     history_days: u16,
+    sessions_per_platform: Option<u8>,
     #[serde(default)]
     lane: LaneBy,
     callback: Option<DeclaredCallback>,
@@ -110,6 +111,7 @@ impl DeclaredApp {
             recall_body: self.recall_body,
             audit_days: self.audit_days,
             history_days: self.history_days,
+            sessions_per_platform: self.sessions_per_platform.unwrap_or(defaults.sessions_per_platform),
             lane: self.lane,
             callback: self.callback.unwrap_or_default().into_settings(id, around)?,
             ..defaults

@@ -11,11 +11,12 @@ use unsaid_protocol::{
     usersig::{self, DecodeError},
 };
 
-use crate::{apps::App, chat::Refusal, limits};
+use super::App;
+use crate::{chat::Refusal, limits};
 
 /// The signatures that were proven, by what was proven.
 #[derive(Debug)]
-pub(super) struct Identities {
+pub struct Identities {
     verified: Cache<Key, Verified>,
 }
 
@@ -30,30 +31,43 @@ struct Key {
 #[derive(Clone, Debug)]
 struct Verified {
     identifier: String,
-    expires_s: u64,
+    validity: Validity,
+}
+
+/// From when until when a signature holds, in seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Validity {
+    pub made_s: u64,
+    pub expires_s: u64,
+}
+
+impl Default for Identities {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Identities {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self { verified: Cache::new(limits::VERIFIED_USERSIGS_MAX) }
     }
 
     /// Proves that `usersig` was made for `identifier` with a key of the app, and still holds: steps 4 to 9 of
     /// rest 1.6.
-    pub(super) fn verify(&self, app: &App, identifier: Option<&str>, usersig: &str, now_s: u64) -> Result<(), Refusal> {
+    pub fn verify(&self, app: &App, identifier: Option<&str>, usersig: &str, now_s: u64) -> Result<Validity, Refusal> {
         let digest: [u8; 32] = Sha256::digest(usersig.as_bytes()).into();
         let key = |key_generation| Key { app: app.sdkappid, key_generation, digest };
         for secret in &app.keys {
             if let Some(known) = self.verified.get(&key(secret.generation))
                 && identifier == Some(known.identifier.as_str())
             {
-                return expiry(known.expires_s, now_s);
+                return known.validity.at(now_s);
             }
         }
         let (generation, verified) = prove(app, identifier, usersig)?;
-        let expires_s = verified.expires_s;
+        let validity = verified.validity;
         self.verified.insert(key(generation), verified);
-        expiry(expires_s, now_s)
+        validity.at(now_s)
     }
 }
 
@@ -62,7 +76,7 @@ fn prove(app: &App, identifier: Option<&str>, usersig: &str) -> Result<(u64, Ver
     let claims = match usersig::decode(usersig) {
         Ok(claims) => claims,
         Err(DecodeError::Empty) => {
-            return refuse(error::USERSIG_EMPTY, "usersig is missing or empty in the query".to_owned());
+            return refuse(error::USERSIG_EMPTY, "usersig is missing or empty".to_owned());
         }
         Err(error) => return refuse(error::USERSIG_ILLEGAL, error.to_string()),
     };
@@ -72,7 +86,7 @@ fn prove(app: &App, identifier: Option<&str>, usersig: &str) -> Result<(u64, Ver
     }
     match identifier {
         None | Some("") => {
-            return refuse(error::IDENTIFIER_MISSING, "identifier is missing in the query".to_owned());
+            return refuse(error::IDENTIFIER_MISSING, "identifier is missing".to_owned());
         }
         Some(identifier) if identifier != claims.identifier => {
             return refuse(error::USERSIG_IDENTIFIER, "the UserSig was made for another identifier".to_owned());
@@ -82,14 +96,17 @@ fn prove(app: &App, identifier: Option<&str>, usersig: &str) -> Result<(u64, Ver
     let Some(key) = app.keys.iter().find(|key| claims.verify(key.secret.expose())) else {
         return refuse(error::USERSIG_WRONG, "the UserSig was not made with a key of this app".to_owned());
     };
-    let expires_s = claims.expires_s();
-    Ok((key.generation, Verified { identifier: claims.identifier, expires_s }))
+    let validity = Validity { made_s: claims.time_s, expires_s: claims.expires_s() };
+    Ok((key.generation, Verified { identifier: claims.identifier, validity }))
 }
 
-fn expiry(expires_s: u64, now_s: u64) -> Result<(), Refusal> {
-    if now_s > expires_s {
-        let info = format!("the UserSig expired {} s ago: make a new one", now_s - expires_s);
-        return Err(Refusal::new(error::USERSIG_EXPIRED, info));
+impl Validity {
+    /// Itself, if it still holds.
+    fn at(self, now_s: u64) -> Result<Self, Refusal> {
+        if now_s > self.expires_s {
+            let info = format!("the UserSig expired {} s ago: make a new one", now_s - self.expires_s);
+            return Err(Refusal::new(error::USERSIG_EXPIRED, info));
+        }
+        Ok(self)
     }
-    Ok(())
 }

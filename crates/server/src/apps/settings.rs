@@ -31,9 +31,17 @@ pub struct App {
     /// For how many days messages are kept; 0 is for ever.
     #[serde(default)]
     pub history_days: u16,
+    /// How many sessions an account may have on one platform; one more ends the one that logged in first.
+    #[serde(default = "one")]
+    pub sessions_per_platform: u8,
     /// What makes a lane (rule C5).
     pub lane: LaneBy,
     pub callback: CallbackSettings,
+}
+
+/// What an app had that was saved before there was a choice.
+fn one() -> u8 {
+    1
 }
 
 /// A key that UserSigs are made with.
@@ -249,6 +257,7 @@ impl App {
             recall_body: RecallBody::default(),
             audit_days: 0,
             history_days: 0,
+            sessions_per_platform: 1,
             lane: LaneBy::default(),
             callback: CallbackSettings::default(),
         }
@@ -285,6 +294,9 @@ impl App {
         }
         if self.recall_window_s > limits::RECALL_WINDOW_MAX_S {
             return error("recall_window_s", format!("is at most {} (30 days)", limits::RECALL_WINDOW_MAX_S));
+        }
+        if self.sessions_per_platform == 0 {
+            return error("sessions_per_platform", "is 0, so nobody could log in: at least 1".to_owned());
         }
         if self.callback.endpoint.is_none() && !self.callback.commands.is_empty() {
             return error("callback.commands", "callbacks are switched on, but callback.url is not set".to_owned());

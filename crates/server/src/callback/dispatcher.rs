@@ -290,7 +290,7 @@ mod tests {
     use crate::{
         apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
         callback::{Connector, EndpointRules},
-        chat::{Command, Import, Lifetime, MessageFlags, Origin, Send},
+        chat::{Command, Import, Lifetime, MessageFlags, NoDevices, Origin, Send},
         clock::{Timestamp, World},
         store::{hints, memory::Memory},
         story::StorySettings,
@@ -305,7 +305,7 @@ mod tests {
     /// A dispatcher that does only what a test calls, over a store in which alice can write to bob.
     async fn dispatcher() -> Dispatcher {
         let (clock, entropy) = (Clock::standing_at(Timestamp(1_800_000_000_000)), Entropy::seeded([1; 32]));
-        let (sender, hints) = hints();
+        let (sender, hints) = hints(Arc::new(NoDevices));
         let store = Arc::new(Memory::new(clock.clone(), entropy.clone(), sender));
         let mut app = App::new(APP, Secret::new("0123456789abcdef"), AppOrigin::Runtime);
         app.callback.commands = CallbackCommand::AFTER.into();
@@ -347,6 +347,7 @@ mod tests {
                 push_info: String::new(),
                 lifetime: Lifetime::Stored,
                 flags: MessageFlags::COUNTED,
+                client_time_s: None,
                 forbidden_callbacks: Vec::new(),
                 origin: Origin::LOCAL,
                 by_client: false,

@@ -24,8 +24,13 @@ pub struct Account {
 const SERIAL_BASE: i64 = 1 << 57;
 
 impl Account {
+    /// Its number, as the first part of `MsgId` has it.
+    pub const fn number(&self) -> i64 {
+        SERIAL_BASE + self.serial
+    }
+
     /// `MsgId` of a message that this account sent.
     pub fn message_id(&self, time_s: u32, random: u32) -> String {
-        format!("{}-{time_s}-{random}", SERIAL_BASE + self.serial)
+        format!("{}-{time_s}-{random}", self.number())
     }
 }

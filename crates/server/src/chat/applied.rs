@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unsaid_protocol::{ErrorCode, MsgKey, UserId};
 
-use super::{replay::Replayed, tx::Fault};
+use super::{log_in::LoggedIn, replay::Replayed, session::SessionId, tx::Fault};
 
 /// What a command has to say when it was done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +14,9 @@ pub enum Done {
     /// It may be sent, with that key.
     MaySend(Sent),
     Replayed(Replayed),
+    LoggedIn(LoggedIn),
+    /// These sessions have ended.
+    Ended(Vec<SessionId>),
     Batched(Batched),
     /// What came of each of several, 0 if it was done.
     Each(Vec<ErrorCode>),

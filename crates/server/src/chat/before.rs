@@ -171,6 +171,7 @@ mod tests {
             push_info: String::new(),
             lifetime: Lifetime::Stored,
             flags: MessageFlags::COUNTED,
+            client_time_s: None,
             forbidden_callbacks: Vec::new(),
             origin: Origin::LOCAL,
             by_client: false,

@@ -5,7 +5,7 @@ use unsaid_protocol::{SdkAppId, UserId, error};
 use super::{
     account::Account,
     applied::{ChatError, Done, Refusal},
-    effect,
+    effect, log_in,
     tx::Tx,
 };
 
@@ -33,21 +33,23 @@ impl DeleteAccount {
             let info = format!("{} is an admin of the app: take it off the app's admins first", self.user);
             return Err(Refusal::new(error::ACCOUNT_PARAMETER, info).into());
         }
-        let gone =
+        let mut gone =
             Account { unread: 0, deleted: true, life: account.life + 1, kicked_s: tx.now().seconds(), ..account };
+        let ended = log_in::end_all(tx, &app, &self.user, &mut gone)?;
         tx.save_account(self.app, &self.user, &gone)?;
         tx.save_profile(self.app, &self.user, Some(""), Some(""))?;
         tx.unblock_all(self.app, &self.user)?;
-        Ok(Done::Nothing)
+        Ok(Done::Ended(ended))
     }
 }
 
 impl Kick {
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
-        effect::app(tx, self.app)?;
-        let account = effect::imported(tx, self.app, &self.user, "UserID", error::ACCOUNT_NOT_FOUND)?;
-        let kicked = Account { kicked_s: tx.now().seconds(), ..account };
-        tx.save_account(self.app, &self.user, &kicked)?;
-        Ok(Done::Nothing)
+        let app = effect::app(tx, self.app)?;
+        let mut account = effect::imported(tx, self.app, &self.user, "UserID", error::ACCOUNT_NOT_FOUND)?;
+        account.kicked_s = tx.now().seconds();
+        let ended = log_in::end_all(tx, &app, &self.user, &mut account)?;
+        tx.save_account(self.app, &self.user, &account)?;
+        Ok(Done::Ended(ended))
     }
 }

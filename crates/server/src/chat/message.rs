@@ -2,7 +2,10 @@
 
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
-use super::pair::{Direction, Pair};
+use super::{
+    account::Account,
+    pair::{Direction, Pair},
+};
 
 /// What names a message: never the key alone (rule R2).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -21,6 +24,10 @@ pub struct Message {
     /// Its number in the commit order of its conversation.
     pub position: i64,
     pub flags: MessageFlags,
+    /// The sender's clock as it gave it, in seconds; the message's own time where it gave none.
+    pub client_time_s: u32,
+    /// Who took it back; none if nobody did.
+    pub recalled_by: Option<UserId>,
     pub content: Content,
 }
 
@@ -61,6 +68,8 @@ impl MessageFlags {
     pub const DELETED_BY_RECIPIENT: Self = Self(128);
     /// Its sender wants a receipt (`IsNeedReadReceipt`).
     pub const WANTS_RECEIPT: Self = Self(256);
+    /// It says something else than when it was sent.
+    pub const MODIFIED: Self = Self(512);
 
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -87,9 +96,19 @@ impl MessageFlags {
 }
 
 impl Message {
+    /// `MsgId`, with the account that sent it.
+    pub fn id(&self, sender: &Account) -> String {
+        sender.message_id(self.client_time_s, self.key.random)
+    }
+
     /// Whether it adds to the unread count of a recipient with that read mark (rule R6).
     pub fn is_unread(&self, read_position: i64) -> bool {
         self.flags.counts() && self.position > read_position
+    }
+
+    /// Whether `user` may be shown it as the last one of the conversation.
+    pub fn may_be_last(&self, pair: &Pair, user: &UserId, cleared_position: i64) -> bool {
+        !self.flags.contains(MessageFlags::NOT_LAST) && self.is_visible(pair, user, cleared_position)
     }
 
     /// Whether `operator`, one of the pair, has it in its history, of which it has cleared what stands up to
@@ -136,6 +155,14 @@ pub enum SyncKind {
 }
 
 impl SyncKind {
+    /// Whether it is about one message, which its key names.
+    pub const fn is_of_a_message(self) -> bool {
+        match self {
+            Self::Message | Self::Recall | Self::Modify | Self::Receipt => true,
+            Self::Read | Self::ReadAll | Self::Delete | Self::DeleteConversation => false,
+        }
+    }
+
     pub const fn number(self) -> i64 {
         match self {
             Self::Message => 1,

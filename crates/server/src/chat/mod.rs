@@ -22,6 +22,7 @@ mod delete_account;
 mod delete_messages;
 mod import;
 mod import_message;
+mod log_in;
 mod modify;
 mod prune;
 mod read;
@@ -34,7 +35,9 @@ mod send;
 mod command;
 
 mod history;
+mod session;
 mod store;
+mod view;
 
 use std::{fmt, sync::Arc};
 
@@ -52,6 +55,7 @@ pub use history::{HistoryQuery, Place, Recent};
 pub use import::Import;
 pub use import_message::ImportMessage;
 pub use lane::{Holder, Lane, LaneCounter};
+pub use log_in::{Leaving, LogIn, LogOut, LoggedIn};
 pub use message::{Content, Message, MessageFlags, MessageName, SyncEvent, SyncKind};
 pub use modify::Modify;
 pub use pair::{Direction, Pair};
@@ -62,11 +66,14 @@ pub use recall::{Door, Recall};
 pub use receipt::Receipt;
 pub use replay::{Found, ParkedFilter, Replay, Replayed, Rows, What};
 pub use send::{Lifetime, Send};
-pub use store::{Backlog, Later, Oldest, ParkedPiece, Prunable, Pruned, Settled, Settlement, Store};
+pub use session::{Devices, EndReason, NoDevices, Session, SessionId, Shown};
+pub use store::{Backlog, Later, Oldest, ParkedPiece, Prunable, Pruned, SessionKey, Settled, Settlement, Store};
 pub use tx::{Fault, ReadUpTo, Repeat, Tx};
+pub use view::{ConversationView, ConversationsView, Person, Update, Updates, UpdatesQuery, View};
+pub(crate) use view::{conversations, updates};
 
 use before::UnderWay;
-use unsaid_protocol::{ErrorCode, error};
+use unsaid_protocol::{ErrorCode, SdkAppId, UserId, error};
 
 use crate::apps::{App, Apps, BeforeFailure};
 
@@ -77,6 +84,7 @@ pub struct Chat {
     store: Arc<dyn Store>,
     apps: Arc<Apps>,
     before: Arc<dyn Before>,
+    devices: Arc<dyn Devices>,
     /// Sends that the app backend is being asked about.
     under_way: UnderWay,
 }
@@ -88,8 +96,8 @@ impl fmt::Debug for Chat {
 }
 
 impl Chat {
-    pub fn new(store: Arc<dyn Store>, apps: Arc<Apps>, before: Arc<dyn Before>) -> Self {
-        Self { store, apps, before, under_way: UnderWay::default() }
+    pub fn new(store: Arc<dyn Store>, apps: Arc<Apps>, before: Arc<dyn Before>, devices: Arc<dyn Devices>) -> Self {
+        Self { store, apps, before, devices, under_way: UnderWay::default() }
     }
 
     /// What can be asked without changing anything.
@@ -127,8 +135,14 @@ impl Chat {
 
     /// One message to many.
     pub async fn send_batch(&self, batch: SendBatch) -> Result<Batched, ChatError> {
+        let online = (batch.send.lifetime == Lifetime::OnlineOnly).then(|| batch.clone());
         let done = self.commit(Command::SendBatch(Box::new(batch))).await?;
         let Done::Batched(batched) = done else { unreachable!("a batch says who has it") };
+        if let Some(SendBatch { send, to }) = online {
+            for to in to.into_iter().filter(|to| batched.failed.iter().all(|(failed, _)| failed != to)) {
+                self.show_online(Send { to, ..send.clone() }, &batched.sent);
+            }
+        }
         Ok(batched)
     }
 
@@ -174,9 +188,52 @@ impl Chat {
     }
 
     async fn store_sent(&self, send: Send) -> Result<Sent, ChatError> {
+        let online = (send.lifetime == Lifetime::OnlineOnly).then(|| send.clone());
         let done = self.commit(Command::Send(Box::new(send))).await?;
         let Done::Sent(sent) = done else { unreachable!("a send that was not refused says what was sent") };
+        if let Some(send) = online {
+            self.show_online(send, &sent);
+        }
         Ok(sent)
+    }
+
+    /// Hands a message that is stored nowhere to whoever is connected.
+    fn show_online(&self, send: Send, sent: &Sent) {
+        let (_, direction) = Pair::of(&send.from, &send.to);
+        let message = send.message(direction, sent.key);
+        let Send { app, from, to, flags, .. } = send;
+        let shown = Arc::new(Shown { from, to, id: sent.id.clone(), message });
+        self.devices.online(app, &shown.to, &shown);
+        if shown.from != shown.to && !flags.contains(MessageFlags::HIDDEN_FROM_SENDER) {
+            self.devices.online(app, &shown.from, &shown);
+        }
+    }
+
+    /// A device logs in; those that it displaces learn of it.
+    pub async fn log_in(&self, log_in: LogIn) -> Result<LoggedIn, ChatError> {
+        let (app, user) = (log_in.app, log_in.user.clone());
+        let done = self.commit(Command::LogIn(log_in)).await?;
+        let Done::LoggedIn(logged_in) = done else { unreachable!("a login says what it has found") };
+        for (session, why) in &logged_in.ended {
+            self.devices.end(app, &user, session, *why);
+        }
+        Ok(logged_in)
+    }
+
+    /// Ends an account's logins, and its sessions.
+    pub async fn kick(&self, kick: Kick) -> Result<(), ChatError> {
+        self.end_sessions(kick.app, kick.user.clone(), Command::Kick(kick)).await
+    }
+
+    /// Deletes an account, and ends its sessions.
+    pub async fn delete_account(&self, delete: DeleteAccount) -> Result<(), ChatError> {
+        self.end_sessions(delete.app, delete.user.clone(), Command::DeleteAccount(delete)).await
+    }
+
+    async fn end_sessions(&self, app: SdkAppId, user: UserId, command: Command) -> Result<(), ChatError> {
+        let Done::Ended(sessions) = self.commit(command).await? else { unreachable!("it says which have ended") };
+        sessions.iter().for_each(|session| self.devices.end(app, &user, session, EndReason::AppBackend));
+        Ok(())
     }
 
     /// Takes a message back (rules R1 to R7). Both doors come here.

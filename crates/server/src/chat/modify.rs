@@ -68,6 +68,7 @@ impl Modify {
     ) -> Result<(), Fault> {
         let MessageName { app: sdkappid, from, to, key } = &self.name;
         tx.replace_content(*sdkappid, pair, *key, content)?;
+        tx.add_flags(*sdkappid, pair, *key, MessageFlags::MODIFIED)?;
         let stored = "the row of a message's account is written before the message, and stays";
         let direction: Direction = message.direction;
         let heard = |peer: &UserId| SyncEvent { kind: SyncKind::Modify, peer: peer.clone(), direction, key: *key };

@@ -69,7 +69,7 @@ impl Recall {
         let stored = "the row of a message's account is written before the message, and stays";
         let day = Duration::from_secs(24 * 3600);
         let audit_until = (app.audit_days > 0).then(|| tx.now().plus(day * u32::from(app.audit_days)));
-        tx.entomb(&self.name, audit_until)?;
+        tx.entomb(&self.name, self.door.account(), audit_until)?;
 
         let heard = |peer: &UserId| SyncEvent {
             kind: SyncKind::Recall,
@@ -94,7 +94,7 @@ impl Recall {
             assert!(side.unread >= 0 && recipient.unread >= side.unread, "R6: a total is the sum of its parts");
         }
         if app.owes(CallbackCommand::AfterMsgWithDraw) {
-            self.owe(tx, app, pair, &sender, &mut recipient, &mut conversation)?;
+            self.owe(tx, app, pair, &message.id(&sender), &mut recipient, &mut conversation)?;
         }
         tx.save_account(*sdkappid, to, &recipient)?;
         if conversation != before {
@@ -109,21 +109,15 @@ impl Recall {
         tx: &mut dyn Tx,
         app: &App,
         pair: &Pair,
-        sender: &Account,
+        id: &str,
         recipient: &mut Account,
         conversation: &mut Conversation,
     ) -> Result<(), Fault> {
         let MessageName { from, to, key, .. } = &self.name;
         let command = CallbackCommand::AfterMsgWithDraw;
         let fields = app.recall_body;
-        let id = sender.message_id(key.time, key.random);
-        let detail = WithDrawDetail {
-            operator: self.door.account(),
-            seq: key.seq,
-            random: key.random,
-            time_s: key.time,
-            id: &id,
-        };
+        let detail =
+            WithDrawDetail { operator: self.door.account(), seq: key.seq, random: key.random, time_s: key.time, id };
         let body = serde_json::to_vec(&AfterMsgWithDraw {
             command,
             from,

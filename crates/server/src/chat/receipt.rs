@@ -10,7 +10,7 @@ use super::{
     applied::{ChatError, Done, Refusal},
     effect::{self, LaneRows, owe},
     event::Origin,
-    message::{MessageFlags, SyncEvent, SyncKind},
+    message::{Message, MessageFlags, SyncEvent, SyncKind},
     pair::{Direction, Pair},
     tx::{Fault, Tx},
 };
@@ -33,15 +33,15 @@ impl Receipt {
         effect::imported(tx, self.app, &self.reader, "Operator_Account", error::FROM_ACCOUNT)?;
         effect::once_imported(tx, self.app, &self.peer, "Peer_Account", error::TO_ACCOUNT)?;
         let (pair, direction) = Pair::of(&self.peer, &self.reader);
-        let mut new = Vec::new();
+        let mut new: Vec<Message> = Vec::new();
         for key in &self.keys {
             let found = tx.message(self.app, &pair, *key)?.filter(|message| message.direction == direction);
             let Some(message) = found else {
                 let info = format!("there is no message {key} from Peer_Account to Operator_Account");
                 return Err(Refusal::new(error::MESSAGE_NOT_FOUND, info).into());
             };
-            if !message.flags.contains(MessageFlags::PEER_READ) && !new.contains(key) {
-                new.push(*key);
+            if !message.flags.contains(MessageFlags::PEER_READ) && new.iter().all(|known| known.key != *key) {
+                new.push(message);
             }
         }
         if !new.is_empty() {
@@ -57,34 +57,34 @@ impl Receipt {
         app: &App,
         pair: &Pair,
         direction: Direction,
-        keys: &[MsgKey],
+        new: &[Message],
     ) -> Result<(), Fault> {
         let found = "the command has found it before";
         let mut sender = tx.account(self.app, &self.peer)?.expect(found);
-        let id = |key: &MsgKey| sender.message_id(key.time, key.random);
-        let messages: Vec<_> = keys
+        let messages: Vec<_> = new
             .iter()
-            .map(|key| ReceiptMessage {
+            .map(|message| ReceiptMessage {
                 from: self.peer.to_string(),
                 to: self.reader.to_string(),
-                key: key.to_string(),
-                id: id(key),
+                key: message.key.to_string(),
+                id: message.id(&sender),
             })
             .collect();
-        for key in keys {
-            tx.add_flags(self.app, pair, *key, MessageFlags::PEER_READ)?;
+        let keys = || new.iter().map(|message| message.key);
+        for key in keys() {
+            tx.add_flags(self.app, pair, key, MessageFlags::PEER_READ)?;
         }
         let heard =
             |peer: &UserId, key: MsgKey| SyncEvent { kind: SyncKind::Receipt, peer: peer.clone(), direction, key };
         if self.peer != self.reader {
-            for key in keys {
-                effect::sync(tx, self.app, &self.peer, &mut sender, &heard(&self.reader, *key))?;
+            for key in keys() {
+                effect::sync(tx, self.app, &self.peer, &mut sender, &heard(&self.reader, key))?;
             }
             tx.save_account(self.app, &self.peer, &sender)?;
         }
         let mut reader = tx.account(self.app, &self.reader)?.expect(found);
-        for key in keys {
-            effect::sync(tx, self.app, &self.reader, &mut reader, &heard(&self.peer, *key))?;
+        for key in keys() {
+            effect::sync(tx, self.app, &self.reader, &mut reader, &heard(&self.peer, key))?;
         }
         let command = CallbackCommand::AfterMsgReadReceipt;
         if app.owes(command) {

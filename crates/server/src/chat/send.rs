@@ -38,6 +38,8 @@ pub struct Send {
     pub push_info: String,
     pub lifetime: Lifetime,
     pub flags: MessageFlags,
+    /// The sender's clock in seconds, where it gives it; part of `MsgId`.
+    pub client_time_s: Option<u32>,
     /// The callbacks that this message does without (`ForbidCallbackControl`).
     pub forbidden_callbacks: Vec<CallbackCommand>,
     pub origin: Origin,
@@ -218,7 +220,7 @@ impl Send {
             random: message.key.random,
             time_s: message.key.time,
             key: &message.key.to_string(),
-            id: &sender.message_id(message.key.time, message.key.random),
+            id: &message.id(&sender),
             online_only: u8::from(self.lifetime == Lifetime::OnlineOnly),
             result: failed.map_or(0, |refusal| refusal.code.0),
             error_info: failed.map_or("send msg succeed", |refusal| &refusal.info),
@@ -234,7 +236,7 @@ impl Send {
     }
 
     pub(super) fn sent(&self, sender: &Account, time_s: u32) -> Sent {
-        Sent { key: self.key_of(time_s), id: sender.message_id(time_s, self.random) }
+        Sent { key: self.key_of(time_s), id: sender.message_id(self.client_time_s.unwrap_or(time_s), self.random) }
     }
 
     /// The same, of which nobody is told.
@@ -255,7 +257,8 @@ impl Send {
             push_info: self.push_info.clone(),
             hash: self.content_hash(),
         };
-        Message { direction, key, position: 0, flags: self.flags, content }
+        let client_time_s = self.client_time_s.unwrap_or(key.time);
+        Message { direction, key, position: 0, flags: self.flags, client_time_s, recalled_by: None, content }
     }
 
     /// Of what was sent, whatever the app backend made of it.

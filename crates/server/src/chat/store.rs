@@ -13,9 +13,14 @@ use super::{
     message::{Message, SyncEvent},
     pair::Pair,
     replay::ParkedFilter,
+    session::{Session, SessionId},
     tx::Fault,
+    view::{ConversationsView, Person, Updates, UpdatesQuery},
 };
 use crate::{apps::App, clock::Timestamp, limits};
+
+/// Where a session stands among all.
+pub type SessionKey = (SdkAppId, UserId, SessionId);
 
 /// An answer that comes later.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
@@ -58,6 +63,21 @@ pub trait Store: Send + Sync + 'static {
         before_s: u32,
         conversations_max: u32,
     ) -> Later<'_, Prunable>;
+
+    /// What a device has missed; none where it has to begin anew.
+    fn updates(&self, query: UpdatesQuery) -> Later<'_, Option<Updates>>;
+
+    /// Conversations as they stand now; none if there is no such account.
+    fn conversations(&self, app: SdkAppId, user: UserId, peers: Vec<UserId>) -> Later<'_, Option<ConversationsView>>;
+
+    /// Accounts with their names and faces, also those that were deleted.
+    fn people(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<Option<Person>>>;
+
+    /// The sessions of each of the accounts.
+    fn sessions(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<Vec<Session>>>;
+
+    /// All sessions in the order of their keys, behind `after`.
+    fn all_sessions(&self, after: Option<SessionKey>, sessions_max: u32) -> Later<'_, Vec<(SessionKey, Session)>>;
 
     /// A slice of history, newest first.
     fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>>;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use unsaid_protocol::{MsgKey, SdkAppId, UserId};
+use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
     account::Account,
@@ -12,6 +12,7 @@ use super::{
     message::{Content, Message, MessageFlags, MessageName, SyncEvent},
     pair::{Direction, Pair},
     replay::{Found, What},
+    session::{Session, SessionId},
     store::Backlog,
 };
 use crate::{apps::App, clock::Timestamp};
@@ -71,8 +72,9 @@ pub trait Tx {
     /// The conversations in which the account has unread messages.
     fn unread_conversations(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Pair>, Fault>;
     fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault>;
-    /// Makes a message a tombstone. With `audit_until` a copy of what it said is kept until then (rule R3).
-    fn entomb(&mut self, name: &MessageName, audit_until: Option<Timestamp>) -> Result<(), Fault>;
+    /// Makes a message a tombstone that says who took it back. With `audit_until` a copy of what it said is kept until then
+    /// (rule R3).
+    fn entomb(&mut self, name: &MessageName, by: &UserId, audit_until: Option<Timestamp>) -> Result<(), Fault>;
     /// Erases messages of before that second, and those up to that position, at most so many, the oldest first; says what
     /// they were.
     fn erase_messages(
@@ -93,6 +95,11 @@ pub trait Tx {
         time_s: u32,
     ) -> Result<ReadUpTo, Fault>;
 
+    /// The sessions of an account, the one that logged in first first.
+    fn sessions(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Session>, Fault>;
+    fn save_session(&mut self, app: SdkAppId, user: &UserId, session: &Session) -> Result<(), Fault>;
+    fn remove_session(&mut self, app: SdkAppId, user: &UserId, session: &SessionId) -> Result<(), Fault>;
+
     fn add_sync_event(&mut self, app: SdkAppId, user: &UserId, number: i64, event: &SyncEvent) -> Result<(), Fault>;
 
     /// Puts an event into the outbox.
@@ -104,6 +111,8 @@ pub trait Tx {
     fn kept(&mut self, app: SdkAppId, what: &What, events_max: u32) -> Result<Found, Fault>;
     /// Takes an event from where it was parked.
     fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault>;
+    /// Takes what waits of that command out of a lane, as if it had never been owed.
+    fn disown(&mut self, app: SdkAppId, lane: &Lane, command: CallbackCommand) -> Result<(), Fault>;
     /// Puts an event whose row is in the log into the outbox once more.
     fn owe_again(&mut self, row: i64, event: OwedEvent) -> Result<(), Fault>;
 }

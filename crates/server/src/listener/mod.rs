@@ -2,6 +2,7 @@
 //! accepted.
 
 mod patience;
+mod peer;
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,17 +12,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
 use self::patience::Patience;
+pub use self::peer::{Peer, client_ip};
 
-/// The address at the other end of a connection; an extension of each request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Peer(pub SocketAddr);
+/// A connection's share of the bound on connections; an extension of each request, for who takes the connection over.
+#[derive(Clone, Debug)]
+pub struct Permit(#[expect(dead_code, reason = "it is held, not looked at")] Arc<OwnedSemaphorePermit>);
 
 /// The bounds of a listener.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,11 +95,10 @@ impl Listener {
                 }
             };
             let (tls, router, stop, limits) = (self.tls.clone(), router.clone(), stop.clone(), self.limits);
-            let cut = cut.clone();
+            let (cut, permit) = (cut.clone(), Permit(Arc::new(permit)));
             tasks.spawn(async move {
-                let _permit = permit;
                 tokio::select! {
-                    () = connection(stream, peer, tls, router, stop, limits) => {}
+                    () = connection(stream, (peer, permit), tls, router, stop, limits) => {}
                     () = cut.cancelled() => {}
                 }
             });
@@ -111,10 +112,7 @@ impl Listener {
         }
     }
 
-    async fn accept(
-        &self,
-        permits: &Arc<Semaphore>,
-    ) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    async fn accept(&self, permits: &Arc<Semaphore>) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         let permit = Arc::clone(permits).acquire_owned().await.expect("it is never closed");
         let (stream, peer) = self.tcp.accept().await?;
         stream.set_nodelay(true)?;
@@ -124,28 +122,34 @@ impl Listener {
 
 async fn connection(
     stream: TcpStream,
-    peer: SocketAddr,
+    from: (SocketAddr, Permit),
     tls: Option<TlsAcceptor>,
     router: Router,
     stop: CancellationToken,
     limits: ListenerLimits,
 ) {
     match tls {
-        None => http(stream, peer, router, stop, limits).await,
+        None => http(stream, from, router, stop, limits).await,
         Some(tls) => match tokio::time::timeout(limits.tls_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => http(stream, peer, router, stop, limits).await,
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+            Ok(Ok(stream)) => http(stream, from, router, stop, limits).await,
+            Ok(Err(error)) => tracing::debug!(peer = %from.0, %error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(peer = %from.0, "a TLS handshake took too long"),
         },
     }
 }
 
-async fn http<S>(stream: S, peer: SocketAddr, router: Router, stop: CancellationToken, limits: ListenerLimits)
-where
+async fn http<S>(
+    stream: S,
+    (peer, permit): (SocketAddr, Permit),
+    router: Router,
+    stop: CancellationToken,
+    limits: ListenerLimits,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(permit.clone());
         answer(router.clone(), request)
     });
     let connection = http1::Builder::new()
@@ -154,7 +158,8 @@ where
         .max_buf_size(HEADER_BYTES_MAX)
         .half_close(true)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(Patience::new(stream, limits.write_timeout)), service);
+        .serve_connection(TokioIo::new(Patience::new(stream, limits.write_timeout)), service)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

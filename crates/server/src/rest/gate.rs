@@ -5,13 +5,11 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use unsaid_protocol::{UserId, callback::Platform, error};
 
-use super::{
-    Rest,
-    request::{self, Query},
-};
+use super::{Rest, request::Query};
 use crate::{
     apps::App,
     chat::{ChatError, Origin, Refusal},
+    listener::client_ip,
 };
 
 /// Who has passed.
@@ -24,7 +22,7 @@ pub(super) struct Caller {
 
 pub(super) fn admit(rest: &Rest, head: &Parts) -> Result<Caller, ChatError> {
     let (app, admin) = identify(rest, head).map_err(ChatError::Refused)?;
-    let client_ip = request::client_ip(head, &rest.settings.trusted_proxies);
+    let client_ip = client_ip(head, &rest.settings.trusted_proxies);
     Ok(Caller { app, admin, origin: Origin { client_ip, platform: Platform::RestApi } })
 }
 

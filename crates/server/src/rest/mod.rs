@@ -7,7 +7,6 @@
 mod router;
 
 mod gate;
-mod identity;
 mod rates;
 mod request;
 
@@ -28,9 +27,9 @@ use std::{sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use self::{identity::Identities, rates::Rates};
+use self::rates::Rates;
 use crate::{
-    apps::Apps,
+    apps::{Apps, Identities},
     callback::Callbacks,
     chat::Chat,
     clock::{Clock, Entropy, World},
@@ -44,7 +43,7 @@ pub struct Rest {
     callbacks: Callbacks,
     clock: Clock,
     entropy: Entropy,
-    identities: Identities,
+    identities: Arc<Identities>,
     rates: Rates,
     settings: RestSettings,
 }
@@ -61,11 +60,21 @@ pub struct RestSettings {
     pub rates: RateSettings,
 }
 
+/// What a REST API is made of.
+pub struct RestParts {
+    pub apps: Arc<Apps>,
+    pub chat: Chat,
+    pub callbacks: Callbacks,
+    pub identities: Arc<Identities>,
+    pub world: World,
+    pub settings: RestSettings,
+}
+
 impl Rest {
-    pub fn new(apps: Arc<Apps>, chat: Chat, callbacks: Callbacks, world: World, settings: RestSettings) -> Arc<Self> {
-        let World { clock, entropy } = world;
+    pub fn new(parts: RestParts) -> Arc<Self> {
+        let RestParts { apps, chat, callbacks, identities, world: World { clock, entropy }, settings } = parts;
         let rates = Rates::new(settings.rates, clock.clone());
-        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities: Identities::new(), rates, settings })
+        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities, rates, settings })
     }
 }
 

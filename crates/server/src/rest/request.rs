@@ -1,10 +1,6 @@
-//! Reading a request: its query, its body up to a bound, and where it came from.
+//! Reading a request: its query, and its body up to a bound.
 
-use std::{
-    borrow::Cow,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     body::Body,
@@ -12,15 +8,11 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use unsaid_protocol::error;
 
 use super::RestSettings;
-use crate::{
-    chat::{ChatError, Refusal},
-    listener::Peer,
-};
+use crate::chat::{ChatError, Refusal};
 
 /// The parameters of the query that matter, percent-decoded once; a plus stays a plus (rest 2.2).
 #[derive(Debug, Default)]
@@ -135,56 +127,9 @@ impl Upload {
     }
 }
 
-/// The caller's address (rule R7): that of the connection, or the forwarded one where that is a trusted proxy's.
-pub(super) fn client_ip(head: &Parts, trusted_proxies: &[IpNet]) -> IpAddr {
-    let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| peer.ip());
-    let peer = peer.to_canonical();
-    let trusted = |ip: IpAddr| trusted_proxies.iter().any(|network| network.contains(&ip));
-    if !trusted(peer) {
-        return peer;
-    }
-    let forwarded = head.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
-    let mut client = peer;
-    for hop in hops.iter().rev() {
-        // What stands before something unreadable, nobody trusted has written.
-        let ip = hop.parse().or_else(|_| hop.parse().map(|address: SocketAddr| address.ip()));
-        let Ok(ip) = ip else {
-            break;
-        };
-        client = ip.to_canonical();
-        if !trusted(client) {
-            break;
-        }
-    }
-    client
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ip(peer: &str, forwarded: &[&str]) -> String {
-        let mut request = axum::http::Request::builder().uri("/");
-        for value in forwarded {
-            request = request.header("x-forwarded-for", *value);
-        }
-        let (mut head, ()) = request.body(()).expect("valid").into_parts();
-        head.extensions.insert(Peer(peer.parse().expect("valid")));
-        client_ip(&head, &["10.0.0.0/8".parse().expect("valid")]).to_string()
-    }
-
-    #[test]
-    fn r7_a_forwarded_address_is_believed_only_from_a_trusted_proxy() {
-        assert_eq!(ip("203.0.113.9:1", &["198.51.100.7"]), "203.0.113.9");
-        assert_eq!(ip("10.0.0.1:1", &[]), "10.0.0.1");
-        assert_eq!(ip("10.0.0.1:1", &["198.51.100.7"]), "198.51.100.7");
-        assert_eq!(ip("10.0.0.1:1", &["6.6.6.6, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
-        assert_eq!(ip("10.0.0.1:1", &["6.6.6.6", "198.51.100.7"]), "198.51.100.7");
-        assert_eq!(ip("10.0.0.1:1", &["198.51.100.7, nonsense"]), "10.0.0.1");
-        assert_eq!(ip("10.0.0.1:1", &["198.51.100.7:5678"]), "198.51.100.7");
-        assert_eq!(ip("[::ffff:203.0.113.9]:1", &[]), "203.0.113.9");
-    }
 
     #[test]
     fn a_plus_in_the_query_stays_a_plus() {

@@ -1,5 +1,5 @@
-//! Hints: what a store tells the dispatcher right after a commit. The outbox is the truth; a hint that finds no place
-//! costs time, never an event.
+//! Hints: what a store tells the dispatcher and the devices right after a commit. The outbox and the sync events are the
+//! truth; a hint that is lost costs time, never an event.
 
 use std::sync::{
     Arc,
@@ -7,14 +7,18 @@ use std::sync::{
 };
 
 use tokio::sync::mpsc;
+use unsaid_protocol::{SdkAppId, UserId};
 
-use crate::{chat::OwedEvent, limits};
+use crate::{
+    chat::{Devices, OwedEvent},
+    limits,
+};
 
-/// The two ends of the hints of one server.
-pub fn hints() -> (HintSender, HintReceiver) {
+/// The two ends of the hints of one server. The devices hear of what is for them at once.
+pub fn hints(devices: Arc<dyn Devices>) -> (HintSender, HintReceiver) {
     let (sender, receiver) = mpsc::channel(limits::HINT_BATCHES_MAX);
     let shared = Arc::new(Shared::default());
-    (HintSender { sender, shared: Arc::clone(&shared) }, HintReceiver { receiver, shared })
+    (HintSender { sender, shared: Arc::clone(&shared), devices }, HintReceiver { receiver, shared })
 }
 
 #[derive(Debug, Default)]
@@ -28,9 +32,15 @@ struct Shared {
 pub struct HintSender {
     sender: mpsc::Sender<Vec<OwedEvent>>,
     shared: Arc<Shared>,
+    devices: Arc<dyn Devices>,
 }
 
 impl HintSender {
+    /// Wakes the devices of those who have something to learn.
+    pub fn heard(&self, accounts: &[(SdkAppId, UserId)]) {
+        accounts.iter().for_each(|(app, user)| self.devices.wake(*app, user));
+    }
+
     /// Hands over the events of a commit, in their order. Never waits.
     pub fn committed(&self, events: Vec<OwedEvent>) {
         if events.is_empty() {

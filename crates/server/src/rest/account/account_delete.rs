@@ -6,7 +6,7 @@ use unsaid_protocol::{ErrorCode, UserId, error};
 use super::{
     Answer, Call, Command, Example, Field, Fields, ITEM_USER_ID, ResultItem, ResultItems, Service, items, required,
 };
-use crate::chat::{ChatError, Command as Change, DeleteAccount};
+use crate::chat::{ChatError, DeleteAccount};
 
 pub(in crate::rest) const COMMAND: Command = Command {
     service: "im_open_login_svc",
@@ -41,7 +41,7 @@ async fn delete<'a>(call: Call<'_>, name: &'a str) -> Result<ResultItem<'a>, Cha
         Err(problem) => (error::ACCOUNT_NOT_FOUND, format!("UserID: {problem}")),
         Ok(user) => {
             let delete = DeleteAccount { app: call.caller.app.sdkappid, user };
-            match call.rest.chat.run(Change::DeleteAccount(delete)).await {
+            match call.rest.chat.delete_account(delete).await {
                 Ok(()) => (ErrorCode(0), String::new()),
                 Err(ChatError::Refused(refusal)) => (refusal.code, refusal.info.into_owned()),
                 Err(fault @ ChatError::Failed(_)) => return Err(fault),

@@ -3,7 +3,7 @@
 use unsaid_protocol::error;
 
 use super::{Answer, Call, Command, Example, Field, Fields, Kind, Service, required};
-use crate::chat::{ChatError, Command as Change, Kick};
+use crate::chat::{ChatError, Kick};
 
 pub(in crate::rest) const COMMAND: Command = Command {
     service: "im_open_login_svc",
@@ -26,6 +26,6 @@ const USER_ID: Field =
 async fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
     let fields = Fields::parse(Service::Account, call.body)?;
     let user = required(fields.account(&USER_ID))?;
-    call.rest.chat.run(Change::Kick(Kick { app: call.caller.app.sdkappid, user })).await?;
+    call.rest.chat.kick(Kick { app: call.caller.app.sdkappid, user }).await?;
     Ok(Answer::ok())
 }

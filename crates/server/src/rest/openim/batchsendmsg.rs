@@ -117,6 +117,7 @@ fn read(call: Call<'_>) -> Result<(Send, Vec<String>), Refusal> {
         push_info,
         lifetime,
         flags,
+        client_time_s: None,
         forbidden_callbacks: Vec::new(),
         origin: call.caller.origin,
         by_client: false,

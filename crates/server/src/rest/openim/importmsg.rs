@@ -86,6 +86,7 @@ fn read(call: Call<'_>) -> Result<ImportMessage, Refusal> {
         push_info: String::new(),
         lifetime: Lifetime::Stored,
         flags,
+        client_time_s: None,
         forbidden_callbacks: Vec::new(),
         origin: call.caller.origin,
         by_client: false,

@@ -159,6 +159,7 @@ fn read(call: Call<'_>) -> Result<Send, Refusal> {
         push_info,
         lifetime,
         flags,
+        client_time_s: None,
         forbidden_callbacks,
         origin,
         by_client: false,

@@ -2,6 +2,7 @@
 //! suite compares the other stores with it.
 
 mod tx;
+mod view;
 
 use std::{
     collections::BTreeMap,
@@ -17,9 +18,10 @@ use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        Account, Applied, Backlog, Command, Content, Conversation, EventId, Fault, HistoryQuery, Holder, KeptEvent,
-        Lane, Later, Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Place, Prunable, Pruned,
-        Recent, Settled, Settlement, Side, Standing, Store, SyncEvent,
+        self, Account, Applied, Backlog, Command, Content, Conversation, ConversationsView, EventId, Fault,
+        HistoryQuery, Holder, KeptEvent, Lane, Later, Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter,
+        ParkedPiece, Person, Place, Prunable, Pruned, Recent, Session, SessionKey, Settled, Settlement, Side, Standing,
+        Store, SyncEvent, Updates, UpdatesQuery, View,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -48,6 +50,7 @@ pub(super) struct State {
     blocked: BTreeMap<(SdkAppId, UserId, UserId), u32>,
     pub(super) conversations: Conversations<Conversation>,
     pub(super) messages: Conversations<BTreeMap<MsgKey, Message>>,
+    sessions: BTreeMap<SessionKey, Session>,
     sync_events: BTreeMap<(SdkAppId, UserId, i64), SyncEvent>,
     /// What was owed, by the row that its name tells, as long as it is kept.
     log: BTreeMap<i64, KeptEvent>,
@@ -82,7 +85,8 @@ impl Store for Memory {
         let now = self.clock.now();
         let mut tx = MemoryTx::new(&mut state, now, &self.entropy);
         let applied = command.apply(&mut tx);
-        let owed = tx.owed;
+        let (owed, heard) = (tx.owed, tx.heard);
+        self.hints.heard(&heard);
         self.hints.committed(owed);
         Box::pin(std::future::ready(applied))
     }
@@ -159,6 +163,29 @@ impl Store for Memory {
         })
     }
 
+    fn updates(&self, query: UpdatesQuery) -> Later<'_, Option<Updates>> {
+        Box::pin(std::future::ready(chat::updates(&mut *self.state(), &query)))
+    }
+
+    fn conversations(&self, app: SdkAppId, user: UserId, peers: Vec<UserId>) -> Later<'_, Option<ConversationsView>> {
+        Box::pin(std::future::ready(chat::conversations(&mut *self.state(), app, &user, &peers)))
+    }
+
+    fn people(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<Option<Person>>> {
+        self.answer(|state| users.iter().map(|user| state.known(app, user)).collect())
+    }
+
+    fn sessions(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<Vec<Session>>> {
+        self.answer(|state| users.iter().map(|user| state.sessions(app, user)).collect())
+    }
+
+    fn all_sessions(&self, after: Option<SessionKey>, sessions_max: u32) -> Later<'_, Vec<(SessionKey, Session)>> {
+        self.answer(|state| {
+            let behind = state.sessions.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
+            behind.take(sessions_max as usize).map(|(key, session)| (key.clone(), session.clone())).collect()
+        })
+    }
+
     fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>> {
         self.answer(|state| state.history(&query))
     }
@@ -170,12 +197,7 @@ impl Store for Memory {
         after: i64,
         events_max: u32,
     ) -> Later<'_, Option<Vec<(i64, SyncEvent)>>> {
-        self.answer(|state| {
-            let range = (app, user.clone(), after.saturating_add(1))..=(app, user, i64::MAX);
-            let events: Vec<_> =
-                state.sync_events.range(range).map(|((_, _, number), event)| (*number, event.clone())).collect();
-            (events.len() <= events_max as usize).then_some(events)
-        })
+        Box::pin(std::future::ready(View::sync_events(&mut *self.state(), app, &user, after, events_max)))
     }
 
     fn lanes(&self, after: Option<(SdkAppId, Lane)>, lanes_max: u32) -> Later<'_, Vec<(SdkAppId, Lane)>> {
@@ -271,6 +293,20 @@ impl State {
         let life = self.accounts.get(&(app, user.clone())).map_or(0, |account| account.life);
         let side = *conversation.side(pair, user);
         if side.life == life { side } else { Side::of_life(life, conversation.position) }
+    }
+
+    fn known(&self, app: SdkAppId, user: &UserId) -> Option<Person> {
+        let account = *self.accounts.get(&(app, user.clone()))?;
+        let (nick, face_url) = self.profiles.get(&(app, user.clone())).cloned().unwrap_or_default();
+        Some(Person { account, nick, face_url })
+    }
+
+    /// The sessions of an account, the one that logged in first first.
+    fn sessions(&self, app: SdkAppId, user: &UserId) -> Vec<Session> {
+        let of_user = self.sessions.iter().filter(|((of, who, _), _)| (*of, who) == (app, user));
+        let mut sessions: Vec<_> = of_user.map(|(_, session)| session.clone()).collect();
+        sessions.sort_by(|one, other| (one.since, &one.id).cmp(&(other.since, &other.id)));
+        sessions
     }
 
     fn blocklist(&self, app: SdkAppId, user: &UserId) -> Vec<(UserId, u32)> {

@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use unsaid_protocol::{MsgKey, SdkAppId, UserId};
+use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand};
 
 use super::State;
 use crate::{
     apps::App,
     chat::{
         Account, Backlog, Content, Conversation, Direction, EventId, Fault, Found, KeptEvent, Lane, Message,
-        MessageFlags, MessageName, OwedEvent, Pair, ParkedPiece, ReadUpTo, Repeat, Rows, Standing, SyncEvent, Tx, What,
+        MessageFlags, MessageName, OwedEvent, Pair, ParkedPiece, ReadUpTo, Repeat, Rows, Session, SessionId, Standing,
+        SyncEvent, Tx, What,
     },
     clock::{Entropy, Timestamp},
 };
@@ -19,11 +20,12 @@ pub(super) struct MemoryTx<'a> {
     now: Timestamp,
     entropy: &'a Entropy,
     pub(super) owed: Vec<OwedEvent>,
+    pub(super) heard: Vec<(SdkAppId, UserId)>,
 }
 
 impl<'a> MemoryTx<'a> {
     pub(super) fn new(state: &'a mut State, now: Timestamp, entropy: &'a Entropy) -> Self {
-        Self { state, now, entropy, owed: Vec::new() }
+        Self { state, now, entropy, owed: Vec::new(), heard: Vec::new() }
     }
 
     fn messages(&mut self, app: SdkAppId, pair: &Pair) -> &mut BTreeMap<MsgKey, Message> {
@@ -159,11 +161,12 @@ impl Tx for MemoryTx<'_> {
         Ok(())
     }
 
-    fn entomb(&mut self, name: &MessageName, audit_until: Option<Timestamp>) -> Result<(), Fault> {
+    fn entomb(&mut self, name: &MessageName, by: &UserId, audit_until: Option<Timestamp>) -> Result<(), Fault> {
         let (pair, _) = Pair::of(&name.from, &name.to);
         let message = self.messages(name.app, &pair).get_mut(&name.key).expect("the command has found it before");
         let copy = message.content.clone();
         message.flags = message.flags.with(MessageFlags::RECALLED);
+        message.recalled_by = Some(by.clone());
         message.content.body.clear();
         message.content.custom_data.clear();
         message.content.push_info.clear();
@@ -212,8 +215,23 @@ impl Tx for MemoryTx<'_> {
         Ok(ReadUpTo { position, unread_after: unread.count() as i64 })
     }
 
+    fn sessions(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Session>, Fault> {
+        Ok(self.state.sessions(app, user))
+    }
+
+    fn save_session(&mut self, app: SdkAppId, user: &UserId, session: &Session) -> Result<(), Fault> {
+        self.state.sessions.insert((app, user.clone(), session.id.clone()), session.clone());
+        Ok(())
+    }
+
+    fn remove_session(&mut self, app: SdkAppId, user: &UserId, session: &SessionId) -> Result<(), Fault> {
+        self.state.sessions.remove(&(app, user.clone(), session.clone()));
+        Ok(())
+    }
+
     fn add_sync_event(&mut self, app: SdkAppId, user: &UserId, number: i64, event: &SyncEvent) -> Result<(), Fault> {
         self.state.sync_events.insert((app, user.clone(), number), event.clone());
+        self.heard.push((app, user.clone()));
         Ok(())
     }
 
@@ -257,6 +275,20 @@ impl Tx for MemoryTx<'_> {
 
     fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
         self.state.parked.remove(&(app, lane.clone(), place));
+        Ok(())
+    }
+
+    fn disown(&mut self, app: SdkAppId, lane: &Lane, command: CallbackCommand) -> Result<(), Fault> {
+        let of_lane = |stand: &(SdkAppId, Lane, i64)| stand.0 == app && stand.1 == *lane;
+        let waiting = self.state.outbox.iter().filter(|(stand, event)| of_lane(stand) && event.command == command);
+        let gone: Vec<_> = waiting.map(|(stand, _)| stand.clone()).collect();
+        for stand in gone {
+            let event = self.state.outbox.remove(&stand).expect("it was found just now");
+            self.state.log.retain(|_, kept| kept.id != event.id);
+            if !event.replay {
+                self.state.close_gap(&event);
+            }
+        }
         Ok(())
     }
 

@@ -9,18 +9,19 @@ use std::{
 };
 
 use rusqlite::{Connection, params};
-use unsaid_protocol::{MsgKey, SdkAppId, UserId};
+use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
     contacts, fault, messages, outbox, query,
     row::Sql,
+    sessions,
     statements::{self, AccountRow},
 };
 use crate::{
     apps::App,
     chat::{
         Account, Backlog, Content, Conversation, Direction, EventId, Fault, Found, Holder, Lane, Message, MessageFlags,
-        MessageName, OwedEvent, Pair, ReadUpTo, Repeat, SyncEvent, Tx, What,
+        MessageName, OwedEvent, Pair, ReadUpTo, Repeat, Session, SessionId, SyncEvent, Tx, What,
     },
     clock::{Entropy, Timestamp},
 };
@@ -62,6 +63,8 @@ pub(super) struct Batch<'a> {
     /// Of the apps whose outbox has changed.
     backlogs: BTreeMap<SdkAppId, Backlog>,
     owed: Vec<OwedEvent>,
+    /// Whose devices have something to learn.
+    heard: Vec<(SdkAppId, UserId)>,
 }
 
 struct Row<T> {
@@ -77,6 +80,8 @@ pub(super) struct Committed {
     backlogs: BTreeMap<SdkAppId, Backlog>,
     /// The events that it put into the outbox, in their order.
     pub(super) owed: Vec<OwedEvent>,
+    /// Whose devices have something to learn.
+    pub(super) heard: Vec<(SdkAppId, UserId)>,
 }
 
 impl Committed {
@@ -108,6 +113,7 @@ impl<'a> Batch<'a> {
             event_row: known.event_row,
             backlogs: BTreeMap::new(),
             owed: Vec::new(),
+            heard: Vec::new(),
         })
     }
 
@@ -135,8 +141,8 @@ impl<'a> Batch<'a> {
             statements::write_backlog(self.connection, *app, backlog)?;
         }
         self.connection.prepare_cached("COMMIT")?.execute([])?;
-        let Self { apps, serial, event_row, backlogs, owed, .. } = self;
-        Ok(Committed { apps, serial, event_row, backlogs, owed })
+        let Self { apps, serial, event_row, backlogs, owed, heard, .. } = self;
+        Ok(Committed { apps, serial, event_row, backlogs, owed, heard })
     }
 
     fn account_row(&mut self, app: SdkAppId, user: &UserId) -> Result<&mut Row<AccountRow>, Fault> {
@@ -292,8 +298,8 @@ impl Tx for Batch<'_> {
         messages::insert(self.connection, app, pair, message).map_err(fault)
     }
 
-    fn entomb(&mut self, name: &MessageName, audit_until: Option<Timestamp>) -> Result<(), Fault> {
-        messages::entomb(self.connection, name, audit_until).map_err(fault)
+    fn entomb(&mut self, name: &MessageName, by: &UserId, audit_until: Option<Timestamp>) -> Result<(), Fault> {
+        messages::entomb(self.connection, name, by, audit_until).map_err(fault)
     }
 
     fn erase_messages(
@@ -316,6 +322,18 @@ impl Tx for Batch<'_> {
         time_s: u32,
     ) -> Result<ReadUpTo, Fault> {
         messages::read_up_to(self.connection, app, pair, (direction, mark), time_s).map_err(fault)
+    }
+
+    fn sessions(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Session>, Fault> {
+        sessions::of(self.connection, app, user).map_err(fault)
+    }
+
+    fn save_session(&mut self, app: SdkAppId, user: &UserId, session: &Session) -> Result<(), Fault> {
+        sessions::write(self.connection, app, user, session).map_err(fault)
+    }
+
+    fn remove_session(&mut self, app: SdkAppId, user: &UserId, session: &SessionId) -> Result<(), Fault> {
+        sessions::remove(self.connection, app, user, session).map_err(fault)
     }
 
     fn add_sync_event(&mut self, app: SdkAppId, user: &UserId, number: i64, event: &SyncEvent) -> Result<(), Fault> {
@@ -343,6 +361,7 @@ impl Tx for Batch<'_> {
         let row = self.account_row(app, user)?;
         row.value.get_or_insert_default().sync_last = id;
         row.changed = true;
+        self.heard.push((app, user.clone()));
         Ok(())
     }
 
@@ -362,6 +381,10 @@ impl Tx for Batch<'_> {
 
     fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
         outbox::unpark(self, app, lane, place)
+    }
+
+    fn disown(&mut self, app: SdkAppId, lane: &Lane, command: CallbackCommand) -> Result<(), Fault> {
+        outbox::disown(self, app, lane, command)
     }
 
     fn owe_again(&mut self, row: i64, event: OwedEvent) -> Result<(), Fault> {

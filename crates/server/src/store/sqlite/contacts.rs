@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use unsaid_protocol::{SdkAppId, UserId};
 
 use super::{row::Sql, statements};
-use crate::chat::{Direction, Pair, Recent};
+use crate::chat::{Direction, Pair, Person, Recent};
 
 /// The life and the total of an account that is there.
 pub(super) fn live(connection: &Connection, app: SdkAppId, user: &UserId) -> rusqlite::Result<Option<(i64, i64)>> {
@@ -16,6 +16,27 @@ pub(super) fn live(connection: &Connection, app: SdkAppId, user: &UserId) -> rus
 
 pub(super) fn unread(connection: &Connection, app: SdkAppId, user: &UserId) -> rusqlite::Result<Option<i64>> {
     Ok(live(connection, app, user)?.map(|(_, unread)| unread))
+}
+
+/// An account, deleted or not, with its name and face.
+pub(super) fn person(connection: &Connection, app: SdkAppId, user: &UserId) -> rusqlite::Result<Option<Person>> {
+    let Some(row) = statements::read_account(connection, app, user)? else {
+        return Ok(None);
+    };
+    let (nick, face_url) = connection
+        .prepare_cached("SELECT nick, face_url FROM account WHERE app = ?1 AND user = ?2")?
+        .query_row(params![Sql(app), Sql(user)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Some(Person { account: row.account, nick, face_url }))
+}
+
+/// The same for several, of one moment.
+pub(super) fn people(
+    connection: &Connection,
+    app: SdkAppId,
+    users: &[UserId],
+) -> rusqlite::Result<Vec<Option<Person>>> {
+    let transaction = connection.unchecked_transaction()?;
+    users.iter().map(|user| person(&transaction, app, user)).collect()
 }
 
 /// Which of them are there.

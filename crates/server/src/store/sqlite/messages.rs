@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use unsaid_protocol::{MsgKey, SdkAppId};
+use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
 use super::row::Sql;
 use crate::{
     chat::{Content, Direction, Message, MessageFlags, MessageName, Pair, ReadUpTo, Repeat},
     clock::Timestamp,
 };
+
+/// Where the sender gave none, the row has 0.
+pub(super) fn client_time_s(column: u32, key: MsgKey) -> u32 {
+    if column == 0 { key.time } else { column }
+}
 
 /// Without what it says.
 pub(super) fn read(
@@ -20,7 +25,7 @@ pub(super) fn read(
 ) -> rusqlite::Result<Option<Message>> {
     connection
         .prepare_cached(
-            "SELECT direction, position, flags FROM message
+            "SELECT direction, position, flags, client_time FROM message
              WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
         )?
         .query_row(params![Sql(app), Sql(&pair.low), Sql(&pair.high), key.seq, key.random, key.time], |row| {
@@ -29,6 +34,8 @@ pub(super) fn read(
                 key,
                 position: row.get(1)?,
                 flags: row.get::<_, Sql<MessageFlags>>(2)?.0,
+                client_time_s: client_time_s(row.get(3)?, key),
+                recalled_by: None,
                 content: Content::default(),
             })
         })
@@ -55,12 +62,12 @@ pub(super) fn repeats(
 }
 
 pub(super) fn insert(connection: &Connection, app: SdkAppId, pair: &Pair, message: &Message) -> rusqlite::Result<()> {
-    let Message { direction, key, position, flags, content } = message;
+    let Message { direction, key, position, flags, client_time_s, recalled_by: _, content } = message;
     connection
         .prepare_cached(
             "INSERT INTO message (app, low, high, seq, random, time, direction, position, flags, content_hash,
-                                  types, custom_data, body, push_info)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                                  types, custom_data, body, push_info, client_time)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             Sql(app),
@@ -76,7 +83,8 @@ pub(super) fn insert(connection: &Connection, app: SdkAppId, pair: &Pair, messag
             content.types,
             content.custom_data,
             content.body,
-            content.push_info
+            content.push_info,
+            if *client_time_s == key.time { 0 } else { *client_time_s }
         ])
         .map(drop)
 }
@@ -85,6 +93,7 @@ pub(super) fn insert(connection: &Connection, app: SdkAppId, pair: &Pair, messag
 pub(super) fn entomb(
     connection: &Connection,
     name: &MessageName,
+    by: &UserId,
     audit_until: Option<Timestamp>,
 ) -> rusqlite::Result<()> {
     let (pair, _) = Pair::of(&name.from, &name.to);
@@ -102,10 +111,11 @@ pub(super) fn entomb(
     let recalled = MessageFlags::RECALLED.bits();
     connection
         .prepare_cached(&format!(
-            "UPDATE message SET flags = flags | {recalled}, custom_data = '', body = '', push_info = ''
+            "UPDATE message SET flags = flags | {recalled}, custom_data = '', body = '', push_info = '',
+                                recalled_by = ?7
              WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
         ))?
-        .execute(params![app, low, high, seq, random, time])
+        .execute(params![app, low, high, seq, random, time, Sql(by)])
         .map(drop)
 }
 
@@ -210,11 +220,14 @@ pub(super) fn erase(
          ORDER BY position LIMIT ?5"
     ))?;
     let message = |row: &Row<'_>| {
+        let key = MsgKey { seq: row.get(1)?, random: row.get(2)?, time: row.get(3)? };
         Ok(Message {
             direction: row.get::<_, Sql<Direction>>(0)?.0,
-            key: MsgKey { seq: row.get(1)?, random: row.get(2)?, time: row.get(3)? },
+            key,
             position: row.get(4)?,
             flags: row.get::<_, Sql<MessageFlags>>(5)?.0,
+            client_time_s: key.time,
+            recalled_by: None,
             content: Content::default(),
         })
     };

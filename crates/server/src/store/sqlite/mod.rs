@@ -16,7 +16,9 @@ mod query;
 mod reader;
 mod row;
 mod schema;
+mod sessions;
 mod statements;
+mod view;
 mod writer;
 
 #[cfg(test)]
@@ -44,8 +46,9 @@ use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        Applied, Backlog, Command, EventId, Fault, HistoryQuery, KeptEvent, Lane, Later, Message, Oldest, OwedEvent,
-        Pair, ParkedFilter, ParkedPiece, Prunable, Pruned, Recent, Settled, Store, SyncEvent,
+        self, Applied, Backlog, Command, ConversationsView, EventId, Fault, HistoryQuery, KeptEvent, Lane, Later,
+        Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person, Prunable, Pruned, Recent, Session,
+        SessionKey, Settled, Store, SyncEvent, Updates, UpdatesQuery,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -155,6 +158,26 @@ impl Store for Sqlite {
     ) -> Later<'_, Prunable> {
         self.readers
             .read(move |connection| query::prunable(connection, app, after.as_ref(), before_s, conversations_max))
+    }
+
+    fn updates(&self, query: UpdatesQuery) -> Later<'_, Option<Updates>> {
+        self.readers.look(move |view| chat::updates(view, &query))
+    }
+
+    fn conversations(&self, app: SdkAppId, user: UserId, peers: Vec<UserId>) -> Later<'_, Option<ConversationsView>> {
+        self.readers.look(move |view| chat::conversations(view, app, &user, &peers))
+    }
+
+    fn people(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<Option<Person>>> {
+        self.readers.read(move |connection| contacts::people(connection, app, &users))
+    }
+
+    fn sessions(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<Vec<Session>>> {
+        self.readers.read(move |connection| users.iter().map(|user| sessions::of(connection, app, user)).collect())
+    }
+
+    fn all_sessions(&self, after: Option<SessionKey>, sessions_max: u32) -> Later<'_, Vec<(SessionKey, Session)>> {
+        self.readers.read(move |connection| sessions::all(connection, after.as_ref(), sessions_max))
     }
 
     fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>> {

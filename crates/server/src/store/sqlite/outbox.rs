@@ -4,7 +4,7 @@
 //! the outbox; the log keeps it for a while if it holds no text, so that it can be sent again.
 
 use rusqlite::{OptionalExtension, Row, params};
-use unsaid_protocol::SdkAppId;
+use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
 use super::{batch::Batch, fault, row::Sql};
 use crate::{
@@ -122,6 +122,31 @@ fn park(batch: &mut Batch<'_>, settled: &Settled, tries: Tries, at: Timestamp, r
         })
         .map_err(fault)?;
     batch.backlog_of(settled.app).parked += 1;
+    close_gap(batch, settled, &taken)
+}
+
+/// Takes what waits of a command out of a lane, and out of the log.
+pub(super) fn disown(batch: &mut Batch<'_>, app: SdkAppId, lane: &Lane, command: CallbackCommand) -> Result<(), Fault> {
+    let places = || -> rusqlite::Result<Vec<i64>> {
+        let mut statement = batch.connection().prepare_cached(
+            "SELECT o.place FROM outbox AS o CROSS JOIN event ON event.id = o.event
+             WHERE o.app = ?1 AND o.lane = ?2 AND event.command = ?3 ORDER BY o.place",
+        )?;
+        statement.query_map(params![Sql(app), lane.0, command.as_str()], |row| row.get(0))?.collect()
+    };
+    for place in places().map_err(fault)? {
+        let gone = Settled { app, lane: lane.clone(), place, to: Settlement::Delivered };
+        if let Some(taken) = take(batch, &gone)? {
+            let erase = batch.connection().prepare_cached("DELETE FROM event WHERE id = ?1");
+            erase.and_then(|mut statement| statement.execute([taken.event])).map_err(fault)?;
+            close_gap(batch, &gone, &taken)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whoever follows what was taken out of its lane follows what that one followed.
+fn close_gap(batch: &mut Batch<'_>, settled: &Settled, taken: &Taken) -> Result<(), Fault> {
     if !taken.number_may_follow {
         return Ok(());
     }

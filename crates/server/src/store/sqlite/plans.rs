@@ -130,6 +130,7 @@ fn message(number: u32) -> Send {
         push_info: String::new(),
         lifetime: Lifetime::Stored,
         flags: MessageFlags::COUNTED,
+        client_time_s: None,
         forbidden_callbacks: Vec::new(),
         origin: Origin::LOCAL,
         by_client: false,

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
 use super::{
-    contacts,
+    contacts, messages,
     row::{self, KEPT_COLUMNS, OWED_COLUMNS, Sql},
 };
 use crate::{
@@ -34,12 +34,12 @@ pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> rusqlite
     let cleared = cleared_position(&transaction, query, &pair)?;
     let end = Place { time_s: u32::MAX, seq: u32::MAX, position: i64::MAX };
     let before = query.before.map_or(Ok(end), |key| place(&transaction, query.app, &pair, key))?;
-    let mut statement = transaction.prepare_cached(
-        "SELECT direction, seq, random, time, position, flags, types, custom_data, body, push_info FROM message
+    let mut statement = transaction.prepare_cached(&format!(
+        "SELECT {MESSAGE_COLUMNS} FROM message
          WHERE app = ?1 AND low = ?2 AND high = ?3 AND time BETWEEN ?4 AND ?5 AND (time, seq, position) < (?6, ?7, ?8)
                AND position > ?9
-         ORDER BY time DESC, seq DESC, position DESC",
-    )?;
+         ORDER BY time DESC, seq DESC, position DESC"
+    ))?;
     let mut rows = statement.query(params![
         Sql(query.app),
         Sql(&pair.low),
@@ -94,12 +94,21 @@ fn place(connection: &Connection, app: SdkAppId, pair: &Pair, key: MsgKey) -> ru
     Ok(position.map_or(before, |position| Place { position, ..before }))
 }
 
-fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+/// The columns of a whole message, in the order in which [`message`] reads them.
+pub(super) const MESSAGE_COLUMNS: &str =
+    "direction, seq, random, time, position, flags, types, custom_data, body, push_info, client_time, recalled_by";
+
+pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let key = MsgKey { seq: row.get(1)?, random: row.get(2)?, time: row.get(3)? };
+    let recalled_by: String = row.get(11)?;
     Ok(Message {
         direction: row.get::<_, Sql<Direction>>(0)?.0,
-        key: MsgKey { seq: row.get(1)?, random: row.get(2)?, time: row.get(3)? },
+        key,
         position: row.get(4)?,
         flags: row.get::<_, Sql<MessageFlags>>(5)?.0,
+        client_time_s: messages::client_time_s(row.get(10)?, key),
+        // A tombstone of before this was kept does not say it.
+        recalled_by: UserId::new(&recalled_by).ok(),
         content: Content {
             types: row.get(6)?,
             custom_data: row.get(7)?,
@@ -118,13 +127,23 @@ pub(super) fn sync_events(
     after: i64,
     events_max: u32,
 ) -> rusqlite::Result<Option<Vec<(i64, SyncEvent)>>> {
-    let transaction = connection.unchecked_transaction()?;
-    let last = transaction
+    walk_sync_events(&*connection.unchecked_transaction()?, app, user, after, events_max)
+}
+
+/// The same within a transaction of the caller's.
+pub(super) fn walk_sync_events(
+    connection: &Connection,
+    app: SdkAppId,
+    user: &UserId,
+    after: i64,
+    events_max: u32,
+) -> rusqlite::Result<Option<Vec<(i64, SyncEvent)>>> {
+    let last = connection
         .prepare_cached("SELECT sync_number, sync_last FROM account WHERE app = ?1 AND user = ?2")?
         .query_row(params![Sql(app), Sql(user)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
         .optional()?;
     let (mut number, mut id) = last.unwrap_or_default();
-    let mut statement = transaction.prepare_cached(
+    let mut statement = connection.prepare_cached(
         "SELECT previous, kind, peer, direction, seq, random, time FROM sync_event WHERE id = ?1 AND number = ?2",
     )?;
     let mut events = Vec::new();

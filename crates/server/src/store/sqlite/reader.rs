@@ -10,9 +10,9 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{OpenError, connect, fault};
+use super::{OpenError, connect, fault, view::Snapshot};
 use crate::{
-    chat::{Fault, Later},
+    chat::{Fault, Later, View},
     limits,
 };
 
@@ -51,9 +51,27 @@ impl Readers {
     {
         let (answer, receiver) = oneshot::channel();
         let job: Job = Box::new(move |connection| drop(answer.send(query(connection).map_err(fault))));
+        self.ask(job, receiver)
+    }
+
+    /// The same for what is seen of one moment.
+    pub(super) fn look<T, Q>(&self, query: Q) -> Later<'_, T>
+    where
+        T: Send + 'static,
+        Q: FnOnce(&mut dyn View) -> Result<T, Fault> + Send + 'static,
+    {
+        let (answer, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let transaction = connection.unchecked_transaction().map_err(fault);
+            drop(answer.send(transaction.and_then(|transaction| query(&mut Snapshot(&transaction)))));
+        });
+        self.ask(job, receiver)
+    }
+
+    fn ask<T: Send + 'static>(&self, job: Job, answer: oneshot::Receiver<Result<T, Fault>>) -> Later<'_, T> {
         Box::pin(async move {
             self.jobs.send(job).await.map_err(|_| Fault::Stopping)?;
-            receiver.await.unwrap_or(Err(Fault::Stopping))
+            answer.await.unwrap_or(Err(Fault::Stopping))
         })
     }
 }

@@ -160,6 +160,7 @@ impl Thread {
         };
         let (mut committed, done) = committed.inspect_err(|_| self.roll_back())?;
         committed.apply_to(&mut self.known);
+        self.hints.heard(&committed.heard);
         self.hints.committed(std::mem::take(&mut committed.owed));
         self.checkpoints.committed(&self.connection, 8 * jobs.len() as u64);
         Ok(done)

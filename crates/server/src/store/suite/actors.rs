@@ -60,6 +60,7 @@ pub(super) fn message(from: &str, to: &str, number: u32) -> Send {
         push_info: String::new(),
         lifetime: Lifetime::Stored,
         flags: MessageFlags::COUNTED,
+        client_time_s: None,
         forbidden_callbacks: Vec::new(),
         origin: Origin::LOCAL,
         by_client: false,

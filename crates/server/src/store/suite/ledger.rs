@@ -12,8 +12,8 @@ use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 use crate::{
     chat::{
         Applied, Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, Door, HistoryQuery,
-        ImportMessage, Lifetime, Message, MessageFlags, MessageName, Modify, Prune, Read, ReadAll, Recall, Receipt,
-        Send, SendBatch, Sent,
+        ImportMessage, Lifetime, LogIn, Message, MessageFlags, MessageName, Modify, Prune, Read, ReadAll, Recall,
+        Receipt, Send, SendBatch, Sent, SessionId,
     },
     clock::Timestamp,
 };
@@ -27,6 +27,9 @@ pub(super) struct Ledger {
     pub(super) blocked: BTreeSet<(SdkAppId, UserId, UserId)>,
     /// Whose list of conversations, with whom, and since when.
     recent: BTreeMap<(SdkAppId, UserId, UserId), u32>,
+    /// How many logins there were, and when whose logins were ended.
+    logins: usize,
+    kicked: BTreeMap<(SdkAppId, UserId), u32>,
     /// The window of each app that was saved, the last one counts.
     windows: Vec<(SdkAppId, u32)>,
     /// In the order of commits.
@@ -125,8 +128,15 @@ impl Ledger {
                 app.admins.iter().for_each(|admin| self.imported(app.sdkappid, admin));
             }
             Command::Import(import) => self.imported(import.app, &import.user),
-            Command::Kick(_) => {}
-            Command::DeleteAccount(delete) => self.note_account_deleted(delete, code),
+            Command::LogIn(log_in) => self.note_login(log_in, code),
+            Command::LogOut(_) => assert_eq!(code, 0),
+            Command::Kick(kick) => {
+                assert_eq!(code, if self.is_there(kick.app, &kick.user) { 0 } else { 70107 }, "{kick:?}");
+                if code == 0 {
+                    self.kicked.insert((kick.app, kick.user.clone()), now.seconds());
+                }
+            }
+            Command::DeleteAccount(delete) => self.note_account_deleted(delete, code, now.seconds()),
             Command::SendBatch(batch) => self.note_batch(batch, applied, now.seconds()),
             Command::ImportMessage(import) => self.note_imported(import, code),
             Command::DeleteMessages(delete) => self.note_deleted(delete, code),
@@ -222,7 +232,28 @@ impl Ledger {
         self.ever.insert((app, user.clone()));
     }
 
-    fn note_account_deleted(&mut self, delete: &DeleteAccount, code: i32) {
+    /// Whoever was kicked needs a younger UserSig; whoever was not there is there now.
+    fn note_login(&mut self, log_in: &LogIn, code: i32) {
+        let name = (log_in.app, log_in.user.clone());
+        let kicked = self.kicked.get(&name).is_some_and(|kicked_s| log_in.signed_s <= u64::from(*kicked_s));
+        assert_eq!(code, if kicked { 70001 } else { 0 }, "{log_in:?}");
+        self.logins += 1;
+        if code == 0 {
+            self.imported(log_in.app, &log_in.user);
+        }
+    }
+
+    /// A name that no session has had.
+    pub(super) fn next_session(&self) -> SessionId {
+        SessionId(format!("s_{}", self.logins).into())
+    }
+
+    /// The name of some session of before, whoever's.
+    pub(super) fn any_session(&self, index: &Index) -> SessionId {
+        SessionId(format!("s_{}", index.index(self.logins + 1)).into())
+    }
+
+    fn note_account_deleted(&mut self, delete: &DeleteAccount, code: i32, now_s: u32) {
         let DeleteAccount { app, user } = delete;
         let expected = if user.as_str() == super::actors::ADMIN { 70402 } else { 0 };
         assert_eq!(code, if self.is_there(*app, user) { expected } else { 70107 }, "{delete:?}");
@@ -230,6 +261,7 @@ impl Ledger {
             return;
         }
         self.accounts.remove(&(*app, user.clone()));
+        self.kicked.insert((*app, user.clone()), now_s);
         self.blocked.retain(|(of, who, _)| (of, who) != (app, user));
         self.recent.retain(|(of, who, _), _| (of, who) != (app, user));
         for said in self.said.iter_mut().filter(|said| said.concerns(*app, user)) {
@@ -457,6 +489,18 @@ impl Ledger {
             counts && !said.recalled && !said.read
         };
         self.said.iter().filter(|said| said.is(app, peer, name)).filter(unread).count() as i64
+    }
+
+    /// The key of what is shown as the last message of a conversation that is in the list.
+    pub(super) fn last(&self, app: SdkAppId, operator: &UserId, peer: &UserId) -> Option<MsgKey> {
+        self.recent.get(&(app, operator.clone(), peer.clone()))?;
+        let (operator, peer) = (operator.clone(), peer.clone());
+        let history = self.history(&HistoryQuery::all(app, operator.clone(), peer.clone()));
+        let flags = |seen: &Seen| {
+            let named = |said: &&Said| said.is_between(app, &operator, &peer) && said.name.key == seen.key;
+            self.said.iter().find(named).expect("what is seen was said").flags
+        };
+        history.iter().find(|seen| !flags(seen).contains(MessageFlags::NOT_LAST)).map(|seen| seen.key)
     }
 
     /// A whole history, newest first.

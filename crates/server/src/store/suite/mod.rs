@@ -24,17 +24,19 @@ mod recall_event;
 mod receipt;
 mod replay;
 mod send;
+mod session;
 mod sqlite_only;
 mod sync;
+mod view;
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use super::{
     HintReceiver, hints,
     memory::Memory,
     sqlite::{Sqlite, SqliteOptions},
 };
-use crate::chat::{Later, Store};
+use crate::chat::{Later, NoDevices, Store};
 use crate::clock::{Clock, Entropy, Timestamp};
 
 /// Declares every test of the suite for one store.
@@ -144,6 +146,20 @@ macro_rules! store_suite {
                 sync::r3_both_accounts_learn_of_modifications_receipts_and_reading_everything;
                 sync::r3_who_need_not_learn_learns_nothing;
                 sync::r8_who_is_too_far_behind_is_told_so;
+                session::c1_a_login_is_told_and_makes_an_account;
+                session::c1_a_login_displaces_those_of_its_platform;
+                session::c1_whoever_comes_back_displaces_nobody;
+                session::c1_the_end_of_a_session_is_told_once;
+                session::c1_a_kick_and_a_deletion_end_all_sessions;
+                session::whoever_was_kicked_needs_a_new_usersig;
+                session::nobody_logs_in_to_a_disabled_app;
+                session::sessions_are_found_piece_by_piece;
+                session::c9_with_a_full_backlog_the_last_state_takes_the_place_of_others;
+                view::r8_what_is_behind_a_cursor_is_shown_as_it_is_now;
+                view::r8_a_cursor_of_another_life_or_of_the_future_is_of_no_use;
+                view::r8_a_conversation_shows_its_last_message_and_marks;
+                view::r8_a_tombstone_says_who_took_it_back;
+                view::a_message_is_named_by_its_senders_clock;
             }
         }
     };
@@ -222,7 +238,7 @@ fn open(
     clock: &Clock,
     entropy: &Entropy,
 ) -> (Box<dyn Store>, HintReceiver) {
-    let (sender, receiver) = hints();
+    let (sender, receiver) = hints(Arc::new(NoDevices));
     let (clock, entropy) = (clock.clone(), entropy.clone());
     let store: Box<dyn Store> = match folder {
         None => Box::new(Memory::new(clock, entropy, sender)),

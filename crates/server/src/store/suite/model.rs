@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     chat::{
-        Applied, Command, Done, EventId, HistoryQuery, Import, Lane, Message, OwedEvent, ParkedFilter, Replay,
-        Settlement, Store, Tries, What,
+        Applied, Command, ConversationsView, Done, EventId, HistoryQuery, Import, Lane, Message, OwedEvent,
+        ParkedFilter, Replay, Settlement, Store, Tries, Updates, UpdatesQuery, What,
     },
     clock::Timestamp,
 };
@@ -80,6 +80,7 @@ impl Twins {
             self.compare().await;
         }
         self.compare_histories().await;
+        self.compare_views().await;
         self.clear().await;
     }
 
@@ -191,6 +192,8 @@ impl Twins {
             let mut recent = recent.map(|recent| recent.into_iter().map(|one| (one.peer, one.last_time_s)).collect());
             recent.iter_mut().for_each(|recent: &mut Vec<_>| recent.sort());
             assert_eq!(recent, known.then(|| self.ledger.recent(sdkappid, &user(name))), "{name}");
+            let sessions = world.store.sessions(sdkappid, vec![user(name)]).await.expect("the store works");
+            assert_eq!(sessions, self.model.store.sessions(sdkappid, vec![user(name)]).await.expect("the model works"));
             let blocks = world.store.blocks(sdkappid, user(name), peers.clone()).await.expect("the store works");
             let is_blocked = |one: &str, other: &str| self.ledger.blocked.contains(&(sdkappid, user(one), user(other)));
             assert_eq!(blocks, NAMES.map(|peer| (is_blocked(name, peer), is_blocked(peer, name))), "{name}");
@@ -211,6 +214,33 @@ impl Twins {
                         assert_eq!(whole, history(&*self.model.store, &query).await);
                     }
                 }
+            }
+        }
+    }
+
+    /// What devices are shown: of both stores the same, and what the ledger counts out.
+    async fn compare_views(&self) {
+        for (app, name) in (0..APPS).flat_map(|index| NAMES.map(|name| (self.app(index), name))) {
+            let person = self.model.store.people(app, vec![user(name)]).await.expect("the model works").remove(0);
+            let life = person.map_or(0, |person| person.account.life);
+            let query = UpdatesQuery { app, user: user(name), life, after: 0, events_max: 10_000 };
+            let peers: Vec<_> = NAMES.map(user).into();
+            let mut views = Vec::new();
+            for world in [&self.model, &self.sqlite] {
+                let updates = world.store.updates(query.clone()).await.expect("the store works");
+                let view = world.store.conversations(app, user(name), peers.clone()).await.expect("the store works");
+                views.push((updates.map(without_hashes), view.map(forget_hashes)));
+            }
+            assert_eq!(views[0], views[1], "{name}");
+            let Some(view) = &views[0].1 else {
+                assert!(!self.ledger.is_there(app, &user(name)));
+                continue;
+            };
+            for conversation in &view.conversations {
+                let peer = &conversation.peer;
+                assert_eq!(conversation.unread, self.ledger.unread(app, peer, name), "{name} of {peer}");
+                let last = conversation.last.as_ref().map(|last| last.message.key);
+                assert_eq!(last, self.ledger.last(app, &user(name), peer), "{name} of {peer}");
             }
         }
     }
@@ -241,6 +271,21 @@ impl Twins {
         assert_eq!(erased[0], erased[1]);
         self.prune(i64::from(i32::MIN)).await;
     }
+}
+
+/// What is shown need not tell the hash of a content.
+fn without_hashes(mut updates: Updates) -> Updates {
+    let shown = updates.events.iter_mut().filter_map(|update| update.message.as_mut());
+    shown.for_each(|shown| shown.message.content.hash = 0);
+    let last = updates.conversations.iter_mut().filter_map(|conversation| conversation.last.as_mut());
+    last.for_each(|shown| shown.message.content.hash = 0);
+    updates
+}
+
+fn forget_hashes(mut view: ConversationsView) -> ConversationsView {
+    let last = view.conversations.iter_mut().filter_map(|conversation| conversation.last.as_mut());
+    last.for_each(|shown| shown.message.content.hash = 0);
+    view
 }
 
 async fn history(store: &dyn Store, query: &HistoryQuery) -> Vec<Message> {

@@ -7,7 +7,7 @@ use super::{
     START, START_S, World,
     actors::{ADMIN, APP, Outcome, app, app_with, body, by_admin, json as body_of, message, name, user},
 };
-use crate::chat::{Command, Door, Message, MessageName, Modify, Origin, Sent};
+use crate::chat::{Command, Door, Message, MessageFlags, MessageName, Modify, Origin, Sent};
 
 const WHO: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -42,7 +42,8 @@ pub(super) async fn c1_a_modification_replaces_what_is_given(mut world: World) {
     world.reopen().await;
     let after = world.only_message().await;
     assert_eq!((after.content.body, &*after.content.custom_data), (body("now").json, "custom 1"));
-    assert_eq!((after.position, after.key, after.flags), (before.position, before.key, before.flags));
+    let modified = before.flags.with(MessageFlags::MODIFIED);
+    assert_eq!((after.position, after.key, after.flags), (before.position, before.key, modified));
 
     let custom_data = Some("v2".to_owned());
     let alone = Modify { body: None, custom_data, ..modify(name("alice", "bob", &sent), "") };

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, error};
+use unsaid_protocol::{
+    SdkAppId, UserId,
+    callback::{CallbackCommand, Platform},
+    error,
+};
 
 use super::{
     actors::{ADMIN, app, body, message, user},
@@ -12,9 +16,9 @@ use super::{
 use crate::{
     apps::{App, LaneBy, RecallBody},
     chat::{
-        Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Door, Import, ImportMessage, Lifetime,
-        MessageFlags, MessageName, Modify, Origin, Pair, Prune, Read, ReadAll, Recall, Receipt, Refusal, Send,
-        SendBatch,
+        Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Door, Import, ImportMessage, Kick, Leaving,
+        Lifetime, LogIn, LogOut, MessageFlags, MessageName, Modify, Origin, Pair, Prune, Read, ReadAll, Recall,
+        Receipt, Refusal, Send, SendBatch,
     },
 };
 
@@ -115,6 +119,18 @@ enum OpKind {
         swapped: bool,
     },
     Import,
+    /// From one of a few platforms; `resumes` goes on with a session of before, `signed_ago_s` is the age of the UserSig.
+    LogIn {
+        platform: u8,
+        resumes: Option<prop::sample::Index>,
+        signed_ago_s: u32,
+    },
+    /// Of a session of before, or of none.
+    LogOut {
+        session: prop::sample::Index,
+        how: u8,
+    },
+    Kick,
     SaveApp {
         variant: u8,
     },
@@ -155,6 +171,9 @@ fn op() -> impl Strategy<Value = Op> {
     let recall = (any::<prop::sample::Index>(), 0_u8..4, prop::bool::weighted(0.1))
         .prop_map(|(message, door, swapped)| OpKind::Recall { message, door, swapped });
     let read = prop::option::of(-3_i64..130).prop_map(|ago_s| OpKind::Read { ago_s });
+    let log_in = (0_u8..2, prop::option::of(any::<prop::sample::Index>()), 0_u32..2)
+        .prop_map(|(platform, resumes, signed_ago_s)| OpKind::LogIn { platform, resumes, signed_ago_s });
+    let log_out = (any::<prop::sample::Index>(), 0_u8..3).prop_map(|(session, how)| OpKind::LogOut { session, how });
     let kind = prop_oneof![
         10 => send,
         6 => recall,
@@ -164,6 +183,9 @@ fn op() -> impl Strategy<Value = Op> {
         2 => receipt,
         1 => Just(OpKind::Import),
         1 => Just(OpKind::DeleteAccount),
+        2 => log_in,
+        1 => log_out,
+        1 => Just(OpKind::Kick),
         1 => any::<bool>().prop_map(|blocked| OpKind::Block { blocked }),
         2 => some().prop_map(|messages| OpKind::DeleteMessages { messages }),
         1 => any::<bool>().prop_map(|clear_history| OpKind::DeleteConversation { clear_history }),
@@ -210,7 +232,7 @@ impl Op {
     }
 
     fn about_accounts(&self, around: &Around<'_>) -> Option<Command> {
-        let Around { app, now_s, .. } = *around;
+        let Around { app, now_s, ledger } = *around;
         let (from, to) = self.ends();
         Some(match &self.kind {
             OpKind::DeleteAccount => Command::DeleteAccount(DeleteAccount { app, user: from }),
@@ -232,6 +254,18 @@ impl Op {
             OpKind::ReadAll => Command::ReadAll(ReadAll { app, reader: from, origin: Origin::LOCAL }),
             OpKind::Import => Command::Import(Import { app, user: from, nick: None, face_url: None }),
             OpKind::SaveApp { variant } => Command::SaveApp(Arc::new(app_variant(app, *variant))),
+            OpKind::LogIn { platform, resumes, signed_ago_s } => {
+                let platform = if *platform == 0 { Platform::Web } else { Platform::Ios };
+                let origin = Origin { platform, ..Origin::LOCAL };
+                let (session, signed_s) = (ledger.next_session(), u64::from(now_s - signed_ago_s));
+                let resumes = resumes.as_ref().map(|index| ledger.any_session(index));
+                Command::LogIn(LogIn { app, user: from, session, resumes, signed_s, origin })
+            }
+            OpKind::LogOut { session, how } => {
+                let how = [Leaving::LoggedOut, Leaving::LinkClosed, Leaving::TimedOut][usize::from(*how)];
+                Command::LogOut(LogOut { app, user: from, session: ledger.any_session(session), how })
+            }
+            OpKind::Kick => Command::Kick(Kick { app, user: from }),
             OpKind::Send { .. }
             | OpKind::SendBatch { .. }
             | OpKind::ImportMessage { .. }
@@ -292,6 +326,9 @@ impl Op {
             | OpKind::DeleteConversation { .. }
             | OpKind::PruneMessages { .. }
             | OpKind::Import
+            | OpKind::LogIn { .. }
+            | OpKind::LogOut { .. }
+            | OpKind::Kick
             | OpKind::SaveApp { .. } => None,
         }
     }

@@ -173,6 +173,7 @@ pub(super) async fn r3_a_tombstone_keeps_its_place_and_types_and_loses_its_text(
     world.reopen().await;
     let mut expect = before.clone();
     expect[1].flags = expect[1].flags.with(MessageFlags::RECALLED);
+    expect[1].recalled_by = Some(user(ADMIN));
     expect[1].content.body.clear();
     expect[1].content.custom_data.clear();
     assert_eq!(expect[1].content.types, "TIMTextElem");

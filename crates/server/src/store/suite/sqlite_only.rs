@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rusqlite::Connection;
@@ -14,7 +15,7 @@ use super::{
     all, block_on,
 };
 use crate::{
-    chat::{Applied, Backlog, Command, Done, EventId, Fault, Import, MessageFlags, Send, Settlement},
+    chat::{Applied, Backlog, Command, Done, EventId, Fault, Import, MessageFlags, NoDevices, Send, Settlement},
     clock::{Clock, Entropy, Timestamp},
     store::{
         hints,
@@ -180,7 +181,7 @@ fn a_folder_belongs_to_one_server() {
     block_on(async {
         let world = sqlite();
         let folder = world.folder.as_ref().expect("it has one").path().to_owned();
-        let (sender, _receiver) = hints();
+        let (sender, _receiver) = hints(Arc::new(NoDevices));
         let second = Sqlite::open(
             &SqliteOptions { folder: folder.clone(), pages_max: None },
             Clock::system(),

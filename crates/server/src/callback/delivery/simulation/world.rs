@@ -11,7 +11,7 @@ use super::{
 use crate::{
     apps::{EndpointSettings, Origin as AppOrigin, Secret},
     callback::{Phase, Refused, Unavailable},
-    chat::{Command, EventId, Import, Lifetime, MessageFlags, Origin, Send, Store},
+    chat::{Command, EventId, Import, Lifetime, MessageFlags, NoDevices, Origin, Send, Store},
     clock::Clock,
     store::{HintReceiver, hints, memory::Memory},
 };
@@ -93,7 +93,7 @@ impl Seen {
 impl World {
     pub(super) async fn new(entropy: Entropy, mix: Mix) -> Self {
         let clock = Clock::standing_at(START);
-        let (sender, hints) = hints();
+        let (sender, hints) = hints(Arc::new(NoDevices));
         let store = Memory::new(clock.clone(), entropy.clone(), sender);
         let apps = Arc::new(Apps::default());
         for sdkappid in APPS {
@@ -280,6 +280,7 @@ impl World {
             push_info: String::new(),
             lifetime: Lifetime::Stored,
             flags: MessageFlags::COUNTED,
+            client_time_s: None,
             forbidden_callbacks: Vec::new(),
             origin: Origin::LOCAL,
             by_client: false,

@@ -1,0 +1,192 @@
+//! The rim of a session: a WebSocket, timers, and work that takes time. What is done about anything is said by
+//! `session/`.
+
+use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
+
+use futures_util::{SinkExt, StreamExt, stream::FuturesUnordered};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message,
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+use tokio_util::sync::CancellationToken;
+use unsaid_protocol::session::{FRAME_BYTES_MAX, close};
+
+use super::{
+    Gateway,
+    session::{Done, Output, Session, Work},
+    work::{Seat, Seated, Worker, log_in},
+};
+use crate::{
+    chat::{Command, LogOut},
+    limits,
+};
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+type Pending = Pin<Box<dyn Future<Output = Finished> + Send>>;
+
+enum Finished {
+    Seated(Seated),
+    Done(Done),
+}
+
+/// What has happened next.
+enum Event {
+    Stopping,
+    Frame(Option<Result<Message, Error>>),
+    Finished(Finished),
+    Woken,
+    Tick,
+}
+
+/// One connection, from its upgrade to its end.
+pub(super) async fn run(gateway: Arc<Gateway>, upgraded: Upgraded, client_ip: IpAddr, stop: CancellationToken) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(limits::SESSION_READ_BUFFER_BYTES)
+        .write_buffer_size(limits::SESSION_WRITE_BUFFER_BYTES)
+        .max_message_size(Some(FRAME_BYTES_MAX))
+        .max_frame_size(Some(FRAME_BYTES_MAX));
+    let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let session = Session::new(gateway.moment());
+    Driver { gateway, socket, session, client_ip, seat: None, pending: FuturesUnordered::new(), stop }.run().await;
+}
+
+struct Driver {
+    gateway: Arc<Gateway>,
+    socket: Socket,
+    session: Session,
+    client_ip: IpAddr,
+    /// Once it has logged in.
+    seat: Option<Arc<Seat>>,
+    pending: FuturesUnordered<Pending>,
+    stop: CancellationToken,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let mut connected = true;
+        while connected && !self.session.is_over() {
+            let event = self.next().await;
+            connected = self.handle(event) && self.put_out().await.is_ok();
+        }
+        if connected {
+            self.agree_to_close().await;
+        }
+        self.leave().await;
+    }
+
+    async fn next(&mut self) -> Event {
+        let now = self.gateway.moment();
+        let line = self.seat.as_ref().map(|seat| Arc::clone(seat.registration.line()));
+        let woken = async {
+            match &line {
+                Some(line) => line.woken().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => Event::Stopping,
+            frame = self.socket.next(), if self.session.reads_on() => Event::Frame(frame),
+            Some(finished) = self.pending.next(), if !self.pending.is_empty() => Event::Finished(finished),
+            () = woken => Event::Woken,
+            () = tokio::time::sleep_until(self.session.next_tick(now)) => Event::Tick,
+        }
+    }
+
+    /// Whether the connection is still there.
+    fn handle(&mut self, event: Event) -> bool {
+        let now = self.gateway.moment();
+        match event {
+            Event::Stopping => self.session.going_away(),
+            Event::Frame(Some(Ok(Message::Text(text)))) => self.session.text(now, &text),
+            Event::Frame(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => self.session.sign_of_life(now),
+            Event::Frame(Some(Ok(Message::Binary(_)))) => self.session.not_text(),
+            Event::Frame(Some(Err(Error::Capacity(_)))) => self.session.too_long(),
+            Event::Frame(Some(Err(Error::Utf8(_)))) => self.session.not_utf8(),
+            Event::Frame(None | Some(Ok(Message::Close(_) | Message::Frame(_)) | Err(_))) => return false,
+            Event::Finished(Finished::Done(done)) => self.session.done(done),
+            Event::Finished(Finished::Seated(seated)) => self.sit_down(seated),
+            Event::Woken => {
+                if let Some(seat) = &self.seat {
+                    self.session.heard(seat.registration.line().take());
+                }
+            }
+            Event::Tick => {
+                let disabled = self.seat.as_ref().is_some_and(|seat| self.gateway.is_disabled(seat.app));
+                self.session.tick(now, disabled);
+            }
+        }
+        true
+    }
+
+    fn sit_down(&mut self, Seated { id, result }: Seated) {
+        let result = result.map(|(seat, welcome)| {
+            self.seat = Some(Arc::new(seat));
+            welcome
+        });
+        self.session.done(Done::LoggedIn(id, result));
+    }
+
+    /// Does what the session wants done. Whoever does not read is waited for here, until the listener's patience ends.
+    async fn put_out(&mut self) -> Result<(), Error> {
+        for output in self.session.take() {
+            match output {
+                Output::Send(text) => self.socket.feed(Message::text(text)).await?,
+                Output::Ping => self.socket.feed(Message::Ping(bytes::Bytes::new())).await?,
+                Output::Close(code) => {
+                    let reason = close::ALL.iter().find(|(known, _)| *known == code).map_or("", |(_, reason)| reason);
+                    let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+                    self.socket.feed(Message::Close(Some(frame))).await?;
+                }
+                Output::Work(work) => self.begin(work),
+            }
+        }
+        self.socket.flush().await
+    }
+
+    fn begin(&mut self, work: Work) {
+        let gateway = Arc::clone(&self.gateway);
+        let pending: Pending = match (work, &self.seat) {
+            (Work::LogIn(id, login), _) => {
+                let client_ip = self.client_ip;
+                Box::pin(async move { Finished::Seated(log_in(gateway, client_ip, id, login).await) })
+            }
+            (work, Some(seat)) => {
+                let worker = Worker { gateway, seat: Arc::clone(seat) };
+                Box::pin(async move { Finished::Done(worker.work(work).await) })
+            }
+            (_, None) => unreachable!("who has not logged in asks for nothing"),
+        };
+        self.pending.push(pending);
+    }
+
+    /// What the other end still sends is thrown away until it has closed, too, so that it gets to read why.
+    async fn agree_to_close(&mut self) {
+        let closed = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        // Who does not agree in time is cut.
+        let _ = tokio::time::timeout(limits::SESSION_CLOSE_TIMEOUT, closed).await;
+    }
+
+    /// The session's end is told, if nobody has told it. A login that is under way is waited for: it may have been
+    /// committed.
+    async fn leave(&mut self) {
+        let how = self.session.leaving();
+        if self.session.is_logging_in()
+            && let Some(Finished::Seated(Seated { result: Ok((seat, _)), .. })) = self.pending.next().await
+        {
+            self.seat = Some(Arc::new(seat));
+        }
+        let (Some(seat), Some(how)) = (&self.seat, how) else {
+            return;
+        };
+        let Seat { app, user, session, .. } = &**seat;
+        let log_out = LogOut { app: *app, user: user.clone(), session: session.clone(), how };
+        if let Err(error) = self.gateway.chat.run(Command::LogOut(log_out)).await {
+            tracing::warn!(app = %app, %session, %error, "the end of a session was not noted; it is found later");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Sessions that nobody holds: those of a server that was killed have a while to come back, then their end is told
+//! (callbacks 4.9).
+
+use tokio_util::sync::CancellationToken;
+
+use super::Gateway;
+use crate::{
+    chat::{ChatError, Command, Leaving, LogOut},
+    clock::Timestamp,
+    limits,
+};
+
+/// Looks when those of before have had their time, and now and then afterwards.
+pub(super) async fn run(gateway: &Gateway, stop: CancellationToken) {
+    let mut pause = limits::SESSION_RETURN;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        // A login that is being answered is not taken for one that nobody holds.
+        let before = gateway.world.clock.now().minus(limits::SESSION_RETURN / 2);
+        if let Err(error) = once(gateway, before).await {
+            tracing::warn!(%error, "sessions that nobody holds were not looked for; it is tried again");
+        }
+        pause = limits::SESSION_SWEEP_PAUSE;
+    }
+}
+
+async fn once(gateway: &Gateway, before: Timestamp) -> Result<(), ChatError> {
+    let mut after = None;
+    loop {
+        let piece = gateway.chat.store().all_sessions(after, limits::SESSION_SWEEP_PIECE).await?;
+        let Some((last, _)) = piece.last() else {
+            return Ok(());
+        };
+        after = Some(last.clone());
+        for ((app, user, session), row) in piece {
+            if row.since < before && !gateway.fanout.is_connected(app, &user, &session) {
+                let log_out = LogOut { app, user, session, how: Leaving::LinkClosed };
+                gateway.chat.run(Command::LogOut(log_out)).await?;
+            }
+        }
+    }
+}
