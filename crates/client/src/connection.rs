@@ -26,6 +26,11 @@ use crate::ClientError;
 /// The longest answer that is read, in bytes.
 pub(crate) const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes both ways.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 /// The server to dial, and how to know it.
 pub(crate) struct Target {
     host: String,
@@ -36,7 +41,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads `http://host:port` or `https://host:port`. Trusts `ca_pem` alone if it is given, else the system's roots.
+    /// Reads `http://host:port` or `https://host:port`, or the same with `ws` and `wss`. Trusts `ca_pem` alone if it is given, else the system's roots.
     pub(crate) fn new(base: &str, ca_pem: Option<&[u8]>) -> Result<Self, ClientError> {
         let wrong = || ClientError::Base { base: base.to_owned() };
         let uri: Uri = base.parse().map_err(|_| wrong())?;
@@ -46,8 +51,8 @@ impl Target {
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let (tls, default_port) = match uri.scheme_str() {
-            Some("http") => (None, 80),
-            Some("https") => {
+            Some("http" | "ws") => (None, 80),
+            Some("https" | "wss") => {
                 let name = ServerName::try_from(host.clone()).map_err(|_| wrong())?;
                 (Some((TlsConnector::from(trusting(ca_pem)?), name)), 443)
             }
@@ -59,16 +64,18 @@ impl Target {
     }
 
     pub(crate) async fn connect(&self) -> Result<Connection, ClientError> {
+        Connection::over(self.stream().await?).await
+    }
+
+    /// Dialled, and secure where that is wanted.
+    pub(crate) async fn stream(&self) -> Result<Box<dyn Stream>, ClientError> {
         let address = || format!("{}:{}", self.host, self.port);
         let stream = self.dial().await.map_err(|source| ClientError::Connect { address: address(), source })?;
         let Some((connector, name)) = &self.tls else {
-            return Connection::over(stream).await;
+            return Ok(Box::new(stream));
         };
-        let stream = connector
-            .connect(name.clone(), stream)
-            .await
-            .map_err(|source| ClientError::Tls { address: address(), source })?;
-        Connection::over(stream).await
+        let secured = connector.connect(name.clone(), stream).await;
+        Ok(Box::new(secured.map_err(|source| ClientError::Tls { address: address(), source })?))
     }
 
     #[allow(clippy::disallowed_methods, reason = "a client dials the one server that it was given")]
@@ -119,10 +126,7 @@ pub(crate) enum SendError {
 }
 
 impl Connection {
-    async fn over<S>(stream: S) -> Result<Self, ClientError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn over(stream: Box<dyn Stream>) -> Result<Self, ClientError> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Broken)?;
         let task = tokio::spawn(async move {
             // Whoever waits for a response is told of the error as well.

@@ -5,6 +5,8 @@ use std::{io, time::Duration};
 use http::StatusCode;
 use unsaid_protocol::ErrorCode;
 
+use crate::session::Closed;
+
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Found when the client is made.
@@ -33,6 +35,10 @@ pub enum ClientError {
         "the answer says OK but lacks {field}, or has it in another form: {answer}; is the server another version?"
     )]
     Incomplete { field: &'static str, answer: String },
+    #[error("{address} does not become a WebSocket: {reason}; is it the address of a server's clients?")]
+    NotGateway { address: String, reason: String },
+    #[error("the session has ended: {closed}; connect again, with the cursor of the last push")]
+    Ended { closed: Closed },
     #[error("{command} was refused with {code}: {info}")]
     Refused { command: String, code: ErrorCode, info: String },
 }

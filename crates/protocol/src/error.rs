@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A newtype and not an enum, because an app's own before-callback may hand through any of 120001 to 130000.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorCode(pub i32);
 
 impl fmt::Display for ErrorCode {

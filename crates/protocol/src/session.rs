@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::ErrorCode;
 
@@ -379,6 +379,7 @@ pub struct Message {
     pub position: i64,
     pub client_time_s: u32,
     /// Empty in a tombstone.
+    #[serde(deserialize_with = "any_json")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<Element>"))]
     pub body: Box<RawValue>,
     /// The types of its elements, separated by commas; they stay in a tombstone.
@@ -493,6 +494,12 @@ pub enum KickReason {
     AppDisabled,
 }
 
+/// Where a frame is read by its tag, it is no text any more, and cannot be kept as it stands.
+fn any_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<RawValue>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    to_raw_value(&value).map_err(serde::de::Error::custom)
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(value: &bool) -> bool {
     !value
@@ -518,6 +525,38 @@ mod tests {
             serde_json::to_string(&Push::GoingAway(Nothing {})).expect("it serializes"),
             r#"{"push":"going_away","data":{}}"#
         );
+    }
+
+    #[test]
+    fn a_push_is_read_back() {
+        let message = Message {
+            from: "jared".to_owned(),
+            to: "Jonh".to_owned(),
+            msg_key: "1_2_3".to_owned(),
+            msg_id: "1-3-2".to_owned(),
+            position: 1,
+            client_time_s: 3,
+            body: RawValue::from_string(r#"[{"MsgType":"TIMTextElem","MsgContent":{"Text":"hi"}}]"#.to_owned())
+                .expect("JSON"),
+            types: "TIMTextElem".to_owned(),
+            custom_data: String::new(),
+            recalled_by: None,
+            modified: false,
+            needs_receipt: true,
+            has_receipt: false,
+            no_unread: false,
+            no_last: false,
+        };
+        let push = Push::Updates(Updates {
+            cursor: "e-0-1".to_owned(),
+            number: 1,
+            unread: 0,
+            updates: vec![Update { number: 1, what: What::Message { message } }],
+            conversations: Vec::new(),
+        });
+        let json = serde_json::to_value(&push).expect("it serializes");
+        let read: Push = serde_json::from_str(&json.to_string()).expect("it is read back");
+        assert_eq!(serde_json::to_value(&read).expect("it serializes"), json);
     }
 
     #[test]

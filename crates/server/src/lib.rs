@@ -20,6 +20,7 @@ pub mod telemetry;
 pub mod gateway;
 pub mod listener;
 pub mod operator;
+pub mod pages;
 pub mod rest;
 
 pub mod apps;

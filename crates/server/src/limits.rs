@@ -169,8 +169,8 @@ pub const SESSION_LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub const SESSION_PING_AFTER: Duration = Duration::from_secs(30);
 pub const SESSION_SILENCE_MAX: Duration = Duration::from_secs(60);
 
-/// How long sessions of before a start have to come back, and how often those are looked for that nobody holds.
-pub const SESSION_RETURN: Duration = Duration::from_secs(60);
+/// How often sessions are looked for that nobody holds, and how old those are that are not just logging in.
+pub const SESSION_SWEEP_AGE: Duration = Duration::from_secs(30);
 pub const SESSION_SWEEP_PAUSE: Duration = Duration::from_secs(300);
 pub const SESSION_SWEEP_PIECE: u32 = 500;
 

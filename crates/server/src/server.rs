@@ -20,6 +20,7 @@ use crate::{
     gateway::{self, Gateway, GatewayParts},
     listener::Listener,
     operator::{self, Operator, OperatorParts},
+    pages,
     rest::{self, Rest, RestParts},
     store::{
         self,
@@ -114,12 +115,12 @@ impl Server {
             world: world.clone(),
             settings: config.rest.clone(),
         });
-        let clients = rest::router(rest).merge(gateway::router(Arc::clone(&server.gateway)));
+        let clients = rest::router(rest).merge(gateway::router(Arc::clone(&server.gateway))).merge(pages::router());
         server.listen(config, clients, operator::router(operator)).await?;
 
         // Nothing is delivered by a server that cannot start.
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
-        let sweep = Arc::clone(&server.gateway).sweep(server.stop_delivering.clone());
+        let sweep = Arc::clone(&server.gateway).sweep(config.session_return, server.stop_delivering.clone());
         server.workers.spawn(sweep);
         server.workers.spawn(alarms.run(server.stop_delivering.clone()));
         let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock.clone() };

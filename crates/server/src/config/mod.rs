@@ -45,6 +45,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     pub listener: ListenerLimits,
     pub rest: RestSettings,
+    /// How long sessions of before a start have to come back.
+    pub session_return: Duration,
     pub callback: EndpointRules,
     pub alarm: AlarmSettings,
     pub stories: StorySettings,
@@ -97,6 +99,7 @@ impl Config {
                 write_timeout: seconds(&layers, "limits.write_timeout_s")?,
                 stop_grace: seconds(&layers, "limits.stop_grace_s")?,
             },
+            session_return: seconds(&layers, "limits.session_return_s")?,
             rest: RestSettings {
                 request_bytes_max: layers.integer("limits.request_bytes_max", REQUEST_BYTES_LEAST, 16 * 1024 * 1024)?
                     as usize,

@@ -13,7 +13,7 @@ mod socket;
 mod sweep;
 mod work;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -67,8 +67,8 @@ impl Gateway {
     }
 
     /// Ends the sessions of before that do not come back, until it is told to stop.
-    pub async fn sweep(self: Arc<Self>, stop: CancellationToken) {
-        sweep::run(&self, stop).await;
+    pub async fn sweep(self: Arc<Self>, session_return: Duration, stop: CancellationToken) {
+        sweep::run(&self, session_return, stop).await;
     }
 
     /// Tells all sessions to go elsewhere, and waits until they are gone.

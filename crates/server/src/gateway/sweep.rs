@@ -1,6 +1,8 @@
 //! Sessions that nobody holds: those of a server that was killed have a while to come back, then their end is told
 //! (callbacks 4.9).
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
@@ -11,15 +13,16 @@ use crate::{
 };
 
 /// Looks when those of before have had their time, and now and then afterwards.
-pub(super) async fn run(gateway: &Gateway, stop: CancellationToken) {
-    let mut pause = limits::SESSION_RETURN;
+pub(super) async fn run(gateway: &Gateway, session_return: Duration, stop: CancellationToken) {
+    let started = gateway.world.clock.now();
+    let mut pause = session_return;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
         // A login that is being answered is not taken for one that nobody holds.
-        let before = gateway.world.clock.now().minus(limits::SESSION_RETURN / 2);
+        let before = started.max(gateway.world.clock.now().minus(limits::SESSION_SWEEP_AGE));
         if let Err(error) = once(gateway, before).await {
             tracing::warn!(%error, "sessions that nobody holds were not looked for; it is tried again");
         }

@@ -3,6 +3,7 @@
 //! Every test begins with a [`test_app::TestApp`] and names its actors; dropping it holds the invariants: nothing is
 //! owed any more, every callback passed its checks, and every lane kept its order.
 
+mod device;
 mod test_app;
 
 mod rest_commands;
@@ -17,6 +18,11 @@ mod operator_callbacks;
 mod story;
 
 mod recall;
+
+mod gateway;
+mod gateway_bounds;
+mod gateway_docs;
+mod sessions;
 
 mod before;
 mod callbacks;

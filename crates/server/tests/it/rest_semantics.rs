@@ -5,20 +5,18 @@ use std::time::Duration;
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
-use unsaid::{
-    chat::{ChatError, Lifetime, MessageFlags, Origin, Send},
-    rest::RateSettings,
-};
+use unsaid::rest::RateSettings;
 use unsaid_client::RestClient;
 use unsaid_protocol::{
-    UserId,
-    callback::{CallbackCommand, Platform},
-    element::MsgBody,
+    callback::CallbackCommand,
     error,
     usersig::{self, Order},
 };
 
-use crate::test_app::{ADMIN, Actor, CLIENT_IP, SDKAPPID, SECRET_KEY, TestApp, client, of_command};
+use crate::{
+    device,
+    test_app::{ADMIN, Actor, SDKAPPID, SECRET_KEY, TestApp, client, of_command},
+};
 
 const ELEMENT: &str = r#"[{"MsgType":"TIMTextElem","MsgContent":{"Text":"hello"}}]"#;
 
@@ -32,31 +30,13 @@ async fn code(admin: &RestClient, command: &str, body: &Value) -> i64 {
 }
 
 impl TestApp {
-    /// The client's door: the same command that a session will give.
+    /// Through the client's door, by a device that comes and goes.
     async fn send_as_client(&self, from: &Actor, to: &Actor, number: u32) -> Result<(), i32> {
-        let user = |actor: &Actor| UserId::new(&actor.name).expect("valid");
-        let raw = serde_json::value::RawValue::from_string(ELEMENT.to_owned()).expect("JSON");
-        let send = Send {
-            app: SDKAPPID,
-            from: user(from),
-            to: user(to),
-            seq: number,
-            random: number,
-            body: MsgBody::parse(&raw).expect("a body"),
-            custom_data: String::new(),
-            push_info: String::new(),
-            lifetime: Lifetime::Stored,
-            flags: MessageFlags::COUNTED,
-            forbidden_callbacks: Vec::new(),
-            origin: Origin { client_ip: CLIENT_IP.into(), platform: Platform::Ios },
-            by_client: true,
-            asked: None,
-        };
-        match self.server().chat().send(send).await {
-            Ok(_) => Ok(()),
-            Err(ChatError::Refused(refusal)) => Err(refusal.code.0),
-            Err(ChatError::Failed(fault)) => panic!("the store failed: {fault}"),
-        }
+        let mut device = self.device(&from.name, "iOS").await;
+        let message = device.message(&to.name, &format!("hello {number}"));
+        let sent = device.client.send(&message).await.map(drop).map_err(device::code);
+        device.client.logout().await.expect("it may");
+        sent
     }
 }
 

@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use unsaid::{
     apps::{App, CallbackSettings, EndpointSettings, Origin, Secret},
-    chat::{self, Backlog, ChatError, Door, Lane, MessageName, Recall},
+    chat::{Backlog, Lane},
     clock::{Clock, Entropy, World},
     config::{Config, Sources},
     server::Server,
 };
 use unsaid_client::{RestClient, RestConfig};
 use unsaid_protocol::{
-    MsgKey, SdkAppId, UserId,
-    callback::{CallbackCommand, Platform},
+    MsgKey, SdkAppId,
+    callback::CallbackCommand,
     usersig::{self, Order},
 };
 use unsaid_receiver::Verifier;
@@ -33,9 +33,6 @@ pub(crate) const ADMIN: &str = "administrator";
 
 /// More callbacks than any test causes.
 const ARRIVALS_MAX: usize = 1_000_000;
-
-/// The address that clients' sessions come from, as long as the tests are those sessions.
-pub(crate) const CLIENT_IP: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 
 /// A server that runs, and may be stopped and started again on the same folder.
 pub(crate) struct TestApp {
@@ -158,19 +155,6 @@ impl TestApp {
     pub(crate) fn admin(&self) -> RestClient {
         let now_s = u64::from(self.world.clock.now().seconds());
         client(&self.base(), ADMIN, &usersig(SECRET_KEY, SDKAPPID, ADMIN, now_s, 86_400))
-    }
-
-    /// The client's door: the same command that a session will give.
-    pub(crate) async fn recall_as_client(&self, client: &Actor, from: &str, to: &str, key: MsgKey) -> Result<(), i32> {
-        let user = |name: &str| UserId::new(name).expect("valid");
-        let name = MessageName { app: SDKAPPID, from: user(from), to: user(to), key };
-        let origin = chat::Origin { client_ip: CLIENT_IP.into(), platform: Platform::Android };
-        let recall = Recall { name, door: Door::Client { account: user(&client.name) }, origin };
-        match self.server().chat().recall(recall).await {
-            Ok(()) => Ok(()),
-            Err(ChatError::Refused(refusal)) => Err(refusal.code.0),
-            Err(ChatError::Failed(fault)) => panic!("the store failed: {fault}"),
-        }
     }
 
     pub(crate) async fn backlog(&self) -> Backlog {

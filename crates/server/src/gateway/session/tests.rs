@@ -35,6 +35,7 @@ impl Bench {
         bench
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what is said is written down where it is said")]
     fn says(&mut self, id: u64, request: &str, data: Value) -> Vec<String> {
         self.text(&json!({"id": id, "request": request, "data": data}).to_string())
     }
@@ -118,7 +119,7 @@ fn updates(number: i64, events: Vec<Update>) -> Updates {
 fn received(number: i64) -> Update {
     let key = MsgKey { seq: 1, random: 2, time: 3 };
     let peer = UserId::new("Jonh").expect("a valid name");
-    let event = SyncEvent { kind: SyncKind::Message, peer: peer.clone(), direction: Direction::LowToHigh, key };
+    let event = SyncEvent { kind: SyncKind::Message, peer, direction: Direction::LowToHigh, key };
     Update { number, event, message: Some(shown()) }
 }
 
@@ -208,9 +209,9 @@ fn r8_much_comes_in_pieces_and_each_goes_further() {
     let count = limits::PUSH_UPDATES_MAX as i64 * 2 + 1;
     let events = (1..=count).map(received).collect();
     bench.session.done(Done::Looked(Ok(Some(updates(count, events)))));
-    let frames = bench.session.take().into_iter().map(|output| match output {
-        Output::Send(frame) => serde_json::from_str::<Value>(&frame).expect("JSON"),
-        other => panic!("{other:?}"),
+    let frames = bench.session.take().into_iter().map(|output| match &output {
+        Output::Send(frame) => serde_json::from_str::<Value>(frame).expect("JSON"),
+        Output::Ping | Output::Work(_) | Output::Close(_) => panic!("{output:?}"),
     });
     let cursors: Vec<_> = frames.map(|frame| frame["data"]["cursor"].as_str().expect("text").to_owned()).collect();
     assert_eq!(cursors, ["epoch-0-50", "epoch-0-100", "epoch-0-101"]);

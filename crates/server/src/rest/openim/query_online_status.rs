@@ -1,10 +1,15 @@
 //! `openim/query_online_status`, and its older form `querystate` (rest 3.6).
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde::Serialize;
-use unsaid_protocol::{ErrorCode, UserId, error};
+use unsaid_protocol::{ErrorCode, UserId, callback::Platform, error};
 
 use super::{Answer, Call, Command, Example, Field, Fields, Kind, Service, required};
-use crate::{chat::ChatError, limits};
+use crate::{
+    chat::{ChatError, Session},
+    limits,
+};
 
 pub(in crate::rest) const COMMAND: Command = Command {
     service: "openim",
@@ -57,6 +62,16 @@ struct Account<'a> {
     status: Option<&'static str>,
     #[serde(rename = "State", skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
+    #[serde(rename = "Detail", skip_serializing_if = "Vec::is_empty")]
+    devices: Vec<Device>,
+}
+
+#[derive(Serialize)]
+struct Device {
+    #[serde(rename = "Platform")]
+    platform: &'static str,
+    #[serde(rename = "Status")]
+    status: &'static str,
 }
 
 /// Which of the two.
@@ -74,18 +89,45 @@ struct NotFound<'a> {
     code: ErrorCode,
 }
 
-/// No client can connect yet, so nobody is online.
+/// Nothing is pushed to phones here, so whoever has no session is offline.
 async fn answer(call: Call<'_>, form: Form) -> Result<Answer, ChatError> {
     let fields = Fields::parse(Service::Openim, call.body)?;
     let names = required(fields.texts(&TO_ACCOUNT))?;
-    fields.integer(&IS_NEED_DETAIL)?;
+    let detailed = fields.integer(&IS_NEED_DETAIL)? == Some(1);
     let users: Vec<UserId> = names.iter().filter_map(|name| UserId::new(name).ok()).collect();
-    let there = call.rest.chat.store().exist(call.caller.app.sdkappid, users.clone()).await?;
-    let is_there = |name: &str| users.iter().zip(&there).any(|(user, there)| user.as_str() == name && *there);
-    let (there, gone): (Vec<_>, Vec<_>) = names.iter().partition(|name| is_there(name));
-    let in_form = |wanted: Form| (form == wanted).then_some("Offline");
-    let accounts = there.iter().map(|name| Account { name, status: in_form(Form::Newer), state: in_form(Form::Older) });
+    let (store, app) = (call.rest.chat.store(), call.caller.app.sdkappid);
+    let there = store.exist(app, users.clone()).await?;
+    let sessions = store.sessions(app, users.clone()).await?;
+    let found: HashMap<&str, &Vec<Session>> = users
+        .iter()
+        .zip(there.iter().zip(&sessions))
+        .filter_map(|(user, (there, sessions))| there.then_some((user.as_str(), sessions)))
+        .collect();
+    let (there, gone): (Vec<_>, Vec<_>) = names.iter().partition(|name| found.contains_key(name.as_ref()));
+    let accounts = there.iter().map(|name| {
+        let sessions = found[name.as_ref()];
+        let state = if sessions.is_empty() { "Offline" } else { "Online" };
+        let in_form = |wanted: Form| (form == wanted).then_some(state);
+        let devices = if detailed { devices(sessions) } else { Vec::new() };
+        Account { name, status: in_form(Form::Newer), state: in_form(Form::Older), devices }
+    });
     let accounts = accounts.collect();
     let errors = gone.iter().map(|name| NotFound { name, code: error::ACCOUNT_NOT_FOUND }).collect();
     Ok(Answer::with(Found { accounts, errors }))
+}
+
+/// One entry for each platform, by its name here (rest 3.6).
+fn devices(sessions: &[Session]) -> Vec<Device> {
+    let platforms: BTreeSet<&'static str> = sessions.iter().map(|session| called(session.platform)).collect();
+    platforms.into_iter().map(|platform| Device { platform, status: "Online" }).collect()
+}
+
+const fn called(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Ios => "iPhone",
+        Platform::Windows => "PC",
+        Platform::RestApi | Platform::Web | Platform::Android | Platform::Mac | Platform::Ipad | Platform::Unknown => {
+            platform.as_str()
+        }
+    }
 }
