@@ -419,6 +419,9 @@ pub struct Conversation {
     pub peer_read_position: i64,
     /// When a message touched it last; 0 if it is not in the list.
     pub time_s: u32,
+    /// Messages up to this position are not in this account's history any more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cleared_position: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_message: Option<Message>,
 }
@@ -498,6 +501,11 @@ pub enum KickReason {
 fn any_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<RawValue>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     to_raw_value(&value).map_err(serde::de::Error::custom)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(value: &i64) -> bool {
+    *value == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -100,6 +100,8 @@ pub struct ConversationView {
     pub unread: i64,
     pub read_position: i64,
     pub peer_read_position: i64,
+    /// Messages up to this position are not in its history any more.
+    pub cleared_position: i64,
     /// When a message touched it last; 0 if it is not in the account's list.
     pub last_time_s: u32,
     pub last: Option<Shown>,
@@ -173,6 +175,7 @@ impl Seer<'_> {
             unread: mine.unread,
             read_position: mine.read_position,
             peer_read_position: theirs.read_position,
+            cleared_position: mine.cleared_position,
             last_time_s: mine.last_time_s,
             last: last.map(|message| self.shown(&pair, message, &other)),
             nick: other.nick,

@@ -45,6 +45,7 @@ fn conversation(view: &ConversationView) -> session::Conversation {
         read_position: view.read_position,
         peer_read_position: view.peer_read_position,
         time_s: view.last_time_s,
+        cleared_position: view.cleared_position,
         last_message: view.last.as_ref().map(message),
     }
 }

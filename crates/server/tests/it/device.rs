@@ -80,6 +80,7 @@ impl TestApp {
 }
 
 /// The code of a refusal; anything else is a failure of the test.
+#[expect(clippy::needless_pass_by_value, reason = "it is used as a function from one error to another")]
 pub(crate) fn code(error: ClientError) -> i32 {
     error.code().unwrap_or_else(|| panic!("no answer: {error}")).0
 }
@@ -125,10 +126,9 @@ impl Device {
     /// The next update. Each has the number behind the one before, and none comes twice.
     pub(crate) async fn hear(&mut self) -> What {
         while self.heard.is_empty() {
-            match self.push().await {
-                Push::Updates(updates) => self.take(updates),
-                other => panic!("something else was pushed: {other:?}"),
-            }
+            let push = self.push().await;
+            let Push::Updates(updates) = push else { panic!("something else was pushed: {push:?}") };
+            self.take(updates);
         }
         let Update { number, what } = self.heard.pop_front().expect("there is one");
         assert_eq!(number, self.number + 1, "nothing is lost, and nothing comes twice");
@@ -151,18 +151,16 @@ impl Device {
 
     /// The next update, which tells of a message.
     pub(crate) async fn hear_message(&mut self) -> Message {
-        match self.hear().await {
-            What::Message { message } => message,
-            other => panic!("no message: {other:?}"),
-        }
+        let heard = self.hear().await;
+        let What::Message { message } = heard else { panic!("no message: {heard:?}") };
+        message
     }
 
     /// The next update, which tells of a recall.
     pub(crate) async fn hear_recall(&mut self) -> Message {
-        match self.hear().await {
-            What::Recall { message } => message,
-            other => panic!("no recall: {other:?}"),
-        }
+        let heard = self.hear().await;
+        let What::Recall { message } = heard else { panic!("no recall: {heard:?}") };
+        message
     }
 
     /// Why it was kicked, after what was still to be heard.
@@ -171,7 +169,7 @@ impl Device {
             match self.push().await {
                 Push::Kicked(kicked) => return kicked.reason,
                 Push::Updates(updates) => self.take(updates),
-                other => panic!("something else was pushed: {other:?}"),
+                push @ (Push::Online(_) | Push::GoingAway(_)) => panic!("something else was pushed: {push:?}"),
             }
         }
     }

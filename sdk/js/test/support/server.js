@@ -1,0 +1,204 @@
+// The real server program, on loopback, with its own folder; and instances of the SDK that are logged in to it.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { deflateSync } from 'node:zlib';
+import { Chat, EVENT, TYPES } from '../../src/index.js';
+
+const SDKAPPID = 1400000001;
+const SECRET_KEY = '0123456789abcdef'.repeat(4);
+/** How long anything that is waited for may take. */
+const PATIENCE_MS = 10_000;
+
+/** What to pass to `test` as options: these tests need the program. */
+export const withServer = {
+  skip: process.env.UNSAID_BIN
+    ? false
+    : 'set UNSAID_BIN to the server program (cargo build makes target/debug/unsaid) to run the tests against it',
+};
+
+export class Server {
+  #child;
+  #folder;
+  #settings;
+  address = '127.0.0.1:0';
+
+  /** A running server; stopped when the test ends. `settings`: more lines for its app. */
+  static async start(t, settings = '') {
+    const server = new Server();
+    server.#folder = await mkdtemp(join(tmpdir(), 'unsaid-sdk-'));
+    server.#settings = settings;
+    t.after(() => server.#remove());
+    await server.run();
+    return server;
+  }
+
+  get ws() {
+    return `ws://${this.address}/ws`;
+  }
+
+  /** Starts the program, on the address that it had if it ran before. */
+  async run() {
+    const config = join(this.#folder, 'unsaid.toml');
+    await writeFile(
+      config,
+      `listen = "${this.address}"\ndata_dir = "data"\n\n[[apps]]\nsdkappid = ${SDKAPPID}\n` +
+        `secret_key = "${SECRET_KEY}"\nadmins = ["administrator"]\n${this.#settings}\n`,
+    );
+    const args = ['serve', '--set', 'log_format=json', '--config', config];
+    this.#child = spawn(process.env.UNSAID_BIN, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.address = await readyAddress(this.#child);
+  }
+
+  /** SIGKILL, and until it is gone. */
+  async kill() {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Nothing is left of what was stored. */
+  async forget() {
+    await rm(join(this.#folder, 'data'), { recursive: true });
+  }
+
+  /** The REST API, as the admin. Fails if the command does. */
+  async rest(command, body) {
+    const sig = userSig('administrator');
+    const query = `sdkappid=${SDKAPPID}&identifier=administrator&usersig=${encodeURIComponent(sig)}&random=1&contenttype=json`;
+    const answer = await fetch(`http://${this.address}/v4/${command}?${query}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
+    const read = await answer.json();
+    assert.equal(read.ErrorCode, 0, `${command}: ${read.ErrorInfo}`);
+    return read;
+  }
+
+  /** Accounts that are there before anybody logs in. */
+  async accounts(...users) {
+    for (const UserID of users) await this.rest('im_open_login_svc/account_import', { UserID });
+  }
+
+  async #remove() {
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function readyAddress(child) {
+  const said = [];
+  return new Promise((resolve, reject) => {
+    const lines = createInterface({ input: child.stderr });
+    lines.on('line', (line) => {
+      // Whoever writes a log has to have a reader, to the end.
+      said.push(line);
+      const event = line.startsWith('{') ? JSON.parse(line) : {};
+      if (event.message === 'Unsaid is ready') resolve(event.address);
+    });
+    child.once('exit', () => reject(new Error(`the server ended before it was ready:\n${said.join('\n')}`)));
+  });
+}
+
+/** A UserSig, as every public generator makes it. */
+export function userSig(user, expire_s = 86_400, now_s = Math.floor(Date.now() / 1000)) {
+  const content = `TLS.identifier:${user}\nTLS.sdkappid:${SDKAPPID}\nTLS.time:${now_s}\nTLS.expire:${expire_s}\n`;
+  const fields = {
+    'TLS.ver': '2.0',
+    'TLS.identifier': user,
+    'TLS.sdkappid': SDKAPPID,
+    'TLS.time': now_s,
+    'TLS.expire': expire_s,
+    'TLS.sig': createHmac('sha256', SECRET_KEY).update(content).digest('base64'),
+  };
+  const replaced = { '+': '*', '/': '-', '=': '_' };
+  return deflateSync(JSON.stringify(fields))
+    .toString('base64')
+    .replace(/[+/=]/g, (one) => replaced[one]);
+}
+
+/** One device of a user: an instance of the SDK, and everything that it raised, in order. */
+export class Device {
+  events = [];
+  #waiting = new Set();
+
+  /** Logged in; logged out when the test ends. */
+  static async login(t, server, user, options = {}) {
+    const device = new Device(t, server, options);
+    await device.chat.login({ userID: user, userSig: userSig(user) });
+    return device;
+  }
+
+  constructor(t, server, options) {
+    this.chat = new Chat({ SDKAppID: SDKAPPID, server: server.ws, ...options });
+    for (const name of Object.values(EVENT)) this.chat.on(name, (event) => this.#raised(event));
+    t.after(() => this.chat.destroy());
+  }
+
+  of(name) {
+    return this.events.filter((event) => event.name === name);
+  }
+
+  /** Messages of all events of this name, in their order. */
+  messages(name) {
+    return this.of(name).flatMap(({ data }) => data);
+  }
+
+  /** Waits until `condition` gives something, looking after every event. */
+  async until(what, condition) {
+    const timeout = Promise.withResolvers?.() ?? withResolvers();
+    const timer = setTimeout(() => timeout.reject(new Error(`${what}: not within ${PATIENCE_MS} ms`)), PATIENCE_MS);
+    try {
+      for (;;) {
+        const found = condition();
+        if (found) return found;
+        const next = new Promise((resolve) => this.#waiting.add(resolve));
+        await Promise.race([next, timeout.promise]);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Waits for an event of this name, and gives its data. */
+  async event(name, matches = () => true) {
+    const found = await this.until(name, () => this.of(name).find(({ data }) => matches(data)));
+    return found.data;
+  }
+
+  /** Waits for a message with this text. */
+  async received(text) {
+    return this.until(`"${text}"`, () =>
+      this.messages(EVENT.MESSAGE_RECEIVED).find(({ payload }) => payload.text === text),
+    );
+  }
+
+  text(to, text, more = {}) {
+    return this.chat.createTextMessage({ to, conversationType: TYPES.CONV_C2C, payload: { text }, ...more });
+  }
+
+  async say(to, text, more) {
+    const { data } = await this.chat.sendMessage(this.text(to, text, more));
+    return data.message;
+  }
+
+  #raised(event) {
+    this.events.push(event);
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
+  }
+}
+
+function withResolvers() {
+  const made = {};
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+  return made;
+}
