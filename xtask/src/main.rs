@@ -4,6 +4,7 @@
 
 mod test;
 mod tidy;
+mod web;
 
 use std::{env, path::PathBuf, process::ExitCode};
 

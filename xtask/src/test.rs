@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check in one command, the same on a fresh machine, in CI and here.
 //!
 //! A step that fails does not hide the next one: what does not depend on it still runs, and the summary names
-//! them all. Nothing here reads standard input, and only a missing C compiler may be installed.
+//! them all. Nothing here reads standard input, and only what is missing may be installed: a C compiler, Chromium.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::tidy;
+use crate::{tidy, web};
 
 /// How much is tested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Extent {
 
 /// What became of a step.
 #[derive(PartialEq, Eq, Debug)]
-enum Outcome {
+pub(crate) enum Outcome {
     Passed,
     Failed(String),
     Skipped(String),
@@ -106,6 +106,8 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
                 &[("RUSTDOCFLAGS", "-D warnings")],
             )
         }),
+        Step::new("sdk", Compiler, || web::sdk(root)),
+        Step::new("browser", Compiler, || web::browser(root)),
         Step::new("demo", Compiler, || cargo(root, &["run", "--locked", "--", "demo", "--once"], &[])),
         Step::new("tidy", Nothing, || Ok(passed_if(tidy::run(root)?, "see the findings above"))),
     ];
@@ -142,12 +144,20 @@ fn prerequisites() -> Result<Outcome> {
         bail!(NO_COMPILER);
     }
     println!("There is no C compiler: installing build-essential.");
-    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "build-essential"]] {
-        let mut command = Command::new("apt-get");
-        let status = stream(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))?;
-        ensure!(status.success(), "apt-get {}: {status}; {NO_COMPILER}", arguments.join(" "));
-    }
+    ensure!(apt_get(&["build-essential"])?, "apt-get failed; {NO_COMPILER}");
     Ok(passed_if(compiler_answers(), NO_COMPILER))
+}
+
+/// Installs packages of the system; whether that succeeded.
+pub(crate) fn apt_get(packages: &[&str]) -> Result<bool> {
+    let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
+    for arguments in [&["update"][..], &install] {
+        let mut command = Command::new("apt-get");
+        if !stream(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))?.success() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// CC may hold arguments too (`ccache cc`).
@@ -158,7 +168,7 @@ fn compiler_answers() -> bool {
     answers(program, &words.chain(["--version"]).collect::<Vec<_>>())
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").stdin(Stdio::null()).output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
@@ -216,23 +226,23 @@ fn cargo(root: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Result<
 }
 
 /// The cargo that runs this task, so that a toolchain that was chosen (`cargo +nightly`) holds for every step.
-fn cargo_command(root: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn cargo_command(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root).stdin(Stdio::null());
     command
 }
 
-fn stream(command: &mut Command) -> Result<ExitStatus> {
+pub(crate) fn stream(command: &mut Command) -> Result<ExitStatus> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).status().with_context(|| format!("cannot start {program}"))
 }
 
-fn answers(program: &str, arguments: &[&str]) -> bool {
+pub(crate) fn answers(program: &str, arguments: &[&str]) -> bool {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     output.is_ok_and(|output| output.status.success())
 }
 
-fn passed_if(good: bool, why_not: &str) -> Outcome {
+pub(crate) fn passed_if(good: bool, why_not: &str) -> Outcome {
     if good { Outcome::Passed } else { Outcome::Failed(why_not.to_owned()) }
 }
 

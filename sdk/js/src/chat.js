@@ -63,10 +63,10 @@ export class Chat {
   // Life
 
   login(options) {
-    return this.#answer(async ({ session }) => {
+    return this.#answer(async ({ session, store }) => {
       const { userID, userSig } = object(options, 'the argument');
-      const login = await session.login(text(userID, 'userID'), text(userSig, 'userSig'));
-      return { actionStatus: 'OK', errorCode: 0, errorInfo: login.errorInfo, repeatLogin: login.repeatLogin };
+      const { errorInfo, repeatLogin } = await session.login(text(userID, 'userID'), text(userSig, 'userSig'));
+      return { actionStatus: 'OK', errorCode: 0, errorInfo, repeatLogin, recallWindow: store.recallWindow_s };
     });
   }
 

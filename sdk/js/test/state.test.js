@@ -319,3 +319,20 @@ test('an answer stands behind what it answers, also within one second', () => {
   );
   assert.ok(messages.nextSeq(now_ms + 1_000) < 2 ** 32, 'it fits into 32 bits');
 });
+
+test('what another device has cleared is let go, and what came later stays', () => {
+  const state = store();
+  const messages = [1, 2, 3].map((number) => wireMessage(number));
+  const updates = messages.map((message, index) => [index + 1, 'message', { message }]);
+  state.apply(wireUpdates(updates, { conversations: [wireConversation(messages[2], { unread: 3 })], unread: 3 }));
+  const [first, , third] = messages.map((message) => state.messages.get(message.msg_id).message);
+  const cleared_position = messages[1].position;
+  state.apply(
+    wireUpdates([[4, 'delete_conversation', { peer: 'you' }]], {
+      conversations: [wireConversation(undefined, { cleared_position })],
+    }),
+  );
+  assert.deepEqual([first.isDeleted, third.isDeleted], [true, false]);
+  assert.equal(state.messages.get(first.ID), undefined);
+  assert.equal(state.messages.get(third.ID).message, third);
+});

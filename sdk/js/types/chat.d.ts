@@ -58,6 +58,8 @@ export interface LoginData {
   errorInfo: string;
   /** This user was logged in on this instance already. */
   repeatLogin: boolean;
+  /** For how long a message can be recalled, in seconds from its `time`. The original does not tell it. */
+  recallWindow: number;
 }
 
 export interface MessagePage {

@@ -4,7 +4,8 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use unsaid_client::RestClient;
 
-use super::{ADMIN, SDKAPPID};
+use super::{ADMIN, SDKAPPID, devices};
+use crate::clock::World;
 
 /// Messages with keys that are known beforehand: sender, recipient, `MsgSeq`, `MsgRandom`, time, text.
 const MESSAGES: [(&str, &str, u32, u32, u32, &str); 4] = [
@@ -51,4 +52,14 @@ pub(super) fn invite(base: &str, usersig: &str) {
         r#"{"Operator_Account":"tomas","Peer_Account":"mira","MaxCnt":10,"MinTime":0,"MaxTime":4294967295}"#,
     );
     println!("  mira, tomas and yuki are there with some messages; docs/rest.md has a line for every command.\n");
+}
+
+/// Prints links that log in to the chat page.
+pub(super) fn invite_to_chat(base: &str, world: &World) {
+    println!("  Or chat: open both in a browser, in two windows, and take something back.\n");
+    for user in ["jared", "Jonh"] {
+        let usersig = devices::usersig(world, user);
+        let usersig = utf8_percent_encode(&usersig, NON_ALPHANUMERIC);
+        println!("  {base}/chat/#sdkappid={SDKAPPID}&userid={user}&usersig={usersig}\n");
+    }
 }

@@ -1,10 +1,11 @@
 //! `unsaid demo`: the main job from end to end, told as a short story.
 //!
-//! A server, an app backend behind HTTPS with a certificate made on the spot, and requests as an app backend makes
-//! them. Everything is real but the people.
+//! A server, an app backend behind HTTPS with a certificate made on the spot, two people with devices, and requests as an
+//! app backend makes them. Everything is real but the people.
 
 mod backend;
 mod by_hand;
+mod devices;
 mod story;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -15,17 +16,14 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::Instant,
 };
-use unsaid_protocol::{
-    SdkAppId, UserId,
-    callback::CallbackCommand,
-    usersig::{self, Order},
-};
+use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand};
 use unsaid_testkit::Arrival;
 
 pub use by_hand::prepare;
 
 use self::{
     backend::{Backend, Failing},
+    devices::Device,
     story::Story,
 };
 use crate::{
@@ -71,18 +69,15 @@ pub async fn run(listen: SocketAddr, then: Then) -> anyhow::Result<()> {
     story.fact("SDKAppID", SDKAPPID);
     story.fact("switches on", CallbackCommand::AFTER.map(CallbackCommand::as_str).join(", "));
 
-    let now_s = u64::from(world.clock.now().seconds());
-    let usersig = usersig::make(
-        SECRET_KEY,
-        Order { sdkappid: SDKAPPID, identifier: ADMIN, time_s: now_s, expire_s: USERSIG_EXPIRE_S, userbuf: None },
-    );
-    let teller = Teller { client: backend::client(&base, &usersig)?, backend, world };
+    let usersig = devices::usersig(&world, ADMIN);
+    let teller = Teller { client: backend::client(&base, &usersig)?, backend, world, base: base.clone() };
     teller.tell(&mut story, &server).await?;
     story.end();
 
     if then == Then::StayUp {
         by_hand::prepare(&teller.client).await?;
         by_hand::invite(&base, &usersig);
+        by_hand::invite_to_chat(&base, &teller.world);
         teller.report_until_stopped(&story).await?;
     }
     server.stop().await;
@@ -118,44 +113,32 @@ struct Teller {
     client: unsaid_client::RestClient,
     backend: Backend,
     world: World,
+    base: String,
 }
 
 impl Teller {
     async fn tell(&self, story: &mut Story, server: &Server) -> anyhow::Result<()> {
-        story.chapter("Two accounts: jared and Jonh");
-        for user in ["jared", "Jonh"] {
-            self.call(story, "im_open_login_svc", "account_import", format!(r#"{{"UserID":"{user}"}}"#)).await?;
-        }
+        story.chapter("jared logs in on his phone, Jonh in a browser; the app backend hears of it");
+        let jared = Device::log_in(story, &self.base, "jared", "Android", &self.world).await?;
+        story.callback_in_short(&*self.callback("State.StateChange", 1).await?);
+        let mut jonh = Device::log_in(story, &self.base, "Jonh", "Web", &self.world).await?;
+        story.callback_in_short(&*self.callback("State.StateChange", 1).await?);
 
         story.chapter("jared sends three messages; each is told to the app backend");
-        let mut keys = Vec::new();
+        let (mut keys, now_s) = (Vec::new(), self.world.clock.now().seconds());
         for (unread, text) in (1..).zip(["lunch at noon?", "I never liked your mother's soup", "see you"]) {
-            let answer = self.call(story, "openim", "sendmsg", message(unread, text)).await?;
-            let key = answer["MsgKey"].as_str().context("sendmsg answered no MsgKey")?.to_owned();
-            let callback = self.callback("C2C.CallbackAfterSendMsg", unread).await?;
+            let key = jared.send(story, "Jonh", unread, text, now_s).await?;
+            let callback = self.callback("C2C.CallbackAfterSendMsg", i64::from(unread) + 1).await?;
             story.callback_in_short(&callback);
             ensure!(callback.json()["MsgKey"] == key.as_str(), "the callback is of another message");
             ensure!(callback.json()["UnreadMsgNum"] == unread, "Jonh should have {unread} unread messages");
             keys.push(key);
         }
-
-        story.chapter("The second one should not have been said. The app's admin takes it back");
-        let recall = format!(r#"{{"From_Account":"jared","To_Account":"Jonh","MsgKey":"{}"}}"#, keys[1]);
-        self.call(story, "openim", "admin_msgwithdraw", recall.clone()).await?;
-        let answered = self.world.clock.instant();
-        let callback = self.callback("C2C.CallbackAfterMsgWithDraw", 4).await?;
-        story.callback(&callback);
-        ensure!(callback.json()["MsgKey"] == keys[1].as_str(), "the callback is of another message");
-        ensure!(callback.json()["UnreadMsgNum"] == 2, "a recalled message is no longer unread");
-        story.latency(Instant::from_std(callback.at), answered);
-
-        story.chapter("Taking it back twice is refused, and nobody is called for it");
-        self.refused(story, "admin_msgwithdraw", recall, 20023).await?;
+        self.tell_of_recalls(story, &jared, &mut jonh, &keys).await?;
 
         story.chapter("Jonh reads; history has a tombstone where the message was");
-        let report = r#"{"Report_Account":"Jonh","Peer_Account":"jared"}"#.to_owned();
-        self.call(story, "openim", "admin_set_msg_read", report).await?;
-        let callback = self.callback("C2C.CallbackAfterMsgReport", 5).await?;
+        jonh.client.read("jared", None).await?;
+        let callback = self.callback("C2C.CallbackAfterMsgReport", 7).await?;
         story.callback_in_short(&callback);
         ensure!(callback.json()["UnreadMsgNum"] == 0, "everything was read");
         let range =
@@ -166,38 +149,84 @@ impl Teller {
         let tombstone = tombstone.context("the recalled message is not in the history")?;
         ensure!(tombstone["MsgFlagBits"] == 8 && tombstone["MsgBody"] == json!([]), "it is no tombstone: {tombstone}");
 
-        ensure!(self.backend.arrivals() == 5, "five callbacks were owed until now, each to come once");
-        self.tell_of_an_outage(story, server, &keys).await?;
+        ensure!(self.backend.arrivals() == 8, "eight callbacks were owed until now, each to come once");
+        self.tell_of_an_outage(story, server, &jared, &keys[0]).await?;
 
-        story.chapter("Nothing is owed any more");
+        story.chapter("Both log out, and nothing is owed any more");
+        for device in [&jared, &jonh] {
+            device.client.logout().await?;
+            story.callback_in_short(&*self.backend.next().await?);
+        }
         self.waiting(server, 0).await?;
-        story.fact("callbacks", format!("8 owed, all accepted, in order; {} tries", self.backend.arrivals()));
+        story.fact("callbacks", format!("13 owed, all accepted, in order; {} tries", self.backend.arrivals()));
+        Ok(())
+    }
+
+    /// The heart of it: both doors of a recall.
+    async fn tell_of_recalls(
+        &self,
+        story: &mut Story,
+        jared: &Device,
+        jonh: &mut Device,
+        keys: &[String],
+    ) -> anyhow::Result<()> {
+        story.chapter("The second one should not have been said. jared takes it back");
+        jared.recall(story, "Jonh", &keys[1]).await?;
+        let answered = self.world.clock.instant();
+        let callback = self.callback("C2C.CallbackAfterMsgWithDraw", 5).await?;
+        story.callback(&callback);
+        ensure!(callback.json()["MsgKey"] == keys[1].as_str(), "the callback is of another message");
+        ensure!(callback.json()["UnreadMsgNum"] == 2, "a recalled message is no longer unread");
+        ensure!(callback.query("OptPlatform").as_deref() == Some("Android"), "it was recalled on a phone");
+        story.latency(Instant::from_std(callback.at), answered);
+        let tombstone = jonh.hears_of_recall(&keys[1]).await?;
+        story.fact("Jonh's device", format!("hears that {} took it back", tombstone.recalled_by.unwrap_or_default()));
+
+        story.chapter("Taking it back twice is refused, and nobody is called for it");
+        let again = jared.client.recall("Jonh", &keys[1]).await;
+        let code = again.err().and_then(|error| error.code()).context("it should have been refused")?;
+        story.fact("refused", code);
+        ensure!(code.0 == 20023, "it should have been refused with 20023");
+
+        story.chapter("The app's admin takes back another one, through the REST API");
+        let recall = format!(r#"{{"From_Account":"jared","To_Account":"Jonh","MsgKey":"{}"}}"#, keys[2]);
+        self.call(story, "openim", "admin_msgwithdraw", recall).await?;
+        let callback = self.callback("C2C.CallbackAfterMsgWithDraw", 6).await?;
+        story.callback_in_short(&callback);
+        ensure!(callback.json()["UnreadMsgNum"] == 1, "one is left");
+        let tombstone = jonh.hears_of_recall(&keys[2]).await?;
+        story.fact("Jonh's device", format!("hears that {} took it back", tombstone.recalled_by.unwrap_or_default()));
         Ok(())
     }
 
     /// The receiver fails; what happens meanwhile waits, and comes in order when it is back.
-    async fn tell_of_an_outage(&self, story: &mut Story, server: &Server, keys: &[String]) -> anyhow::Result<()> {
+    async fn tell_of_an_outage(
+        &self,
+        story: &mut Story,
+        server: &Server,
+        jared: &Device,
+        first: &str,
+    ) -> anyhow::Result<()> {
         story.chapter("The app backend fails: it answers HTTP 503. Life goes on, and what happens is owed");
         self.backend.set_failing(Failing::Yes);
-        self.call(story, "openim", "sendmsg", message(4, "are you there?")).await?;
-        for key in [&keys[0], &keys[2]] {
-            let recall = format!(r#"{{"From_Account":"jared","To_Account":"Jonh","MsgKey":"{key}"}}"#);
-            self.call(story, "openim", "admin_msgwithdraw", recall).await?;
-        }
-        let first = self.callback("C2C.CallbackAfterSendMsg", 6).await?;
-        story.fact("tried", format!("number 6, {}", first.header("webhook-id").unwrap_or_default()));
+        let key = jared.send(story, "Jonh", 4, "are you there?", self.world.clock.now().seconds()).await?;
+        jared.recall(story, "Jonh", &key).await?;
+        let recall = format!(r#"{{"From_Account":"jared","To_Account":"Jonh","MsgKey":"{first}"}}"#);
+        self.call(story, "openim", "admin_msgwithdraw", recall).await?;
+        let tried = self.callback("C2C.CallbackAfterSendMsg", 8).await?;
+        story.fact("tried", format!("number 8, {}", tried.header("webhook-id").unwrap_or_default()));
         self.waiting(server, 3).await?;
         story.fact("waiting", 3);
 
         story.chapter("It is back, and gets everything: the same event again, then the others, in order");
         self.backend.set_failing(Failing::No);
         let mut numbers: Vec<String> = Vec::new();
-        while numbers.last().is_none_or(|last| last != "8") {
+        while numbers.last().is_none_or(|last| last != "10") {
             let arrival = self.backend.next().await?;
             ensure!(arrival.passed(), "a check of the callback failed");
             let number = arrival.header("unsaid-number").unwrap_or_default().to_owned();
-            if number == "6" {
-                ensure!(arrival.header("webhook-id") == first.header("webhook-id"), "an event keeps its name");
+            if number == "8" {
+                ensure!(arrival.header("webhook-id") == tried.header("webhook-id"), "an event keeps its name");
             }
             if numbers.last() != Some(&number) {
                 story.fact("number", &number);
@@ -205,7 +234,7 @@ impl Teller {
                 numbers.push(number);
             }
         }
-        ensure!(numbers == ["6", "7", "8"], "they came out of order: {numbers:?}");
+        ensure!(numbers == ["8", "9", "10"], "they came out of order: {numbers:?}");
         Ok(())
     }
 
@@ -215,15 +244,6 @@ impl Teller {
         let answer = self.client.post(service, command, body).await?;
         story.answer(&answer.body);
         Ok(answer.envelope()?.accepted(command)?)
-    }
-
-    /// A call that has to be refused with that code.
-    async fn refused(&self, story: &Story, command: &str, body: String, code: i32) -> anyhow::Result<()> {
-        story.request("openim", command, &body);
-        let answer = self.client.post("openim", command, body).await?;
-        story.answer(&answer.body);
-        ensure!(answer.code()?.0 == code, "it should have been refused with {code}");
-        Ok(())
     }
 
     /// The next callback, which has to be that one and pass every check.
@@ -258,12 +278,4 @@ impl Teller {
             }
         }
     }
-}
-
-fn message(seq: i64, text: &str) -> String {
-    let text = Value::from(text);
-    format!(
-        r#"{{"From_Account":"jared","To_Account":"Jonh","MsgSeq":{seq},"MsgRandom":{},"MsgBody":[{{"MsgType":"TIMTextElem","MsgContent":{{"Text":{text}}}}}]}}"#,
-        1000 + seq
-    )
 }

@@ -38,6 +38,12 @@ impl Story {
         println!("        {}", styled(Style::Faint, body));
     }
 
+    /// What a client sends over its session.
+    pub(super) fn said(&self, who: &str, request: &str, data: &str) {
+        println!("   {who}'s device: {request}");
+        println!("        {}", styled(Style::Faint, data));
+    }
+
     pub(super) fn answer(&self, body: &[u8]) {
         println!("     -> {}", String::from_utf8_lossy(body));
     }
@@ -45,10 +51,14 @@ impl Story {
     /// That a callback arrived, what it says, and whether every check of it passed.
     pub(super) fn callback_in_short(&self, arrival: &Arrival) {
         let command = arrival.command().unwrap_or_default();
-        let unread = &arrival.json()["UnreadMsgNum"];
+        let body = arrival.json();
+        let says = match body.get("Info") {
+            Some(info) => format!("{} {}", info["To_Account"], info["Action"]),
+            None => format!("UnreadMsgNum {}", body["UnreadMsgNum"]),
+        };
         let passed = arrival.checks.iter().filter(|check| check.result.is_ok()).count();
         let checks = format!("{passed} of {} checks passed", arrival.checks.len());
-        println!("   {} {command}: UnreadMsgNum {unread}, {checks}", styled(Style::Bold, "callback"));
+        println!("   {} {command}: {says}, {checks}", styled(Style::Bold, "callback"));
     }
 
     /// A callback as it arrived, and what a receiver checks of it.

@@ -48,7 +48,7 @@ export async function deleteConversation({ store, session, raiseAll }, target) {
     throw wrongArgument('conversationIDList has to be an array of conversation IDs');
   for (const peer of conversationIDList.map(peerOf)) {
     await session.ask('delete_conversation', { peer, clear_history: clearHistoryMessage === true });
-    if (clearHistoryMessage) forgetMessages(store, peer);
+    if (clearHistoryMessage) store.forgetMessages(peer);
     raiseAll(store.dropped(peer, 'gone'));
   }
   return isOne ? { conversationID: target } : { conversationIDList };
@@ -58,7 +58,7 @@ export async function deleteConversation({ store, session, raiseAll }, target) {
 export async function clearHistoryMessage({ store, session, raiseAll }, conversationID) {
   const peer = peerOf(conversationID);
   await session.ask('delete_conversation', { peer, clear_history: true });
-  forgetMessages(store, peer);
+  store.forgetMessages(peer);
   raiseAll(store.dropped(peer, 'empty'));
   return { conversationID };
 }
@@ -101,11 +101,4 @@ function setLocal({ store, session, raiseAll }, conversationID, local) {
   if (!conversation) throw wrongArgument(`${conversationID} is not in the list: open it with getConversationProfile`);
   raiseAll([store.listEvent()]);
   return { conversationID };
-}
-
-function forgetMessages(store, peer) {
-  for (const { message } of store.messages.ofPeer(peer)) {
-    message.isDeleted = true;
-    store.messages.remove(message.ID);
-  }
 }

@@ -264,6 +264,16 @@ export class Store {
     const before = this.conversations.wire(wire.peer)?.peer_read_position ?? 0;
     said.listChanged = this.conversations.put(wire, number) || said.listChanged;
     if (this.conversations.wire(wire.peer).peer_read_position > before) this.#markReadByPeer(wire.peer, said);
+    if (wire.cleared_position > 0) this.forgetMessages(wire.peer, wire.cleared_position);
+  }
+
+  /** Messages of a conversation up to a position are not in this account's history any more. */
+  forgetMessages(peer, upTo = Infinity) {
+    for (const { message, wire } of this.messages.ofPeer(peer)) {
+      if (wire.position > upTo) continue;
+      message.isDeleted = true;
+      this.messages.remove(message.ID);
+    }
   }
 
   /** Exactly those that became read: sent by this account, up to the peer's position, and not marked before. */

@@ -1,0 +1,111 @@
+//! What runs in Node and in a browser: the JavaScript SDK, and the chat page in Chromium.
+//!
+//! Both need the server program. What is missing is installed from the system's packages where that is possible without
+//! asking anyone; else the step is skipped, and says what to install.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::test::{Outcome, answers, apt_get, cargo_command, is_root, stream};
+
+/// The SDK and the page are written for this version of Node and newer ones.
+const NODE_MAJOR_LEAST: u32 = 20;
+
+const NO_NODE: &str = "Node 20 or newer with npm is not installed; your system's packages or nodejs.org have it";
+const NO_CHROMIUM: &str = "Chromium is not installed; `apt-get install chromium` (Debian, Ubuntu) or \
+    `dnf install chromium` (Fedora) adds it. If yours is elsewhere, name it in the environment variable UNSAID_CHROMIUM";
+
+/// The SDK's own tests, against the real server.
+pub(crate) fn sdk(root: &Path) -> Result<Outcome> {
+    match node() {
+        Ok(()) => tests(root, "sdk/js", &[]),
+        Err(why) => Ok(Outcome::Skipped(why)),
+    }
+}
+
+/// Two people in two windows, and everything else that only a browser shows.
+pub(crate) fn browser(root: &Path) -> Result<Outcome> {
+    if let Err(why) = node() {
+        return Ok(Outcome::Skipped(why));
+    }
+    match chromium()? {
+        Some(program) => tests(root, "sdk/chat", &[("UNSAID_CHROMIUM", &program)]),
+        None => Ok(Outcome::Skipped(NO_CHROMIUM.to_owned())),
+    }
+}
+
+fn tests(root: &Path, folder: &str, variables: &[(&str, &Path)]) -> Result<Outcome> {
+    let server = server(root)?;
+    let folder = root.join(folder);
+    let install = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
+    for arguments in [&install[..], &["test"]] {
+        println!("$ (cd {}; npm {})", folder.display(), arguments.join(" "));
+        let mut npm = Command::new("npm");
+        npm.args(arguments).current_dir(&folder).env("UNSAID_BIN", &server).envs(variables.iter().copied());
+        let status = stream(&mut npm)?;
+        if !status.success() {
+            return Ok(Outcome::Failed(format!("npm {}: {status}", arguments[0])));
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The server program, built if it is not.
+fn server(root: &Path) -> Result<PathBuf> {
+    let status = stream(&mut cargo_command(root, &["build", "--locked", "--package", "unsaid"]))?;
+    ensure!(status.success(), "cargo build: {status}");
+    let metadata = cargo_command(root, &["metadata", "--format-version", "1", "--no-deps", "--locked"]).output();
+    let metadata = metadata.context("cargo metadata cannot be started")?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).context("cargo metadata is JSON")?;
+    let target = metadata["target_directory"].as_str().context("cargo metadata names the target directory")?;
+    Ok(Path::new(target).join("debug/unsaid"))
+}
+
+fn node() -> Result<(), String> {
+    let output = Command::new("node").arg("--version").output();
+    let version = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    if major(&version).is_some_and(|major| major >= NODE_MAJOR_LEAST) && answers("npm", &["--version"]) {
+        return Ok(());
+    }
+    let found = if version.is_empty() { String::new() } else { format!(" (found {})", version.trim()) };
+    Err(format!("{NO_NODE}{found}"))
+}
+
+/// Of `v20.1.2`.
+fn major(version: &str) -> Option<u32> {
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// Where Chromium is, installed if that is possible.
+fn chromium() -> Result<Option<PathBuf>> {
+    let found = || {
+        let named = std::env::var_os("UNSAID_CHROMIUM").map(PathBuf::from);
+        let usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].map(PathBuf::from);
+        named.into_iter().chain(usual).find(|path| path.exists())
+    };
+    if found().is_none() && is_root() && answers("apt-get", &["--version"]) {
+        println!("Chromium is not installed: installing it.");
+        // Where the packages do not have it, the step is skipped, and says so.
+        if !apt_get(&["chromium"])? {
+            return Ok(None);
+        }
+    }
+    Ok(found())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_node_is_read() {
+        assert_eq!(major("v20.20.2\n"), Some(20));
+        assert_eq!(major("v9"), Some(9));
+        assert_eq!(major(""), None);
+        assert_eq!(major("20.1"), None);
+    }
+}
