@@ -82,7 +82,7 @@ impl Server {
             chat: chat.clone(),
             gateway,
             store: Arc::clone(&store),
-            stories: stories.clone(),
+            stories,
             apps: Arc::clone(&apps),
             rules: config.callback.clone(),
             addresses: Vec::new(),
@@ -96,27 +96,9 @@ impl Server {
 
         let World { clock, entropy } = world.clone();
         let parts = DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, clock, entropy };
-        let (dispatcher, handle) = Dispatcher::new(Arc::clone(&store), parts);
-        let callbacks = callbacks.with_dispatcher(handle);
-        let operator = Operator::new(OperatorParts {
-            apps: Arc::clone(&apps),
-            chat: chat.clone(),
-            rules: server.rules.clone(),
-            callbacks: callbacks.clone(),
-            stories,
-            world: world.clone(),
-            token: config.operator.token.clone(),
-        });
-        let rest = Rest::new(RestParts {
-            apps: Arc::clone(&apps),
-            chat: chat.clone(),
-            callbacks,
-            identities: Arc::clone(&identities),
-            world: world.clone(),
-            settings: config.rest.clone(),
-        });
-        let clients = rest::router(rest).merge(gateway::router(Arc::clone(&server.gateway))).merge(pages::router());
-        server.listen(config, clients, operator::router(operator)).await?;
+        let (dispatcher, handle) = Dispatcher::new(store, parts);
+        let (clients, operator) = server.routers(config, &world, callbacks.with_dispatcher(handle), identities);
+        server.listen(config, clients, operator).await?;
 
         // Nothing is delivered by a server that cannot start.
         server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
@@ -126,6 +108,35 @@ impl Server {
         let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock.clone() };
         server.workers.spawn(forget.run(server.stop_delivering.clone()));
         Ok(server)
+    }
+
+    /// What is served to clients and app backends, and what to the operator.
+    fn routers(
+        &self,
+        config: &Config,
+        world: &World,
+        callbacks: Callbacks,
+        identities: Arc<Identities>,
+    ) -> (Router, Router) {
+        let operator = Operator::new(OperatorParts {
+            apps: Arc::clone(&self.apps),
+            chat: self.chat.clone(),
+            rules: self.rules.clone(),
+            callbacks: callbacks.clone(),
+            stories: self.stories.clone(),
+            world: world.clone(),
+            token: config.operator.token.clone(),
+        });
+        let rest = Rest::new(RestParts {
+            apps: Arc::clone(&self.apps),
+            chat: self.chat.clone(),
+            callbacks,
+            identities,
+            world: world.clone(),
+            settings: config.rest.clone(),
+        });
+        let sessions = gateway::router(Arc::clone(&self.gateway));
+        (rest::router(rest).merge(sessions).merge(pages::router()), operator::router(operator))
     }
 
     /// The apps of the store, with those of the file over them. One that is no longer declared is disabled.
