@@ -5,6 +5,7 @@
 //! both, and `report` says what that means. The server runs as a process of its own, which is this program again, so
 //! that its memory and processor time are told apart from the tool's.
 
+mod idle;
 mod recall;
 
 mod flags;
@@ -33,13 +34,22 @@ mod progress;
 
 mod clock;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{fmt::Display, future::Future, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::flags::Flags;
+use crate::{
+    flags::{Flags, IdleFlags},
+    idle::IdleReport,
+    report::Report,
+};
+
+/// The server that is measured is this program, and has the allocator of `unsaid`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Puts a server under load.
 ///
@@ -60,6 +70,10 @@ enum Command {
     /// the callbacks. The exit code is 1 if a recall failed, a callback was lost, unknown or out of order, or a
     /// signature was wrong.
     Recall(Flags),
+    /// Log in many sessions that do nothing, and look at the memory of the server.
+    ///
+    /// The exit code is 1 if a session could not log in, or was closed.
+    Idle(IdleFlags),
     /// Run the server that is measured.
     #[command(hide = true)]
     Serve {
@@ -75,7 +89,8 @@ const WORKER_THREADS: usize = 2;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Recall(flags) => recall(&flags),
+        Command::Recall(flags) => scenario(recall::run(&flags), flags.json, Report::is_good),
+        Command::Idle(flags) => scenario(idle::run(&flags), flags.json, IdleReport::is_good),
         Command::Serve { config, set } => server::serve(config, set).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
@@ -84,7 +99,12 @@ fn main() -> ExitCode {
     })
 }
 
-fn recall(flags: &Flags) -> anyhow::Result<ExitCode> {
+/// Runs a scenario to its report, unless somebody ends it before.
+fn scenario<R: Serialize + Display>(
+    run: impl Future<Output = anyhow::Result<R>>,
+    as_json: bool,
+    is_good: impl Fn(&R) -> bool,
+) -> anyhow::Result<ExitCode> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(WORKER_THREADS).enable_all().build().context("no runtime")?;
     let report = runtime.block_on(async {
@@ -92,15 +112,15 @@ fn recall(flags: &Flags) -> anyhow::Result<ExitCode> {
         let mut terminate = signal(SignalKind::terminate())?;
         // Dropping a run ends its server and removes its folder.
         tokio::select! {
-            report = recall::run(flags) => report,
+            report = run => report,
             _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted; there is no result")),
             _ = terminate.recv() => Err(anyhow::anyhow!("told to end; there is no result")),
         }
     })?;
-    if flags.json {
+    if as_json {
         println!("{}", serde_json::to_string(&report).context("the report is no JSON")?);
     } else {
         print!("{report}");
     }
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_good(&report) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(crate) async fn run(flags: &Flags) -> anyhow::Result<Report> {
-    let mut setup = Setup::start(flags).await?;
+    let mut setup = Setup::start(&flags.ground, flags.connections).await?;
     prepare::import_accounts(&setup, flags).await?;
     let messages = prepare::send_messages(&setup, flags).await?;
     let table = Arc::new(Table::new(messages, flags.accounts));

@@ -166,6 +166,7 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flags::Ground;
 
     fn report(change: impl FnOnce(&mut Tally)) -> Report {
         let flags = Flags {
@@ -174,8 +175,7 @@ mod tests {
             connections: 64,
             receiver_down: false,
             json: false,
-            data_dir: None,
-            set: Vec::new(),
+            ground: Ground { data_dir: None, set: Vec::new() },
             seed: 1,
         };
         let mut histogram = Histogram::new(3).expect("valid");

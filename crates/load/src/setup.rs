@@ -18,9 +18,9 @@ use unsaid_protocol::{
 use unsaid_receiver::Verifier;
 use unsaid_testkit::{Authority, Receiver, ReceiverConfig, Recording};
 
-use crate::{callback::Inbox, clock, flags::Flags, server::Server};
+use crate::{callback::Inbox, clock, flags::Ground, server::Server};
 
-const APP: SdkAppId = SdkAppId(1_400_000_001);
+pub(crate) const APP: SdkAppId = SdkAppId(1_400_000_001);
 const ADMIN: &str = "administrator";
 
 /// No secrets: the server listens on loopback and lives as long as the run.
@@ -43,8 +43,9 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    pub(crate) async fn start(flags: &Flags) -> anyhow::Result<Self> {
-        let (temporary, folder) = match &flags.data_dir {
+    /// `connections`: of the REST client that prepares.
+    pub(crate) async fn start(ground: &Ground, connections: u32) -> anyhow::Result<Self> {
+        let (temporary, folder) = match &ground.data_dir {
             Some(folder) => (None, folder.clone()),
             None => {
                 let temporary = temporary_folder().context("no temporary folder; name one with --data-dir")?;
@@ -64,8 +65,8 @@ impl Setup {
         fs::write(folder.join("receiver-ca.pem"), authority.ca_pem()).context("the receiver's authority")?;
         fs::write(&config, config_toml(address, receiver.address())).context("the server's configuration")?;
 
-        let client = Arc::new(client(address, flags.connections)?);
-        let mut server = Server::start(&config, &flags.set, address)?;
+        let client = Arc::new(client(address, connections)?);
+        let mut server = Server::start(&config, &ground.set, address)?;
         server.ready(&client).await?;
         Ok(Self { client, server, inbox, receiver, _temporary: temporary })
     }
@@ -127,15 +128,19 @@ commands = ["C2C.CallbackAfterMsgWithDraw"]
     )
 }
 
+/// A UserSig that holds longer than any run.
+pub(crate) fn usersig_of(identifier: &str) -> String {
+    let order = Order { sdkappid: APP, identifier, time_s: clock::unix_s(), expire_s: USERSIG_EXPIRE_S, userbuf: None };
+    usersig::make(SECRET_KEY, order)
+}
+
 fn client(server: SocketAddr, connections: u32) -> anyhow::Result<RestClient> {
-    let order =
-        Order { sdkappid: APP, identifier: ADMIN, time_s: clock::unix_s(), expire_s: USERSIG_EXPIRE_S, userbuf: None };
     Ok(RestClient::new(&RestConfig {
         base: format!("http://{server}"),
         ca_pem: None,
         sdkappid: APP,
         identifier: ADMIN.to_owned(),
-        usersig: usersig::make(SECRET_KEY, order),
+        usersig: usersig_of(ADMIN),
         connections_max: connections as usize,
         timeout: CALL_TIMEOUT,
     })?)

@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const RESERVE: u64 = 1024;
 
 /// Asks for as many as the system allows this process, and answers how many connections they suffice for.
-pub(crate) fn raise() -> usize {
+pub fn raise() -> usize {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         // What is refused leaves the limit as it is, and that is what is counted with.

@@ -5,7 +5,7 @@
 
 pub mod cli;
 pub mod demo;
-mod descriptors;
+pub mod descriptors;
 mod forget;
 pub mod operate;
 pub mod serve;
