@@ -9,6 +9,7 @@ mod rest_commands;
 mod rest_contract;
 mod rest_docs;
 mod rest_identity;
+mod rest_messages;
 mod rest_semantics;
 
 mod modify_receipt;
