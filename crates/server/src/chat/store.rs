@@ -37,6 +37,9 @@ pub trait Store: Send + Sync + 'static {
     /// An account's unread messages from each of the peers; none where there is no such account.
     fn unread_from(&self, app: SdkAppId, user: UserId, peers: Vec<UserId>) -> Later<'_, Vec<Option<i64>>>;
 
+    /// Whether there is such an account, or ever was.
+    fn was_imported(&self, app: SdkAppId, user: UserId) -> Later<'_, bool>;
+
     /// Which of the accounts are there.
     fn exist(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<bool>>;
 

@@ -1,6 +1,6 @@
 //! What REST does with messages beyond their fields: what is one message, what is a repeat of it, and what it may hold.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use unsaid_client::RestClient;
 
 use crate::test_app::TestApp;
@@ -35,4 +35,28 @@ async fn r2_how_a_library_escapes_a_message_makes_no_other_message() {
     // 2,700 characters of three bytes are within the bound, however they are written.
     let many = format!("{{{}}}", message(2, &r"\u4f60".repeat(2700)));
     assert_eq!(openim(&admin, "sendmsg", &many).await["ErrorCode"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admin_getroammsg_shows_what_a_deleted_account_sent() {
+    let (app, jared, jonh, _) = TestApp::start().await;
+    let admin = app.admin();
+    jared.send(&jonh, "one").await;
+    let delete = json!({"DeleteItem": [{"UserID": "jared"}]});
+    admin.call("im_open_login_svc", "account_delete", &delete).await.expect("it is there");
+    let of = |operator: &str, peer: &str| {
+        format!(
+            r#"{{"Operator_Account":"{operator}","Peer_Account":"{peer}","MaxCnt":9,"MinTime":0,"MaxTime":4294967295}}"#
+        )
+    };
+    let page = openim(&admin, "admin_getroammsg", &of("Jonh", "jared")).await;
+    assert_eq!((&page["ErrorCode"], &page["MsgCnt"]), (&0.into(), &1.into()), "{page}");
+    assert_eq!(openim(&admin, "admin_getroammsg", &of("Jonh", "ghost")).await["ErrorCode"], 90003);
+    assert_eq!(openim(&admin, "admin_getroammsg", &of("jared", "Jonh")).await["ErrorCode"], 90008, "it is gone");
+    for command in ["recentcontact/delete", "openim/admin_set_msg_read", "openim/delete_c2c_msg_ramble"] {
+        let (service, name) = command.split_once('/').expect("service/command");
+        let body = json!({"From_Account": "Jonh", "Type": 1, "To_Account": "jared", "Report_Account": "Jonh",
+                          "Operator_Account": "Jonh", "Peer_Account": "jared", "MsgKeyList": ["1_2_3"]});
+        admin.call(service, name, &body).await.expect("so do the others");
+    }
 }

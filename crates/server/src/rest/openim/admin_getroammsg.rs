@@ -46,12 +46,14 @@ const LAST_MSG_KEY: Field =
 
 async fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
     let query = read(call)?;
-    for (user, name, code) in
-        [(&query.operator, "Operator_Account", error::FROM_ACCOUNT), (&query.peer, "Peer_Account", error::TO_ACCOUNT)]
-    {
-        if call.rest.chat.store().unread(query.app, user.clone()).await?.is_none() {
-            return Err(ChatError::Refused(Refusal::new(code, format!("{name} {user} was not imported"))));
-        }
+    let (HistoryQuery { app, operator, peer, .. }, store) = (&query, call.rest.chat.store());
+    if store.exist(*app, vec![operator.clone()]).await? != [true] {
+        let info = format!("Operator_Account {operator} was not imported");
+        return Err(Refusal::new(error::FROM_ACCOUNT, info).into());
+    }
+    // What a deleted account sent stays in the history of others.
+    if !store.was_imported(*app, peer.clone()).await? {
+        return Err(Refusal::new(error::TO_ACCOUNT, format!("Peer_Account {peer} was never imported")).into());
     }
     let (pair, _) = Pair::of(&query.operator, &query.peer);
     let wanted = query.messages_max as usize;

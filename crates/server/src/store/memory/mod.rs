@@ -109,6 +109,10 @@ impl Store for Memory {
         })
     }
 
+    fn was_imported(&self, app: SdkAppId, user: UserId) -> Later<'_, bool> {
+        self.answer(|state| state.accounts.contains_key(&(app, user)))
+    }
+
     fn exist(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<bool>> {
         self.answer(|state| users.iter().map(|user| state.live(app, user).is_some()).collect())
     }

@@ -18,6 +18,13 @@ pub(super) fn unread(connection: &Connection, app: SdkAppId, user: &UserId) -> r
     Ok(live(connection, app, user)?.map(|(_, unread)| unread))
 }
 
+/// Whether it is there, or was: the row of one that is deleted stays.
+pub(super) fn was_imported(connection: &Connection, app: SdkAppId, user: &UserId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM account WHERE app = ?1 AND user = ?2")?
+        .exists(params![Sql(app), Sql(user)])
+}
+
 /// Which of them are there.
 pub(super) fn exist(connection: &Connection, app: SdkAppId, users: &[UserId]) -> rusqlite::Result<Vec<bool>> {
     let transaction = connection.unchecked_transaction()?;

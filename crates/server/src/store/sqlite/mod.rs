@@ -130,6 +130,10 @@ impl Store for Sqlite {
         self.readers.read(move |connection| contacts::unread_from(connection, app, &user, &peers))
     }
 
+    fn was_imported(&self, app: SdkAppId, user: UserId) -> Later<'_, bool> {
+        self.readers.read(move |connection| contacts::was_imported(connection, app, &user))
+    }
+
     fn exist(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<bool>> {
         self.readers.read(move |connection| contacts::exist(connection, app, &users))
     }
