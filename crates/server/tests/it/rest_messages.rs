@@ -60,3 +60,28 @@ async fn admin_getroammsg_shows_what_a_deleted_account_sent() {
         admin.call(service, name, &body).await.expect("so do the others");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r2_what_is_sent_again_to_a_new_life_arrives() {
+    let (app, jared, jonh, _) = TestApp::start().await;
+    let admin = app.admin();
+    let send = format!("{{{}}}", message(1, "hello"));
+    let import = format!(r#"{{"SyncFromOldSystem":5,"MsgTimeStamp":1700000000,{}}}"#, message(2, "hello"));
+    let first = openim(&admin, "sendmsg", &send).await;
+    assert_eq!(openim(&admin, "importmsg", &import).await["ErrorCode"], 0);
+    let renew = async |user: &str| {
+        let delete = json!({"DeleteItem": [{"UserID": user}]});
+        admin.call("im_open_login_svc", "account_delete", &delete).await.expect("it is there");
+        app.account(user).await;
+    };
+    renew("Jonh").await;
+    let second = openim(&admin, "sendmsg", &send).await;
+    assert_ne!(second["MsgKey"], first["MsgKey"]);
+    assert_eq!((jonh.unread().await, jared.history(&jonh).await.len()), (1, 3));
+    let refused = openim(&admin, "importmsg", &import).await;
+    assert_eq!(refused["ErrorCode"], 90006, "{refused}");
+    assert!(refused["ErrorInfo"].as_str().expect("text").contains("2_7_1700000000"), "{refused}");
+    renew("jared").await;
+    assert_eq!(openim(&admin, "importmsg", &import).await["ErrorCode"], 0);
+    assert_eq!((jonh.unread().await, jared.history(&jonh).await.len()), (2, 1));
+}

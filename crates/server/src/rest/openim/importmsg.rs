@@ -12,7 +12,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     service: "openim",
     name: "importmsg",
     about: "Imports a message with the time that it had. There are no callbacks. What has the same `MsgSeq`, `MsgRandom` \
-            and `MsgTimeStamp` between the two was imported before, and stays. The `MsgKey` is these three, joined by `_`. \
+            and `MsgTimeStamp` between the two was imported before, and stays, as long as the recipient sees it. The `MsgKey` is these three, joined by `_`. \
             Import in the order of time.",
     fields: &[
         &SYNC_FROM_OLD_SYSTEM,
@@ -28,6 +28,10 @@ pub(in crate::rest) const COMMAND: Command = Command {
         (error::SYNC_FROM_OLD_SYSTEM, "`SyncFromOldSystem` is none of 1, 2 and 5"),
         (error::FROM_ACCOUNT, "`From_Account` was not imported"),
         (error::TO_ACCOUNT, "`To_Account` was not imported"),
+        (
+            error::MSG_TIMESTAMP,
+            "a message of that `MsgKey` is there, and the sender sees it, but the recipient does not any more",
+        ),
         (error::MSG_BODY_FORMAT, "`MsgBody` holds no element"),
         (error::ELEMENT_FORMAT, "an element of `MsgBody` is malformed"),
         (error::TOO_LONG, "`MsgBody` and `CloudCustomData` have more than 8192 bytes together"),

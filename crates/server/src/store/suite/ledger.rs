@@ -81,6 +81,12 @@ impl Said {
         [&self.deleted, &self.cleared, &self.voided].iter().any(|users| users.contains(user))
     }
 
+    /// Whether `user`, one of the two, has it in its history.
+    fn is_seen_by(&self, user: &UserId) -> bool {
+        let sent = self.name.to != *user;
+        !self.is_hidden_from(user) && !(sent && self.flags.contains(MessageFlags::HIDDEN_FROM_SENDER))
+    }
+
     fn concerns(&self, app: SdkAppId, user: &UserId) -> bool {
         self.name.app == app && (self.name.from == *user || self.name.to == *user)
     }
@@ -256,11 +262,18 @@ impl Ledger {
 
     fn note_imported(&mut self, import: &ImportMessage, code: i32) {
         let ImportMessage { send, time_s } = import;
-        assert_eq!(code, self.code(send.app, &send.from, 90008, &send.to, 90003), "{import:?}");
         let key = MsgKey { seq: send.seq, random: send.random, time: *time_s };
         let (from, to) = (send.from.as_str(), send.to.as_str());
-        let known = self.said.iter().any(|said| said.is_between(send.app, from, to) && said.name.key == key);
-        if code == 0 && !known {
+        let known = self.said.iter().position(|said| said.is_between(send.app, from, to) && said.name.key == key);
+        let stands = known.map(|at| &self.said[at]).filter(|said| said.recalled || said.is_seen_by(&send.to)).is_some();
+        let seen_by_sender = known.is_some_and(|at| self.said[at].is_seen_by(&send.from));
+        let expected = match self.code(send.app, &send.from, 90008, &send.to, 90003) {
+            0 if !stands && seen_by_sender => 90006,
+            code => code,
+        };
+        assert_eq!(code, expected, "{import:?}");
+        if code == 0 && !stands {
+            known.map(|at| self.said.remove(at));
             self.say(send, &send.to, key);
         }
     }
@@ -334,7 +347,8 @@ impl Ledger {
             self.said.iter().filter(|said| said.is_between(send.app, from, to)).filter(within).collect();
         near.sort_by_key(|said| said.name.key.time);
         let is_same = |said: &Said| (&said.content.0, &said.content.1) == (&send.body.json, &send.custom_data);
-        let repeated = near.iter().find(|said| said.is(send.app, from, to) && is_same(said));
+        let stands = |said: &Said| said.recalled || said.is_seen_by(to);
+        let repeated = near.iter().find(|said| said.is(send.app, from, to) && is_same(said) && stands(said));
         if let Some(first) = repeated {
             return (true, first.name.key.time);
         }
@@ -463,10 +477,7 @@ impl Ledger {
     pub(super) fn history(&self, query: &HistoryQuery) -> Vec<Seen> {
         let HistoryQuery { app, operator, peer, .. } = query;
         let visible = |said: &Said| {
-            said.is_between(*app, operator, peer)
-                && self.is_there(*app, operator)
-                && !said.is_hidden_from(operator)
-                && (said.name.to == *operator || !said.flags.contains(MessageFlags::HIDDEN_FROM_SENDER))
+            said.is_between(*app, operator, peer) && self.is_there(*app, operator) && said.is_seen_by(operator)
         };
         let mut seen: Vec<_> = self.said.iter().enumerate().filter(|(_, said)| visible(said)).collect();
         seen.sort_by_key(|(position, said)| Reverse((said.name.key.time, said.name.key.seq, *position)));

@@ -127,6 +127,12 @@ macro_rules! store_suite {
                 outbox::apps_and_numbers_survive;
                 life::r6_a_deleted_account_begins_anew;
                 life::r4_what_was_sent_to_who_is_gone_can_be_recalled;
+                life::r2_a_repeat_of_what_the_recipient_has_no_more_is_sent_anew;
+                life::r2_a_repeat_of_what_its_sender_has_no_more_is_a_repeat;
+                life::r2_a_recall_is_not_undone_by_a_repeat_for_a_new_life;
+                life::r2_a_repeated_batch_reaches_who_has_it_no_more;
+                life::r2_an_import_takes_the_place_of_what_nobody_sees;
+                life::it_is_known_who_was_ever_there;
                 life::an_admin_is_not_deleted;
                 life::who_does_not_exist_is_not_kicked;
                 batch::r2_a_batch_has_one_key_and_each_of_it_is_recalled_by_itself;
