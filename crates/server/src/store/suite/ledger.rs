@@ -12,8 +12,8 @@ use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 use crate::{
     chat::{
         Applied, Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, Door, HistoryQuery,
-        ImportMessage, Lifetime, Message, MessageFlags, MessageName, Modify, Prune, Read, ReadAll, Recall, Receipt,
-        Send, SendBatch, Sent,
+        ImportMessage, Lifetime, Message, MessageFlags, MessageName, Modify, Pair, Prune, Read, ReadAll, Recall,
+        Receipt, Send, SendBatch, Sent,
     },
     clock::Timestamp,
 };
@@ -307,6 +307,10 @@ impl Ledger {
     /// What both have cleared; a message to oneself is on one side only, and is cleared with its account.
     fn note_pruned(&mut self, prune: &Prune) {
         let Prune { app, pair, before_s } = prune;
+        self.recent.retain(|(of, who, peer), time_s| {
+            let between = *of == *app && Pair::of(who, peer).0 == *pair;
+            !(between && *time_s < *before_s)
+        });
         self.said.retain(|said| {
             let MessageName { from, to, key, .. } = &said.name;
             let gone = |user| said.voided.contains(user) || (from != to && said.cleared.contains(user));

@@ -145,6 +145,7 @@ macro_rules! store_suite {
                 delete::c1_a_blocked_client_is_refused_and_an_admin_is_not;
                 delete::a_blocklist_has_at_most_so_many;
                 delete::r6_what_is_erased_with_time_leaves_the_count;
+                delete::a_conversation_leaves_the_list_with_its_last_message;
                 delete::what_neither_can_see_any_more_is_erased;
                 sync::r3_both_accounts_learn_of_sends_recalls_and_reads;
                 sync::r3_both_accounts_learn_of_modifications_receipts_and_reading_everything;
