@@ -141,8 +141,8 @@ codes! {
         "send 5 for messages that count as unread, 2 for history";
     SYNC_OTHER_MACHINE = 90031, "SyncOtherMachine is not an Integer",
         "send 1 or 2, or leave it out";
-    OFFLINE_PUSH_INFO = 90043, "OfflinePushInfo is not an Object",
-        "send an Object, or leave it out";
+    OFFLINE_PUSH_INFO = 90043, "OfflinePushInfo is not an Object, cannot be read, or is too long",
+        "send an Object of at most 4096 bytes, or leave it out";
     MSG_LIFE_TIME = 90044, "MsgLifeTime is not an Integer",
         "send seconds, or leave it out";
     MSG_KEY = 90054, "MsgKey is missing or malformed",

@@ -11,6 +11,9 @@ pub const ATTEMPT_ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// A message: `MsgBody` as compact JSON and `CloudCustomData` together (rest 1.4).
 pub const MESSAGE_BYTES_MAX: usize = 8192;
 
+/// `OfflinePushInfo` as compact JSON. It is stored once for each recipient of a batch.
+pub const PUSH_INFO_BYTES_MAX: usize = 4096;
+
 /// The messages of a history page as JSON (rest 4.4).
 pub const HISTORY_PAGE_BYTES_MAX: usize = 13 * 1024;
 

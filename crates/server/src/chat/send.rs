@@ -34,7 +34,7 @@ pub struct Send {
     pub random: u32,
     pub body: MsgBody,
     pub custom_data: String,
-    /// `OfflinePushInfo`, kept as it was given; nothing if it was not.
+    /// `OfflinePushInfo` as compact JSON; nothing if it was not given.
     pub push_info: String,
     pub lifetime: Lifetime,
     pub flags: MessageFlags,

@@ -9,7 +9,10 @@ use serde::{
     de::{DeserializeOwned, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use unsaid_protocol::{MsgKey, UserId, element::MsgBody};
+use unsaid_protocol::{
+    MsgKey, UserId,
+    element::{MsgBody, carried},
+};
 
 use super::{command::Field, envelope::Service};
 use crate::chat::Refusal;
@@ -92,11 +95,14 @@ impl<'a> Fields<'a> {
         body.transpose().map_err(|error| Refusal::new(error.code, error.info))
     }
 
-    /// An object that is kept as it is.
-    pub(super) fn object(&self, field: &Field) -> Result<Option<&'a str>, Refusal> {
-        match self.find(field)?.map(RawValue::get) {
-            Some(value) if !value.starts_with('{') => Err(wrong_type(field)),
-            found => Ok(found),
+    /// An object that is kept as it is, apart from how its writer's library spells it.
+    pub(super) fn object(&self, field: &Field) -> Result<Option<String>, Refusal> {
+        match self.find(field)? {
+            Some(value) if !value.get().starts_with('{') => Err(wrong_type(field)),
+            found => found.map(carried).transpose().map_err(|why| {
+                let info = format!("{} {why}", field.name);
+                Refusal::new(field.code, info)
+            }),
         }
     }
 

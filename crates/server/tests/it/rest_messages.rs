@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use unsaid_client::RestClient;
+use unsaid_protocol::callback::CallbackCommand;
+use unsaid_testkit::{Answer, Script};
 
 use crate::test_app::TestApp;
 
@@ -84,4 +86,95 @@ async fn r2_what_is_sent_again_to_a_new_life_arrives() {
     renew("jared").await;
     assert_eq!(openim(&admin, "importmsg", &import).await["ErrorCode"], 0);
     assert_eq!((jonh.unread().await, jared.history(&jonh).await.len()), (2, 1));
+}
+
+/// `MsgBody` of so many bytes, and so much around it that is no part of the message.
+fn body_of(bytes: usize) -> String {
+    let empty = r#"[{"MsgType":"TIMTextElem","MsgContent":{"Text":""}}]"#.len();
+    format!(r#"[ {{ "MsgType" : "TIMTextElem" , "MsgContent" : {{ "Text" : "{}" }} }} ]"#, "x".repeat(bytes - empty))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_has_one_bound_at_every_door() {
+    let (app, jared, jonh, _) = TestApp::start().await;
+    let admin = app.admin();
+    let key = jared.send(&jonh, "to be modified").await;
+    let doors: [(&str, &str, String, i32); 4] = [
+        ("sendmsg", "MsgBody", r#""From_Account":"jared","To_Account":"Jonh","MsgRandom":1"#.to_owned(), 93000),
+        ("batchsendmsg", "MsgBody", r#""From_Account":"jared","To_Account":["Jonh"],"MsgRandom":2"#.to_owned(), 90055),
+        (
+            "importmsg",
+            "MsgBody",
+            r#""SyncFromOldSystem":2,"From_Account":"jared","To_Account":"Jonh","MsgRandom":3,"MsgTimeStamp":1700000000"#
+                .to_owned(),
+            93000,
+        ),
+        (
+            "modify_c2c_msg",
+            "MsgBody",
+            format!(r#""From_Account":"jared","To_Account":"Jonh","MsgKey":"{key}""#),
+            93000,
+        ),
+    ];
+    for (name, field, rest, code) in doors {
+        for (bytes, custom_bytes, expected) in [(8193, 0, code), (8192, 1, code), (8192, 0, 0), (192, 8000, 0)] {
+            let custom = "y".repeat(custom_bytes);
+            let body = format!(r#"{{{rest},"{field}":{},"CloudCustomData":"{custom}"}}"#, body_of(bytes));
+            let answer = openim(&admin, name, &body).await;
+            assert_eq!(answer["ErrorCode"], expected, "{name}, {bytes} and {custom_bytes} bytes: {answer}");
+        }
+    }
+    // What is not given stays, and counts.
+    let longer = format!(
+        r#"{{"From_Account":"jared","To_Account":"Jonh","MsgKey":"{key}","CloudCustomData":"{}"}}"#,
+        "y".repeat(8001)
+    );
+    assert_eq!(openim(&admin, "modify_c2c_msg", &longer).await["ErrorCode"], 93000);
+    app.all_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_an_answer_that_would_make_a_message_too_long_replaces_nothing() {
+    let (app, jared, jonh, receiver) =
+        TestApp::start_with(|_, app| app.callback.commands = CallbackCommand::ALL.into()).await;
+    for (number, (bytes, replaced)) in (1..).zip([(8192, true), (8193, false)]) {
+        let body: Value = serde_json::from_str(&body_of(bytes)).expect("JSON");
+        let answer = json!({"ActionStatus": "OK", "ErrorCode": 0, "ErrorInfo": "", "MsgBody": body}).to_string();
+        receiver.play(Script::function(move |arrival, _| {
+            let question = arrival.command().as_deref() == Some(CallbackCommand::BeforeSendMsg.as_str());
+            if question { Answer::Body(answer.clone()) } else { Answer::Ok }
+        }));
+        let sent = openim(&app.admin(), "sendmsg", &format!("{{{}}}", message(number, "short"))).await;
+        assert_eq!(sent["ErrorCode"], 0, "{sent}");
+        let history = jonh.history(&jared).await;
+        let stored = history.iter().find(|message| message["MsgKey"] == sent["MsgKey"]).expect("it is stored");
+        assert_eq!(stored["MsgBody"].to_string().len() == bytes, replaced, "{bytes} bytes");
+    }
+    app.all_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i6_what_is_kept_for_a_push_has_a_bound_and_can_be_read() {
+    let (app, ..) = TestApp::start().await;
+    let admin = app.admin();
+    let info = |bytes: usize| format!(r#"{{ "Desc" : "{}" }}"#, "x".repeat(bytes - r#"{"Desc":""}"#.len()));
+    let deep = format!(r#"{{"Ext":{}{}}}"#, "[".repeat(80), "]".repeat(80));
+    for (name, to) in [("sendmsg", r#""Jonh""#), ("batchsendmsg", r#"["Jonh"]"#)] {
+        for (number, (push_info, expected)) in (1..).zip([
+            (info(4096), 0),
+            (info(4097), 90043),
+            (r#"{"Ext":"\ud800"}"#.to_owned(), 90043),
+            (deep.clone(), 90043),
+            (r#"{"Ext":"\ud83d\ude00","New":[1,null]}"#.to_owned(), 0),
+            ("null".to_owned(), 0),
+        ]) {
+            let body = format!(
+                r#"{{"From_Account":"jared","To_Account":{to},"MsgRandom":{number},"MsgBody":{},"OfflinePushInfo":{push_info}}}"#,
+                body_of(100)
+            );
+            let answer = openim(&admin, name, &body).await;
+            assert_eq!(answer["ErrorCode"], expected, "{name} {push_info:.60}: {answer}");
+        }
+    }
+    app.all_settled().await;
 }

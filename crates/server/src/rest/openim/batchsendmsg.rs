@@ -8,7 +8,7 @@ use super::{
     sendmsg::{
         CLOUD_CUSTOM_DATA, FROM_ACCOUNT, IS_NEED_READ_RECEIPT, MSG_BODY, MSG_LIFE_TIME, MSG_RANDOM, MSG_SEQ,
         OFFLINE_PUSH_INFO, ONLINE_ONLY_FLAG, SEND_MSG_CONTROL, SYNC_OTHER_MACHINE, check_length, flags, lifetime,
-        wants_receipt,
+        push_info, wants_receipt,
     },
 };
 use crate::{
@@ -103,7 +103,7 @@ fn read(call: Call<'_>) -> Result<(Send, Vec<String>), Refusal> {
     let flags = flags(&fields, sync_other_machine)?;
     let body = required(fields.elements(&MSG_BODY))?;
     let custom_data = fields.text(&CLOUD_CUSTOM_DATA)?.unwrap_or_default().into_owned();
-    let push_info = fields.object(&OFFLINE_PUSH_INFO)?.unwrap_or_default().to_owned();
+    let push_info = push_info(&fields)?;
     let flags = flags.with(wants_receipt(&fields)?);
     check_length(&body, &custom_data, error::BATCH_TOO_LONG)?;
     let send = Send {

@@ -114,7 +114,7 @@ pub(super) const OFFLINE_PUSH_INFO: Field = Field::optional(
     "OfflinePushInfo",
     Kind::Object,
     error::OFFLINE_PUSH_INFO,
-    "kept with the message; nothing is pushed to phones",
+    "at most 4096 bytes; kept with the message; nothing is pushed to phones",
 );
 pub(super) const IS_NEED_READ_RECEIPT: Field =
     Field::optional("IsNeedReadReceipt", Kind::Integer, error::BODY_NOT_JSON, "1: the sender wants a receipt");
@@ -144,7 +144,7 @@ fn read(call: Call<'_>) -> Result<Send, Refusal> {
     let body = required(fields.elements(&MSG_BODY))?;
     let custom_data = fields.text(&CLOUD_CUSTOM_DATA)?.unwrap_or_default().into_owned();
     fields.integer(&SUPPORT_MESSAGE_EXTENSION)?;
-    let push_info = fields.object(&OFFLINE_PUSH_INFO)?.unwrap_or_default().to_owned();
+    let push_info = push_info(&fields)?;
     let flags = flags.with(wants_receipt(&fields)?);
     check_length(&body, &custom_data, error::TOO_LONG)?;
     let (app, origin) = (call.caller.app.sdkappid, call.caller.origin);
@@ -169,6 +169,17 @@ fn read(call: Call<'_>) -> Result<Send, Refusal> {
 pub(super) fn wants_receipt(fields: &Fields<'_>) -> Result<MessageFlags, Refusal> {
     let wanted = fields.integer(&IS_NEED_READ_RECEIPT)? == Some(1);
     Ok(if wanted { MessageFlags::WANTS_RECEIPT } else { MessageFlags::default() })
+}
+
+/// Nothing if it was not given.
+pub(super) fn push_info(fields: &Fields<'_>) -> Result<String, Refusal> {
+    let info = fields.object(&OFFLINE_PUSH_INFO)?.unwrap_or_default();
+    if info.len() > limits::PUSH_INFO_BYTES_MAX {
+        let (bytes, most) = (info.len(), limits::PUSH_INFO_BYTES_MAX);
+        let info = format!("OfflinePushInfo has {bytes} bytes, and may have {most}");
+        return Err(Refusal::new(OFFLINE_PUSH_INFO.code, info));
+    }
+    Ok(info)
 }
 
 /// What a message may say has one bound at every door.
