@@ -44,6 +44,9 @@ pub const PRUNE_PIECE_MESSAGES: u32 = 200;
 /// How long a repeat of a send is recognised, in seconds (rest 4.1).
 pub const REPEAT_WINDOW_S: u32 = 120;
 
+/// Sends for those online only that are remembered, so that a repeat of one is recognised.
+pub const ONLINE_ONLY_REMEMBERED_MAX: usize = 20_000;
+
 /// How long a client may recall unless the app says otherwise (rule R1).
 pub const RECALL_WINDOW_DEFAULT_S: u32 = 120;
 pub const RECALL_WINDOW_MAX_S: u32 = 30 * 24 * 3600;

@@ -62,7 +62,8 @@ impl Server {
         };
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let callbacks = Callbacks::new(Arc::clone(&apps), connector, stories.clone(), store.epoch(), world.clone());
-        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), Arc::new(callbacks.clone()));
+        let before = Arc::new(callbacks.clone());
+        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), before, world.clock.clone());
         let mut server = Self {
             chat: chat.clone(),
             store: Arc::clone(&store),

@@ -23,6 +23,7 @@ mod delete_messages;
 mod import;
 mod import_message;
 mod modify;
+mod online_only;
 mod prune;
 mod read;
 mod read_all;
@@ -65,10 +66,14 @@ pub use send::{Lifetime, Send};
 pub use store::{Backlog, Later, Oldest, ParkedPiece, Prunable, Pruned, Settled, Settlement, Store};
 pub use tx::{Fault, ReadUpTo, Repeat, Tx};
 
-use before::UnderWay;
+use before::{Key, UnderWay};
+use online_only::OnlineOnly;
 use unsaid_protocol::{ErrorCode, error};
 
-use crate::apps::{App, Apps, BeforeFailure};
+use crate::{
+    apps::{App, Apps, BeforeFailure},
+    clock::Clock,
+};
 
 /// The door to the domain for everything that comes in: commands go to the store, and their results come back when
 /// they are durable.
@@ -77,8 +82,9 @@ pub struct Chat {
     store: Arc<dyn Store>,
     apps: Arc<Apps>,
     before: Arc<dyn Before>,
-    /// Sends that the app backend is being asked about.
+    /// Sends that the app backend is being asked about, or that nothing will be stored of.
     under_way: UnderWay,
+    online_only: OnlineOnly,
 }
 
 impl fmt::Debug for Chat {
@@ -88,8 +94,9 @@ impl fmt::Debug for Chat {
 }
 
 impl Chat {
-    pub fn new(store: Arc<dyn Store>, apps: Arc<Apps>, before: Arc<dyn Before>) -> Self {
-        Self { store, apps, before, under_way: UnderWay::default() }
+    pub fn new(store: Arc<dyn Store>, apps: Arc<Apps>, before: Arc<dyn Before>, clock: Clock) -> Self {
+        let (under_way, online_only) = (UnderWay::default(), OnlineOnly::new(clock));
+        Self { store, apps, before, under_way, online_only }
     }
 
     /// What can be asked without changing anything.
@@ -113,9 +120,11 @@ impl Chat {
     /// Sends a message; first the app backend is asked, if it wants that (rule C2). What the recipient's blocklist stops is
     /// told as failed.
     pub async fn send(&self, send: Send) -> Result<Sent, ChatError> {
-        let sent = match self.apps.get(send.app).filter(|app| before::asks(app, &send)) {
-            None => self.store_sent(send.clone()).await,
-            Some(app) => self.under_way.once(&send, self.ask_and_send(&app, send.clone())).await,
+        let app = self.apps.get(send.app).filter(|app| before::asks(app, &send));
+        let sent = match (app, send.lifetime) {
+            (None, Lifetime::Stored) => self.store_sent(send.clone()).await,
+            (Some(app), Lifetime::Stored) => self.under_way.once(&send, self.ask_and_send(&app, send.clone())).await,
+            (app, Lifetime::OnlineOnly) => self.under_way.once(&send, self.send_online_only(app, send.clone())).await,
         };
         if let Err(ChatError::Refused(refusal)) = &sent
             && refusal.code == error::BLOCKED
@@ -144,6 +153,20 @@ impl Chat {
         let done = self.commit(Command::Block(block)).await?;
         let Done::Each(codes) = done else { unreachable!("it says what came of each") };
         Ok(codes)
+    }
+
+    /// A repeat is recognised by what is remembered, for nothing is stored.
+    async fn send_online_only(&self, app: Option<Arc<App>>, send: Send) -> Result<Sent, ChatError> {
+        let key = Key::of(&send);
+        if let Some(first) = self.online_only.first(&key) {
+            return Ok(first);
+        }
+        let sent = match app {
+            Some(app) => self.ask_and_send(&app, send).await?,
+            None => self.store_sent(send).await?,
+        };
+        self.online_only.remember(key, sent.clone());
+        Ok(sent)
     }
 
     async fn ask_and_send(&self, app: &App, send: Send) -> Result<Sent, ChatError> {

@@ -48,7 +48,7 @@ pub struct Send {
 }
 
 /// Whether a message stays.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Lifetime {
     Stored,
     /// Only who is online now gets it; it is never stored, so it cannot be recalled.

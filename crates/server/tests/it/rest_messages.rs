@@ -5,7 +5,7 @@ use unsaid_client::RestClient;
 use unsaid_protocol::callback::CallbackCommand;
 use unsaid_testkit::{Answer, Script};
 
-use crate::test_app::TestApp;
+use crate::test_app::{TestApp, of_command};
 
 /// The answer to a command of `openim`.
 async fn openim(admin: &RestClient, name: &str, body: &str) -> Value {
@@ -177,4 +177,32 @@ async fn i6_what_is_kept_for_a_push_has_a_bound_and_can_be_read() {
         }
     }
     app.all_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_a_repeat_of_what_is_stored_nowhere_is_recognised_until_a_restart() {
+    let (mut app, _, jonh, receiver) =
+        TestApp::start_with(|_, app| app.callback.commands = CallbackCommand::ALL.into()).await;
+    let body = format!(r#"{{"OnlineOnlyFlag":1,{}}}"#, message(1, "typing"));
+    let admin = app.admin();
+    let both = tokio::join!(openim(&admin, "sendmsg", &body), openim(&admin, "sendmsg", &body));
+    assert_eq!((&both.0["ErrorCode"], &both.1), (&0.into(), &both.0));
+    assert_eq!(openim(&admin, "sendmsg", &body.replace("OnlineOnlyFlag\":1", "MsgLifeTime\":0")).await, both.0);
+    app.all_settled().await;
+    let of = |command| of_command(&receiver.arrivals(), command).len();
+    let counts = || (of(CallbackCommand::BeforeSendMsg), of(CallbackCommand::AfterSendMsg));
+    assert_eq!(counts(), (1, 1), "the backend is asked and told once");
+    for other in [message(1, "other"), message(2, "typing")] {
+        let other = openim(&admin, "sendmsg", &format!(r#"{{"OnlineOnlyFlag":1,{other}}}"#)).await;
+        assert_eq!(other["ErrorCode"], 0, "{other}");
+    }
+    let stored = openim(&admin, "sendmsg", &format!("{{{}}}", message(1, "typing"))).await;
+    assert_eq!((&stored["ErrorCode"], jonh.unread().await), (&0.into(), 1), "one that is stored is another message");
+    app.all_settled().await;
+    assert_eq!(counts(), (4, 4));
+    app.stop().await;
+    app.start_again().await;
+    assert_eq!(openim(&app.admin(), "sendmsg", &body).await["ErrorCode"], 0);
+    app.all_settled().await;
+    assert_eq!(counts(), (5, 5), "nothing of it was kept");
 }

@@ -12,7 +12,8 @@ pub(in crate::rest) const COMMAND: Command = Command {
     service: "openim",
     name: "sendmsg",
     about: "Sends a message. The same message again (sender, recipient, `MsgSeq`, `MsgRandom` and content) within 120 s \
-            gets the first one's answer and is not sent twice, unless the recipient has lost it since. The app backend is asked before and told after, by \
+            gets the first one's answer and is not sent twice, unless the recipient has lost it since; what is for \
+            those online only is remembered until the server stops, the latest 20,000 of them. The app backend is asked before and told after, by \
             `C2C.CallbackBeforeSendMsg` and `C2C.CallbackAfterSendMsg`. Blocklists do not matter here.",
     fields: &[
         &SYNC_OTHER_MACHINE,
