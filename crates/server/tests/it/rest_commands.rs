@@ -92,6 +92,24 @@ async fn account_import() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn multiaccount_import_names_who_could_not_be_made_and_makes_the_others() {
+    let (app, ..) = TestApp::start().await;
+    let (admin, long) = (app.admin(), "x".repeat(501));
+    let command = "im_open_login_svc/multiaccount_import";
+    let body = json!({"AccountList": [{"UserID": "mira", "Nick": "x".repeat(500)}, {"UserID": "tomas", "Nick": long},
+                                      {"UserID": "yuki", "FaceUrl": long}, {"UserID": ""}, {"Identifier": "older"}]});
+    let answer = post(&admin, command, &body.to_string()).await;
+    assert_eq!(answer["FailAccounts"], json!(["tomas", "yuki", ""]), "{answer}");
+    let check = ["mira", "tomas", "yuki", "older"].map(|name| json!({"UserID": name}));
+    let there = post(&admin, "im_open_login_svc/account_check", &json!({"CheckItem": check}).to_string()).await;
+    let there: Vec<_> =
+        there["ResultItem"].as_array().expect("items").iter().map(|item| &item["AccountStatus"]).collect();
+    assert_eq!(there, ["Imported", "NotImported", "NotImported", "Imported"]);
+    let wrong = cases(&[(r#"{"AccountList":[{"UserID":"mira"},{"UserID":"tomas","Nick":7}]}"#, 70402)]);
+    expect_codes(&admin, command, &wrong).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sendmsg_checks_its_fields_in_the_order_of_its_table() {
     let (app, ..) = TestApp::start().await;
     let admin = app.admin();
