@@ -125,8 +125,8 @@ codes! {
         "name an imported account";
     MSG_RANDOM = 90005, "MsgRandom is missing or not an Integer",
         "send a random Integer from 0 to 4294967295";
-    MSG_TIMESTAMP = 90006, "MsgTimeStamp is not an Integer, or belongs to another message",
-        "send seconds since 1970; to importmsg with a MsgSeq and MsgRandom that are free in that second";
+    MSG_TIMESTAMP = 90006, "MsgTimeStamp is not an Integer, lies in the future, or belongs to another message",
+        "send seconds since 1970; to importmsg at most a day after now, with a MsgSeq and MsgRandom that are free then";
     MSG_BODY_NOT_ARRAY = 90007, "MsgBody is missing or not an Array",
         "send an Array of elements";
     FROM_ACCOUNT = 90008, "From_Account is missing, not a String, or does not exist",

@@ -47,6 +47,9 @@ pub const REPEAT_WINDOW_S: u32 = 120;
 /// Sends for those online only that are remembered, so that a repeat of one is recognised.
 pub const ONLINE_ONLY_REMEMBERED_MAX: usize = 20_000;
 
+/// How far ahead of now the time of an imported message may be, in seconds.
+pub const IMPORT_AHEAD_S: u32 = 86_400;
+
 /// How long a client may recall unless the app says otherwise (rule R1).
 pub const RECALL_WINDOW_DEFAULT_S: u32 = 120;
 pub const RECALL_WINDOW_MAX_S: u32 = 30 * 24 * 3600;

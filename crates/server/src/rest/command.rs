@@ -71,7 +71,10 @@ pub enum Kind {
     /// From 0 to 2^32 - 1.
     Number,
     Integer,
+    /// A moment.
     Seconds,
+    /// A time span.
+    Duration,
     Texts,
     Object,
     Objects,
@@ -109,6 +112,7 @@ impl Kind {
             Self::Number => "an Integer from 0 to 4294967295",
             Self::Integer => "an Integer",
             Self::Seconds => "an Integer, seconds since 1970",
+            Self::Duration => "an Integer, seconds",
             Self::Texts => "an Array of Strings",
             Self::Object => "an Object",
             Self::Objects => "an Array of Objects",

@@ -79,6 +79,7 @@ fn wrong_values(field: &Field) -> Vec<(Value, ErrorCode)> {
         Kind::Key => of_type(&[json!(7), json!("1_2"), json!("1_2_4294967296")]),
         Kind::Number => of_type(&[json!("x"), json!(-1), json!(1.5), json!(4_294_967_296_u64), json!(true)]),
         Kind::Integer => of_type(&[json!("x"), json!(1.5), json!([])]),
+        Kind::Duration => of_type(&[json!("x"), json!(-1), json!(1.5), json!(true)]),
         Kind::Seconds => of_type(&[json!("soon"), json!(-1)]),
         Kind::Texts => of_type(&[json!("x"), json!([1]), json!({})]),
         Kind::Object => of_type(&[json!([]), json!("x")]),

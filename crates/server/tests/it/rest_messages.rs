@@ -206,3 +206,37 @@ async fn c2_a_repeat_of_what_is_stored_nowhere_is_recognised_until_a_restart() {
     app.all_settled().await;
     assert_eq!(counts(), (5, 5), "nothing of it was kept");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_life_time_of_any_length_is_seven_days_and_none_is_online_only() {
+    let (app, jared, jonh, _) = TestApp::start().await;
+    let admin = app.admin();
+    let lengths = ["604800", "604801", "4294967296", "99999999999999999999999999", r#""604801""#, "null"];
+    for (number, length) in (1..).zip(lengths) {
+        let body = format!(r#"{{"MsgLifeTime":{length},{}}}"#, message(number, "hello"));
+        assert_eq!(openim(&admin, "sendmsg", &body).await["ErrorCode"], 0, "{length}");
+        assert_eq!(jonh.history(&jared).await.len(), number as usize, "{length}: it is stored");
+    }
+    for length in ["-1", "-99999999999999999999999999", "1.5", r#""soon""#, r#""""#] {
+        let body = format!(r#"{{"MsgLifeTime":{length},{}}}"#, message(100, "hello"));
+        assert_eq!(openim(&admin, "sendmsg", &body).await["ErrorCode"], 90044, "{length}");
+    }
+    app.all_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_not_imported_into_the_future() {
+    let (app, jared, jonh, _) = TestApp::start().await;
+    let admin = app.admin();
+    let now_s = u64::from(app.world.clock.now().seconds());
+    // A minute for slow machines.
+    for (number, (time_s, expected)) in
+        (1..).zip([(0, 0), (now_s, 0), (now_s + 86_340, 0), (now_s + 86_460, 90006), (now_s * 1000, 90006)])
+    {
+        let fields = message(number, "hello");
+        let body = format!(r#"{{"SyncFromOldSystem":2,"MsgTimeStamp":{time_s},{fields}}}"#);
+        let answer = openim(&admin, "importmsg", &body).await;
+        assert_eq!(answer["ErrorCode"], expected, "{time_s}: {answer}");
+    }
+    assert_eq!(jonh.history(&jared).await.len(), 3);
+}

@@ -6,7 +6,10 @@ use super::{
     Answer, Call, Command, Example, Field, Fields, Kind, Service, required,
     sendmsg::{CLOUD_CUSTOM_DATA, MSG_BODY, MSG_RANDOM, MSG_SEQ, check_length},
 };
-use crate::chat::{ChatError, Command as Change, ImportMessage, Lifetime, MessageFlags, Refusal, Send};
+use crate::{
+    chat::{ChatError, Command as Change, ImportMessage, Lifetime, MessageFlags, Refusal, Send},
+    limits,
+};
 
 pub(in crate::rest) const COMMAND: Command = Command {
     service: "openim",
@@ -28,6 +31,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
         (error::SYNC_FROM_OLD_SYSTEM, "`SyncFromOldSystem` is none of 1, 2 and 5"),
         (error::FROM_ACCOUNT, "`From_Account` was not imported"),
         (error::TO_ACCOUNT, "`To_Account` was not imported"),
+        (error::MSG_TIMESTAMP, "`MsgTimeStamp` is more than a day in the future"),
         (
             error::MSG_TIMESTAMP,
             "a message of that `MsgKey` is there, and the sender sees it, but the recipient does not any more",
@@ -61,6 +65,16 @@ async fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
     Ok(Answer::ok())
 }
 
+/// A clock may be wrong by a day, not by more: milliseconds, say, would stand above everything for ever.
+fn check_past(time_s: u32, now_s: u32) -> Result<(), Refusal> {
+    if time_s <= now_s.saturating_add(limits::IMPORT_AHEAD_S) {
+        return Ok(());
+    }
+    let info =
+        format!("MsgTimeStamp {time_s} is more than a day after now, {now_s}: send when it was, in seconds since 1970");
+    Err(Refusal::new(MSG_TIME_STAMP.code, info))
+}
+
 fn read(call: Call<'_>) -> Result<ImportMessage, Refusal> {
     let fields = Fields::parse(Service::Openim, call.body)?;
     let flags = match required(fields.number(&SYNC_FROM_OLD_SYSTEM))? {
@@ -76,6 +90,7 @@ fn read(call: Call<'_>) -> Result<ImportMessage, Refusal> {
     let seq = fields.number(&MSG_SEQ)?.unwrap_or_else(|| call.rest.entropy.next_u32());
     let random = required(fields.number(&MSG_RANDOM))?;
     let time_s = required(fields.number(&MSG_TIME_STAMP))?;
+    check_past(time_s, call.rest.clock.now().seconds())?;
     let body = required(fields.elements(&MSG_BODY))?;
     let custom_data = fields.text(&CLOUD_CUSTOM_DATA)?.unwrap_or_default().into_owned();
     check_length(&body, &custom_data, error::TOO_LONG)?;

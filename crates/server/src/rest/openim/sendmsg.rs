@@ -71,9 +71,9 @@ pub(super) const ONLINE_ONLY_FLAG: Field = Field::optional(
 );
 pub(super) const MSG_LIFE_TIME: Field = Field::optional(
     "MsgLifeTime",
-    Kind::Number,
+    Kind::Duration,
     error::MSG_LIFE_TIME,
-    "older; 0 is the same as `OnlineOnlyFlag` 1, any other number of seconds means that it is stored",
+    "older; 0 is the same as `OnlineOnlyFlag` 1, any other number, however large, means that it is stored",
 );
 pub(super) const MSG_SEQ: Field = Field::optional(
     "MsgSeq",
@@ -196,7 +196,7 @@ pub(super) fn check_length(body: &MsgBody, custom_data: &str, code: ErrorCode) -
 /// `OnlineOnlyFlag` 1, or the older `MsgLifeTime` 0; a longer life than seven days counts as seven (rest 4.1).
 pub(super) fn lifetime(fields: &Fields<'_>) -> Result<Lifetime, Refusal> {
     let online_only = fields.integer(&ONLINE_ONLY_FLAG)? == Some(1);
-    let life_time_s = fields.number(&MSG_LIFE_TIME)?;
+    let life_time_s = fields.duration_s(&MSG_LIFE_TIME)?;
     Ok(if online_only || life_time_s == Some(0) { Lifetime::OnlineOnly } else { Lifetime::Stored })
 }
 
