@@ -2,7 +2,8 @@
 
 use super::{
     command::{Call, Command, Example},
-    envelope::Answer,
+    envelope::{Answer, Service},
+    fields::Fields,
 };
 use crate::chat::ChatError;
 
@@ -18,6 +19,7 @@ pub(super) const COMMAND: Command = Command {
 };
 
 async fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
+    Fields::parse(Service::Other, call.body)?;
     let app = call.caller.app.sdkappid;
     tracing::info!(%app, "an admin of the app says that its endpoint is back");
     call.rest.callbacks.back(app).await;
