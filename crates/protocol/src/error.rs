@@ -83,8 +83,8 @@ codes! {
         "check sdkappid against the configured apps";
     TOO_OFTEN = 60007, "the command is called more often than the operator allows",
         "wait a moment, and spread the calls";
-    REQUEST_FORMAT = 60008, "the request is not of the expected form",
-        "use POST";
+    REQUEST_FORMAT = 60008, "the method is not POST, the body is packed or came too slowly, or nettype is not from 0 to 6",
+        "do what ErrorInfo says: use POST; send plain JSON, without Content-Encoding; send the whole body at once";
     UNKNOWN_COMMAND = 60009, "there is no such service or command",
         "check the path: /v4/{service}/{command}";
     NOT_ADMIN = 60010, "identifier is not an admin of the app",
@@ -119,8 +119,9 @@ codes! {
         "see ErrorInfo; with callback.before_failure = \"pass\" such messages are sent";
     BODY_NOT_JSON = 90001, "the body is not a JSON object, or a field has the wrong type",
         "check the field that ErrorInfo names";
-    MSG_BODY_FORMAT = 90002, "MsgBody does not match the message format",
-        "send at least one element";
+    MSG_BODY_FORMAT = 90002, "MsgBody holds no element, nests too deep or cannot be read; or there is nothing to modify",
+        "send at least one element, with at most 64 objects and arrays in each other, and whole characters in escapes; to \
+         modify_c2c_msg MsgBody or CloudCustomData";
     TO_ACCOUNT = 90003, "To_Account is missing, not a String, or does not exist",
         "name an imported account";
     MSG_RANDOM = 90005, "MsgRandom is missing or not an Integer",

@@ -38,7 +38,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     refusals: &[
         (error::FROM_ACCOUNT, "`From_Account` was not imported"),
         (error::TO_ACCOUNT_NOT_FOUND, "none of `To_Account` was imported"),
-        (error::MSG_BODY_FORMAT, "`MsgBody` holds no element"),
+        (error::MSG_BODY_FORMAT, "`MsgBody` holds no element, nests deeper than 64, or cannot be read"),
         (error::ELEMENT_FORMAT, "an element of `MsgBody` is malformed"),
         (error::BATCH_TOO_LONG, "`MsgBody` and `CloudCustomData` have more than 8192 bytes together"),
         (error::TOO_OFTEN, "more recipients a minute than the operator allows"),

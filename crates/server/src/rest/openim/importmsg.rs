@@ -36,7 +36,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
             error::MSG_TIMESTAMP,
             "a message of that `MsgKey` is there, and the sender sees it, but the recipient does not any more",
         ),
-        (error::MSG_BODY_FORMAT, "`MsgBody` holds no element"),
+        (error::MSG_BODY_FORMAT, "`MsgBody` holds no element, nests deeper than 64, or cannot be read"),
         (error::ELEMENT_FORMAT, "an element of `MsgBody` is malformed"),
         (error::TOO_LONG, "`MsgBody` and `CloudCustomData` have more than 8192 bytes together"),
     ],

@@ -17,7 +17,10 @@ pub(in crate::rest) const COMMAND: Command = Command {
     refusals: &[
         (error::FROM_ACCOUNT, "`From_Account` was not imported"),
         (error::TO_ACCOUNT, "`To_Account` was not imported"),
-        (error::MSG_BODY_FORMAT, "neither `MsgBody` nor `CloudCustomData` is there, or `MsgBody` holds no element"),
+        (
+            error::MSG_BODY_FORMAT,
+            "neither `MsgBody` nor `CloudCustomData` is there, or `MsgBody` holds no element, nests deeper than 64, or cannot be read",
+        ),
         (error::ELEMENT_FORMAT, "an element of `MsgBody` is malformed"),
         (error::TOO_LONG, "the message would have more than 8192 bytes"),
         (error::MESSAGE_NOT_FOUND, "there is no such message from `From_Account` to `To_Account`"),
