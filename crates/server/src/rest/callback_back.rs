@@ -13,7 +13,7 @@ pub(super) const COMMAND: Command = Command {
     about: "Says that the app's callback endpoint is back: what waits is tried at once. A command of this server alone.",
     fields: &[],
     refusals: &[],
-    examples: &[Example { body: "{}", answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"# }],
+    examples: &[Example { body: "{}", answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#, note: "" }],
     get: false,
     answer: |call| Box::pin(answer(call)),
 };

@@ -30,6 +30,9 @@ pub struct Command {
 pub struct Example {
     pub body: &'static str,
     pub answer: &'static str,
+    /// What a reader has to know who pastes it beside the demo: that it gets this answer once only, or after which line.
+    /// Lines without a note can be pasted in any order, again and again.
+    pub note: &'static str,
 }
 
 type Handler = for<'a> fn(Call<'a>) -> Answering<'a>;

@@ -18,7 +18,11 @@ pub(super) const COMMAND: Command = Command {
             which: 0 all, 5 or 6 those of callbacks; 1 to 4 are entry points, which there are none of.",
     fields: &[],
     refusals: &[(error::REQUEST_FORMAT, "`nettype` is not from 0 to 6")],
-    examples: &[Example { body: "{}", answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"IPList":[]}"# }],
+    examples: &[Example {
+        body: "{}",
+        answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"IPList":[]}"#,
+        note: "",
+    }],
     get: false,
     answer: |call| Box::pin(std::future::ready(answer(call))),
 };

@@ -64,9 +64,12 @@ fn row(field: &Field) -> String {
 
 fn shown(command: &Command, example: &Example) -> String {
     let Command { service, name, .. } = command;
-    let Example { body, answer } = example;
+    let Example { body, answer, note } = example;
     assert!(!body.contains('\''), "a quote would end the shell's");
-    format!("```sh\ncurl -s \"$UNSAID/v4/{service}/{name}?$QUERY\" -d '{body}'\n```\n\n```json\n{answer}\n```\n\n")
+    let note = if note.is_empty() { String::new() } else { format!("{note}\n\n") };
+    format!(
+        "{note}```sh\ncurl -s \"$UNSAID/v4/{service}/{name}?$QUERY\" -d '{body}'\n```\n\n```json\n{answer}\n```\n\n"
+    )
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"DeleteItem":[{"UserID":"leaver"},{"UserID":"ghost"}]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ResultItem":[{"UserID":"leaver","ResultCode":0,"ResultInfo":""},{"UserID":"ghost","ResultCode":70107,"ResultInfo":"UserID ghost was not imported"}]}"#,
+        note: "Once: then `leaver` gets 70107, too.",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

@@ -25,10 +25,12 @@ pub(in crate::rest) const COMMAND: Command = Command {
         Example {
             body: r#"{"AccountList":[{"UserID":"tomas","Nick":"Tomas"},{"UserID":"yuki"}]}"#,
             answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"FailAccounts":[]}"#,
+            note: "",
         },
         Example {
             body: r#"{"Accounts":["tomas","a name that is longer than 32 bytes"]}"#,
             answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"FailAccounts":["a name that is longer than 32 bytes"]}"#,
+            note: "",
         },
     ],
     get: false,

@@ -26,6 +26,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"Operator_Account":"yuki","Peer_Account":"mira","MaxCnt":10,"MinTime":1764500000,"MaxTime":1764599999}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"Complete":1,"MsgCnt":1,"LastMsgTime":1764500003,"LastMsgKey":"3_1003_1764500003","MsgList":[{"From_Account":"mira","To_Account":"yuki","MsgSeq":3,"MsgRandom":1003,"MsgTimeStamp":1764500003,"MsgFlagBits":0,"IsPeerRead":0,"MsgKey":"3_1003_1764500003","MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"shop closes at 6"}}],"CloudCustomData":""}]}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

@@ -46,6 +46,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"mira","To_Account":["tomas","ghost"],"MsgSeq":501,"MsgRandom":77120934,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"shop closes at 6"}}]}"#,
         answer: r#"{"ActionStatus":"SomeError","ErrorInfo":"","ErrorCode":0,"MsgKey":"501_77120934_1795421000","MsgId":"144115188075855875-1795421000-77120934","ErrorList":[{"To_Account":"ghost","ErrorCode":70107}]}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

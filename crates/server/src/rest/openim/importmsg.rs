@@ -43,6 +43,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"SyncFromOldSystem":2,"From_Account":"mira","To_Account":"tomas","MsgSeq":12,"MsgRandom":990017,"MsgTimeStamp":1764000000,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"hello from last year"}}]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

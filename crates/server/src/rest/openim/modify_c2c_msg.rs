@@ -30,6 +30,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"2_1002_1764500002","MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"the parcel is at the gate"}}]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

@@ -48,6 +48,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"mira","To_Account":"tomas","MsgSeq":73190221,"MsgRandom":4080011,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"the parcel is downstairs"}}],"CloudCustomData":"{\"order\":118}"}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"MsgTime":1795421000,"MsgKey":"73190221_4080011_1795421000","MsgId":"144115188075855875-1795421000-4080011"}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),
