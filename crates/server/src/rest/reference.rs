@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_that_rest_md_names_is_one() {
+    fn every_setting_that_the_page_names_is_one() {
         let (page, settings) = (fs::read_to_string(PAGE).expect("docs/rest.md is there"), settings());
         let is_name =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');

@@ -13,7 +13,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     service: "im_open_login_svc",
     name: "account_delete",
     about: "Deletes up to 100 accounts. Name and face, history, list of conversations and blocklist of an account go, and \
-            its UserSigs log in no more; what it sent stays in the history of others. The answer is OK even if single ones \
+            its UserSigs log in no more; what it sent stays in the history of others, and it stays on their blocklists. The answer is OK even if single ones \
             fail: 70107 for one that does not exist, 70402 for an admin of the app, 70500 for one that could not be deleted and is still there. Who is imported again begins anew.",
     fields: &[&DELETE_ITEM],
     refusals: &[],

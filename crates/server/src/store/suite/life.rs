@@ -6,7 +6,9 @@ use super::{
     START_S, World,
     actors::{ADMIN, APP, app, by_admin, by_client, message, name, user},
 };
-use crate::chat::{Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, ImportMessage, Kick, SendBatch};
+use crate::chat::{
+    Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, ImportMessage, Kick, SendBatch,
+};
 
 async fn delete(world: &World, who: &str) -> Result<(), i32> {
     world.done(Command::DeleteAccount(DeleteAccount { app: APP, user: user(who) })).await.map(drop)
@@ -148,6 +150,23 @@ pub(super) async fn r2_an_import_takes_the_place_of_what_nobody_sees(mut world: 
     }
     assert_eq!((world.unread("bob").await, import(&world, "four").await), (1, Ok(Done::Nothing)));
     assert_eq!(texts(&world, "bob", "alice").await, ["three"], "the first one of this life stays");
+}
+
+pub(super) async fn who_is_blocked_stays_so_in_a_new_life(mut world: World) {
+    world.with(app(APP), &["alice", "bob"]).await;
+    let block = |who: &str, other: &str| {
+        Command::Block(Block { app: APP, user: user(who), others: vec![user(other)], blocked: true })
+    };
+    for (who, other) in [("bob", "alice"), ("alice", "bob")] {
+        world.done(block(who, other)).await.expect("both are there");
+    }
+    delete(&world, "alice").await.expect("it is there");
+    world.import(APP, "alice").await;
+    world.reopen().await;
+    let blocks = world.store.blocks(APP, user("bob"), vec![user("alice")]).await;
+    assert_eq!(blocks, Ok(vec![(true, false)]), "alice's own list is gone, and bob's stays");
+    let send = crate::chat::Send { by_client: true, ..message("alice", "bob", 1) };
+    assert_eq!(world.send(send).await, Err(error::BLOCKED.0));
 }
 
 pub(super) async fn it_is_known_who_was_ever_there(mut world: World) {

@@ -132,6 +132,7 @@ macro_rules! store_suite {
                 life::r2_a_recall_is_not_undone_by_a_repeat_for_a_new_life;
                 life::r2_a_repeated_batch_reaches_who_has_it_no_more;
                 life::r2_an_import_takes_the_place_of_what_nobody_sees;
+                life::who_is_blocked_stays_so_in_a_new_life;
                 life::it_is_known_who_was_ever_there;
                 life::an_admin_is_not_deleted;
                 life::who_does_not_exist_is_not_kicked;
