@@ -83,8 +83,8 @@ impl Said {
 
     /// Whether `user`, one of the two, has it in its history.
     fn is_seen_by(&self, user: &UserId) -> bool {
-        let sent = self.name.to != *user;
-        !self.is_hidden_from(user) && !(sent && self.flags.contains(MessageFlags::HIDDEN_FROM_SENDER))
+        let received = self.name.to == *user;
+        !self.is_hidden_from(user) && (received || !self.flags.contains(MessageFlags::HIDDEN_FROM_SENDER))
     }
 
     fn concerns(&self, app: SdkAppId, user: &UserId) -> bool {
