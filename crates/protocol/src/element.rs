@@ -26,7 +26,7 @@ pub const NESTING_MAX: usize = 64;
 /// A `MsgBody` that was found right: compact JSON, and the types of its elements.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MsgBody {
-    /// The array as JSON without blanks between its tokens.
+    /// The array as JSON, as [`carried`] writes it.
     pub json: String,
     /// The element types in their order, joined by commas; what stays of a recalled message.
     pub types: String,
@@ -59,16 +59,7 @@ impl MsgBody {
         if !raw.get().starts_with('[') {
             return Err(MsgBodyError::new(error::MSG_BODY_NOT_ARRAY, "MsgBody must be an Array of elements"));
         }
-        if nesting(raw.get()) > NESTING_MAX {
-            return Err(MsgBodyError::new(
-                error::MSG_BODY_FORMAT,
-                format!("MsgBody nests deeper than {NESTING_MAX} objects and arrays"),
-            ));
-        }
-        // What is carried as it stands has to be readable to everybody: no half of a character in an escape, say.
-        serde_json::from_str::<serde_json::Value>(raw.get()).map_err(|error| {
-            MsgBodyError::new(error::MSG_BODY_FORMAT, format!("MsgBody is not valid JSON: {error}"))
-        })?;
+        let json = carried(raw).map_err(|why| MsgBodyError::new(error::MSG_BODY_FORMAT, format!("MsgBody {why}")))?;
         let elements: Vec<&RawValue> = serde_json::from_str(raw.get())
             .map_err(|_| MsgBodyError::new(error::MSG_BODY_FORMAT, "MsgBody must be an Array of elements"))?;
         if elements.is_empty() {
@@ -88,8 +79,21 @@ impl MsgBody {
             }
             types.push_str(kind);
         }
-        Ok(Self { json: compact(raw.get()), types })
+        Ok(Self { json, types })
     }
+}
+
+/// JSON that is handed on as it was given, in one form, so that it has the same length and the same hash however its
+/// sender's library writes it: without blanks between its tokens, and with those escapes alone that JSON demands. The order
+/// of fields and the digits of numbers stay. An error says what makes it unreadable, as the end of a sentence.
+pub fn carried(raw: &RawValue) -> Result<String, String> {
+    let json = raw.get();
+    if nesting(json) > NESTING_MAX {
+        return Err(format!("nests deeper than {NESTING_MAX} objects and arrays"));
+    }
+    // It has to be readable to everybody: no half of a character in an escape, say.
+    serde_json::from_str::<serde_json::Value>(json).map_err(|error| format!("is not valid JSON: {error}"))?;
+    Ok(canonical(json))
 }
 
 fn element_type(index: usize, raw: &RawValue) -> Result<&'static str, MsgBodyError> {
@@ -112,23 +116,57 @@ fn element_type(index: usize, raw: &RawValue) -> Result<&'static str, MsgBodyErr
     Ok(known)
 }
 
-/// `json`, which must be valid, without the blanks between its tokens.
-fn compact(json: &str) -> String {
+/// What needs no change is copied in whole runs: most of it, since few libraries escape more than they must.
+fn canonical(json: &str) -> String {
+    let bytes = json.as_bytes();
     let mut out = String::with_capacity(json.len());
-    let mut in_string = false;
-    let mut escaped = false;
-    for character in json.chars() {
-        if in_string {
-            in_string = escaped || character != '"';
-            escaped = !escaped && character == '\\';
-        } else if matches!(character, ' ' | '\t' | '\r' | '\n') {
-            continue;
-        } else {
-            in_string = character == '"';
-        }
-        out.push(character);
+    let (mut run, mut at, mut in_string) = (0, 0, false);
+    while let Some(byte) = bytes.get(at) {
+        let skipped = match (in_string, byte) {
+            (true, b'\\') => {
+                out.push_str(&json[run..at]);
+                unescape(&json[at..], &mut out)
+            }
+            (false, b' ' | b'\t' | b'\r' | b'\n') => {
+                out.push_str(&json[run..at]);
+                1
+            }
+            _ => {
+                in_string ^= *byte == b'"';
+                at += 1;
+                continue;
+            }
+        };
+        at += skipped;
+        run = at;
     }
+    out.push_str(&json[run..]);
     out
+}
+
+/// Writes what the escape at the beginning of `json` stands for; answers how many bytes it has.
+fn unescape(json: &str, out: &mut String) -> usize {
+    let unit = |at: usize| json.get(at..at + 4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
+    let (character, bytes) = match json.as_bytes().get(1) {
+        Some(b'/') => (Some('/'), 2),
+        Some(b'u') => {
+            let units = [unit(2), unit(8).filter(|_| json[6..].starts_with("\\u"))];
+            let mut characters = char::decode_utf16(units.into_iter().flatten());
+            let character = characters.next().and_then(Result::ok);
+            (character, if character.is_some_and(|character| character.len_utf16() == 2) { 12 } else { 6 })
+        }
+        // A quote, a backslash, or a letter that stands for one of the characters that must be escaped.
+        _ => (None, 2),
+    };
+    match character {
+        Some(character) if character >= ' ' && !matches!(character, '"' | '\\') => out.push(character),
+        Some(character) => {
+            let quoted = serde_json::to_string(&character).expect("a character serializes");
+            out.push_str(&quoted[1..quoted.len() - 1]);
+        }
+        None => out.push_str(&json[..bytes]),
+    }
+    bytes
 }
 
 /// How deep the objects and arrays of `json`, which must be valid, nest.
@@ -199,9 +237,59 @@ mod tests {
         }
     }
 
+    #[test]
+    fn strings_have_one_form() {
+        for (given, carried) in [
+            (r#""caf\u00e9 \u4f60\u597d""#, r#""café 你好""#),
+            (r#""\ud83d\ude00\uD83D\uDE00""#, r#""😀😀""#),
+            (r#""a\/b\u002f""#, r#""a/b/""#),
+            (r#""\u0022\u005c\u005C""#, r#""\"\\\\""#),
+            (r#""\u0000\u001f\u000a\u0009\u007f""#, "\"\\u0000\\u001f\\n\\t\u{7f}\""),
+            (r#""\b\f\n\r\t\"\\""#, r#""\b\f\n\r\t\"\\""#),
+            (r#""\\u00e9 \\" "#, r#""\\u00e9 \\""#),
+            ("{ \"\\u0062\" : 1.50E+3 ,\t\"a\":[ 1e2 , -0.0 ]}\r\n", r#"{"b":1.50E+3,"a":[1e2,-0.0]}"#),
+        ] {
+            assert_eq!(canonical(given), carried, "{given}");
+        }
+        let text = |text: &str| format!(r#"[{{"MsgType":"TIMTextElem","MsgContent":{{"Text":"{text}"}}}}]"#);
+        assert_eq!(parse(&text(r"\u4f60")), parse(&text("你")));
+        assert_ne!(parse(&text(r"\\u4f60")), parse(&text("你")));
+    }
+
+    /// A string with each character as some library might write it.
+    fn written(text: &str, choices: &[u8]) -> String {
+        let mut json = String::from('"');
+        for (character, choice) in text.chars().zip(choices.iter().cycle()) {
+            let mut units = [0; 2];
+            let escaped = character.encode_utf16(&mut units).iter();
+            match choice % 4 {
+                0 => json.extend(escaped.map(|unit| format!("\\u{unit:04x}"))),
+                1 => json.extend(escaped.map(|unit| format!("\\u{unit:04X}"))),
+                2 if character == '/' => json.push_str("\\/"),
+                _ if character == '"' => json.push_str("\\\""),
+                _ => json.push_str(serde_json::to_string(&character).expect("serializes").trim_matches('"')),
+            }
+        }
+        json + "\""
+    }
+
     proptest! {
         #[test]
-        fn compact_json_means_the_same(text in ".{0,40}", number: i64) {
+        fn carried_json_means_the_same_and_has_one_form(
+            text in "[\u{0}-\u{24f}/\"\\\\\u{4f60}\u{1f600}\u{10ffff}]{0,30}",
+            choices in prop::collection::vec(any::<u8>(), 1..8),
+            number: i64,
+        ) {
+            let escaped = written(&text, &choices);
+            let given = format!("[ {{{escaped} : {number} }},\n{escaped} ]");
+            let meant: serde_json::Value = serde_json::from_str(&given).expect("the test gives valid JSON");
+            let once = canonical(&given);
+            prop_assert_eq!(&once, &serde_json::to_string(&meant).expect("serializes"));
+            prop_assert_eq!(canonical(&once), once);
+        }
+
+        #[test]
+        fn pretty_json_means_the_same(text in ".{0,40}", number: i64) {
             let value = serde_json::json!([{"MsgType": "TIMTextElem", "MsgContent": {"Text": text, "n": number}}]);
             let pretty = serde_json::to_string_pretty(&value).expect("serializes");
             let body = parse(&pretty).expect("right");

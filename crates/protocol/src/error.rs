@@ -92,8 +92,8 @@ codes! {
         "check sdkappid against the configured apps";
     TOO_OFTEN = 60007, "the command is called more often than the operator allows",
         "wait a moment, and spread the calls";
-    REQUEST_FORMAT = 60008, "the request is not of the expected form",
-        "use POST";
+    REQUEST_FORMAT = 60008, "the method is not POST, the body is packed or came too slowly, or nettype is not from 0 to 6",
+        "do what ErrorInfo says: use POST; send plain JSON, without Content-Encoding; send the whole body at once";
     UNKNOWN_COMMAND = 60009, "there is no such service or command",
         "check the path: /v4/{service}/{command}";
     NOT_ADMIN = 60010, "identifier is not an admin of the app",
@@ -130,14 +130,15 @@ codes! {
         "see ErrorInfo; with callback.before_failure = \"pass\" such messages are sent";
     BODY_NOT_JSON = 90001, "the body is not a JSON object, or a field has the wrong type",
         "check the field that ErrorInfo names";
-    MSG_BODY_FORMAT = 90002, "MsgBody does not match the message format",
-        "send at least one element";
+    MSG_BODY_FORMAT = 90002, "MsgBody holds no element, nests too deep or cannot be read; or there is nothing to modify",
+        "send at least one element, with at most 64 objects and arrays in each other, and whole characters in escapes; to \
+         modify_c2c_msg MsgBody or CloudCustomData";
     TO_ACCOUNT = 90003, "To_Account is missing, not a String, or does not exist",
         "name an imported account";
     MSG_RANDOM = 90005, "MsgRandom is missing or not an Integer",
         "send a random Integer from 0 to 4294967295";
-    MSG_TIMESTAMP = 90006, "MsgTimeStamp is not an Integer",
-        "send seconds since 1970, or leave it out";
+    MSG_TIMESTAMP = 90006, "MsgTimeStamp is not an Integer, lies in the future, or belongs to another message",
+        "send seconds since 1970; to importmsg at most a day after now, with a MsgSeq and MsgRandom that are free then";
     MSG_BODY_NOT_ARRAY = 90007, "MsgBody is missing or not an Array",
         "send an Array of elements";
     FROM_ACCOUNT = 90008, "From_Account is missing, not a String, or does not exist",
@@ -152,8 +153,8 @@ codes! {
         "send 5 for messages that count as unread, 2 for history";
     SYNC_OTHER_MACHINE = 90031, "SyncOtherMachine is not an Integer",
         "send 1 or 2, or leave it out";
-    OFFLINE_PUSH_INFO = 90043, "OfflinePushInfo is not an Object",
-        "send an Object, or leave it out";
+    OFFLINE_PUSH_INFO = 90043, "OfflinePushInfo is not an Object, cannot be read, or is too long",
+        "send an Object of at most 4096 bytes, or leave it out";
     MSG_LIFE_TIME = 90044, "MsgLifeTime is not an Integer",
         "send seconds, or leave it out";
     MSG_KEY = 90054, "MsgKey is missing or malformed",

@@ -11,6 +11,9 @@ pub const ATTEMPT_ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// A message: `MsgBody` as compact JSON and `CloudCustomData` together (rest 1.4).
 pub const MESSAGE_BYTES_MAX: usize = 8192;
 
+/// `OfflinePushInfo` as compact JSON. It is stored once for each recipient of a batch.
+pub const PUSH_INFO_BYTES_MAX: usize = 4096;
+
 /// The messages of a history page as JSON (rest 4.4).
 pub const HISTORY_PAGE_BYTES_MAX: usize = 13 * 1024;
 
@@ -43,6 +46,12 @@ pub const PRUNE_PIECE_MESSAGES: u32 = 200;
 
 /// How long a repeat of a send is recognised, in seconds (rest 4.1).
 pub const REPEAT_WINDOW_S: u32 = 120;
+
+/// Sends for those online only that are remembered, so that a repeat of one is recognised.
+pub const ONLINE_ONLY_REMEMBERED_MAX: usize = 20_000;
+
+/// How far ahead of now the time of an imported message may be, in seconds.
+pub const IMPORT_AHEAD_S: u32 = 86_400;
 
 /// How long a client may recall unless the app says otherwise (rule R1).
 pub const RECALL_WINDOW_DEFAULT_S: u32 = 120;

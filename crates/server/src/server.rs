@@ -68,7 +68,8 @@ impl Server {
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let callbacks = Callbacks::new(Arc::clone(&apps), connector, stories.clone(), store.epoch(), world.clone());
         let devices = Arc::clone(&fanout) as Arc<dyn Devices>;
-        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), Arc::new(callbacks.clone()), devices);
+        let before = Arc::new(callbacks.clone());
+        let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), before, devices, world.clock.clone());
         let identities = Arc::new(Identities::default());
         let gateway = Gateway::new(GatewayParts {
             apps: Arc::clone(&apps),

@@ -90,6 +90,14 @@ pub trait Surroundings {
 }
 
 impl DeclaredApp {
+    /// Whether it says anything of the app's keys.
+    pub fn gives_keys(&self) -> bool {
+        self.secret_key.is_some()
+            || self.secret_key_file.is_some()
+            || self.previous_secret_key.is_some()
+            || self.previous_secret_key_file.is_some()
+    }
+
     /// The app, checked as far as that is possible without its endpoint.
     pub fn into_app(self, origin: Origin, around: &dyn Surroundings) -> Result<App, AppError> {
         let id = self.sdkappid;

@@ -8,7 +8,7 @@ use super::{
     applied::{Batched, ChatError, Done},
     effect,
     pair::Pair,
-    send::{Lifetime, Send},
+    send::{Lifetime, Send, stands},
     tx::{Fault, Tx},
 };
 use crate::limits;
@@ -24,7 +24,7 @@ pub struct SendBatch {
 /// What is known of a recipient before anything is sent.
 struct Recipient {
     to: UserId,
-    /// When it got this message already, if it did.
+    /// When it got this message already, if it did and still has it.
     repeat: Option<u32>,
     /// Seconds in which the key is taken by another message.
     taken: BTreeSet<u32>,
@@ -64,8 +64,9 @@ impl SendBatch {
         let since_s = tx.now().seconds().saturating_sub(limits::REPEAT_WINDOW_S);
         let hash = self.send.content_hash();
         for other in tx.repeats(*app, &pair, *seq, *random, since_s)? {
-            if other.direction == direction && other.content_hash == hash {
-                recipient.repeat.get_or_insert(other.time_s);
+            let same = recipient.repeat.is_none() && other.direction == direction && other.content_hash == hash;
+            if same && stands(tx, *app, &pair, to, self.send.key_of(other.time_s))? {
+                recipient.repeat = Some(other.time_s);
             }
             recipient.taken.insert(other.time_s);
         }

@@ -16,7 +16,7 @@ use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand, eleme
 
 use super::{
     applied::{ChatError, Refusal, Sent},
-    send::Send,
+    send::{Lifetime, Send},
 };
 use crate::apps::App;
 
@@ -66,18 +66,40 @@ pub struct Asked {
     pub content_hash: i64,
 }
 
-/// What names a send while it is under way.
+/// What names a send while it is under way, and after it where nothing is stored of it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Key {
+pub(super) struct Key {
     app: SdkAppId,
     from: UserId,
     to: UserId,
     seq: u32,
     random: u32,
+    lifetime: Lifetime,
     content_hash: i64,
 }
 
-/// Sends that are being asked about. Each is there as long as someone waits for it.
+impl Key {
+    pub(super) fn of(send: &Send) -> Self {
+        Self {
+            app: send.app,
+            from: send.from.clone(),
+            to: send.to.clone(),
+            seq: send.seq,
+            random: send.random,
+            lifetime: send.lifetime,
+            content_hash: send.content_hash(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn numbered(seq: u32) -> Self {
+        let user = UserId::new("jared").expect("a valid name");
+        let (app, lifetime) = (SdkAppId(1_400_000_001), Lifetime::OnlineOnly);
+        Self { app, from: user.clone(), to: user, seq, random: 1, lifetime, content_hash: 1 }
+    }
+}
+
+/// Sends that are being asked about, or that nothing will be stored of. Each is there as long as someone waits for it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UnderWay {
     sends: Arc<Mutex<HashMap<Key, Arc<Slot>>>>,
@@ -112,14 +134,7 @@ impl UnderWay {
 
     /// Among those who wait for this send; who is the first of them opens it.
     fn place(&self, send: &Send) -> Place<'_> {
-        let key = Key {
-            app: send.app,
-            from: send.from.clone(),
-            to: send.to.clone(),
-            seq: send.seq,
-            random: send.random,
-            content_hash: send.content_hash(),
-        };
+        let key = Key::of(send);
         let slot = Arc::clone(lock(&self.sends).entry(key.clone()).or_default());
         Place { sends: &self.sends, key, slot: Some(slot) }
     }

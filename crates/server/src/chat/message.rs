@@ -39,7 +39,7 @@ pub struct Content {
     pub custom_data: String,
     /// The types of its elements; they stay in a tombstone.
     pub types: String,
-    /// `OfflinePushInfo`, as it was given; nothing if it was not.
+    /// `OfflinePushInfo` as compact JSON; nothing if it was not given.
     pub push_info: String,
     /// Tells a repeat of the send from another message with the same numbers.
     pub hash: i64,

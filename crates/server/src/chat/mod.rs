@@ -14,6 +14,7 @@ mod tx;
 
 mod applied;
 mod effect;
+mod length;
 
 mod batch;
 mod before;
@@ -24,6 +25,7 @@ mod import;
 mod import_message;
 mod log_in;
 mod modify;
+mod online_only;
 mod prune;
 mod read;
 mod read_all;
@@ -55,6 +57,7 @@ pub use history::{HistoryQuery, Place, Recent};
 pub use import::Import;
 pub use import_message::ImportMessage;
 pub use lane::{Holder, Lane, LaneCounter};
+pub use length::{check_length, check_push_info};
 pub use log_in::{Leaving, LogIn, LogOut, LoggedIn};
 pub use message::{Content, Message, MessageFlags, MessageName, SyncEvent, SyncKind};
 pub use modify::Modify;
@@ -72,10 +75,14 @@ pub use tx::{Fault, ReadUpTo, Repeat, Tx};
 pub use view::{ConversationView, ConversationsView, Person, Update, Updates, UpdatesQuery, View};
 pub(crate) use view::{conversations, updates};
 
-use before::UnderWay;
+use before::{Key, UnderWay};
+use online_only::OnlineOnly;
 use unsaid_protocol::{ErrorCode, SdkAppId, UserId, error};
 
-use crate::apps::{App, Apps, BeforeFailure};
+use crate::{
+    apps::{App, Apps, BeforeFailure},
+    clock::Clock,
+};
 
 /// The door to the domain for everything that comes in: commands go to the store, and their results come back when
 /// they are durable.
@@ -85,8 +92,9 @@ pub struct Chat {
     apps: Arc<Apps>,
     before: Arc<dyn Before>,
     devices: Arc<dyn Devices>,
-    /// Sends that the app backend is being asked about.
+    /// Sends that the app backend is being asked about, or that nothing will be stored of.
     under_way: UnderWay,
+    online_only: OnlineOnly,
 }
 
 impl fmt::Debug for Chat {
@@ -96,8 +104,15 @@ impl fmt::Debug for Chat {
 }
 
 impl Chat {
-    pub fn new(store: Arc<dyn Store>, apps: Arc<Apps>, before: Arc<dyn Before>, devices: Arc<dyn Devices>) -> Self {
-        Self { store, apps, before, devices, under_way: UnderWay::default() }
+    pub fn new(
+        store: Arc<dyn Store>,
+        apps: Arc<Apps>,
+        before: Arc<dyn Before>,
+        devices: Arc<dyn Devices>,
+        clock: Clock,
+    ) -> Self {
+        let (under_way, online_only) = (UnderWay::default(), OnlineOnly::new(clock));
+        Self { store, apps, before, devices, under_way, online_only }
     }
 
     /// What can be asked without changing anything.
@@ -121,9 +136,11 @@ impl Chat {
     /// Sends a message; first the app backend is asked, if it wants that (rule C2). What the recipient's blocklist stops is
     /// told as failed.
     pub async fn send(&self, send: Send) -> Result<Sent, ChatError> {
-        let sent = match self.apps.get(send.app).filter(|app| before::asks(app, &send)) {
-            None => self.store_sent(send.clone()).await,
-            Some(app) => self.under_way.once(&send, self.ask_and_send(&app, send.clone())).await,
+        let app = self.apps.get(send.app).filter(|app| before::asks(app, &send));
+        let sent = match (app, send.lifetime) {
+            (None, Lifetime::Stored) => self.store_sent(send.clone()).await,
+            (Some(app), Lifetime::Stored) => self.under_way.once(&send, self.ask_and_send(&app, send.clone())).await,
+            (app, Lifetime::OnlineOnly) => self.under_way.once(&send, self.send_online_only(app, send.clone())).await,
         };
         if let Err(ChatError::Refused(refusal)) = &sent
             && refusal.code == error::BLOCKED
@@ -158,6 +175,20 @@ impl Chat {
         let done = self.commit(Command::Block(block)).await?;
         let Done::Each(codes) = done else { unreachable!("it says what came of each") };
         Ok(codes)
+    }
+
+    /// A repeat is recognised by what is remembered, for nothing is stored.
+    async fn send_online_only(&self, app: Option<Arc<App>>, send: Send) -> Result<Sent, ChatError> {
+        let key = Key::of(&send);
+        if let Some(first) = self.online_only.first(&key) {
+            return Ok(first);
+        }
+        let sent = match app {
+            Some(app) => self.ask_and_send(&app, send).await?,
+            None => self.store_sent(send).await?,
+        };
+        self.online_only.remember(key, sent.clone());
+        Ok(sent)
     }
 
     async fn ask_and_send(&self, app: &App, send: Send) -> Result<Sent, ChatError> {

@@ -12,12 +12,13 @@ use super::{
     applied::{ChatError, Done, Refusal},
     effect::{self, LaneRows, owe},
     event::Origin,
+    length::check_length,
     message::{Content, Message, MessageFlags, MessageName, SyncEvent, SyncKind},
     pair::{Direction, Pair},
     recall::{Door, find_named},
     tx::{Fault, Tx},
 };
-use crate::{apps::App, limits};
+use crate::apps::App;
 
 /// Replaces what a message says.
 #[derive(Clone, Debug)]
@@ -46,12 +47,7 @@ impl Modify {
         let custom_data = self.custom_data.clone().unwrap_or(before.custom_data);
         // The hash stays, so that a repeat of the send is still recognised.
         let content = Content { body, custom_data, types, push_info: before.push_info, hash: before.hash };
-        let bytes = content.body.len() + content.custom_data.len();
-        if bytes > limits::MESSAGE_BYTES_MAX {
-            let most = limits::MESSAGE_BYTES_MAX;
-            let info = format!("MsgBody and CloudCustomData have {bytes} bytes together; a message may have {most}");
-            return Err(Refusal::new(error::TOO_LONG, info).into());
-        }
+        check_length(&content.body, &content.custom_data, error::TOO_LONG)?;
         effect::may_owe(tx, &app, CallbackCommand::AfterModifyMsg)?;
         self.replace(tx, &app, &pair, &message, &content)?;
         Ok(Done::Nothing)

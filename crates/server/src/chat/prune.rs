@@ -21,7 +21,7 @@ pub struct Prune {
 
 impl Prune {
     /// What is erased while it was unread leaves the counts with it, so that a total is always the count of what is there
-    /// (rule R6).
+    /// (rule R6). Who has nothing left in a conversation has it in its list no more.
     pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
         let mut conversation = effect::conversation(tx, self.app, &self.pair)?;
         let before = conversation;
@@ -37,6 +37,12 @@ impl Prune {
             if let Some(mut account) = tx.account(self.app, to)? {
                 account.unread -= 1;
                 tx.save_account(self.app, to, &account)?;
+            }
+        }
+        // Whatever has touched their lists is older than that.
+        for side in [&mut conversation.low, &mut conversation.high] {
+            if side.last_time_s < self.before_s {
+                side.last_time_s = 0;
             }
         }
         if conversation != before {

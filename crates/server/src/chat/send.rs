@@ -34,7 +34,7 @@ pub struct Send {
     pub random: u32,
     pub body: MsgBody,
     pub custom_data: String,
-    /// `OfflinePushInfo`, kept as it was given; nothing if it was not.
+    /// `OfflinePushInfo` as compact JSON; nothing if it was not given.
     pub push_info: String,
     pub lifetime: Lifetime,
     pub flags: MessageFlags,
@@ -50,7 +50,7 @@ pub struct Send {
 }
 
 /// Whether a message stays.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Lifetime {
     Stored,
     /// Only who is online now gets it; it is never stored, so it cannot be recalled.
@@ -118,8 +118,7 @@ impl Send {
     }
 
     /// The second that the message belongs to: now, or that of the question that was asked about it, or the next one in
-    /// which its key is free. A repeat of a send that was stored belongs where the first one is, even if that was recalled
-    /// since.
+    /// which its key is free. A repeat of a send that was stored belongs where the first one is, as long as that stands.
     fn place(&self, tx: &mut dyn Tx, pair: &Pair, direction: Direction) -> Result<Placed, Fault> {
         let now_s = tx.now().seconds();
         let mut time_s = self.asked.map_or(now_s, |asked| asked.time_s);
@@ -129,8 +128,10 @@ impl Send {
         let hash = self.content_hash();
         let since_s = now_s.saturating_sub(limits::REPEAT_WINDOW_S).min(time_s);
         let repeats = tx.repeats(self.app, pair, self.seq, self.random, since_s)?;
-        if let Some(first) = repeats.iter().find(|first| first.direction == direction && first.content_hash == hash) {
-            return Ok(Placed::Repeat(first.time_s));
+        for first in repeats.iter().filter(|first| first.direction == direction && first.content_hash == hash) {
+            if stands(tx, self.app, pair, &self.to, self.key_of(first.time_s))? {
+                return Ok(Placed::Repeat(first.time_s));
+            }
         }
         let taken: BTreeSet<u32> = repeats.iter().map(|other| other.time_s).collect();
         while taken.contains(&time_s) {
@@ -287,6 +288,16 @@ struct Checked {
 enum Placed {
     New(u32),
     Repeat(u32),
+}
+
+/// Whether a message is still what its sender was told that it is: its recipient sees it, or it was recalled. One of an
+/// earlier life of the recipient, or one that the recipient has deleted, is not; who sends it again sends it anew.
+pub(super) fn stands(tx: &mut dyn Tx, app: SdkAppId, pair: &Pair, to: &UserId, key: MsgKey) -> Result<bool, Fault> {
+    let Some(message) = tx.message(app, pair, key)? else {
+        return Ok(false);
+    };
+    let cleared = effect::conversation(tx, app, pair)?.side(pair, to).cleared_position;
+    Ok(message.flags.contains(MessageFlags::RECALLED) || message.is_visible(pair, to, cleared))
 }
 
 /// An account that an earlier check of the same command has found.

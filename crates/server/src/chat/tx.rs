@@ -85,6 +85,7 @@ pub trait Tx {
         up_to_position: i64,
         messages_max: u32,
     ) -> Result<Vec<Message>, Fault>;
+    fn erase_message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<(), Fault>;
     /// What a read report of `time_s` means for messages of that direction that are behind `mark`.
     fn read_up_to(
         &mut self,

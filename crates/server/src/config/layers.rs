@@ -219,7 +219,8 @@ fn article(value: &Value) -> &'static str {
 }
 
 /// The known key that is most likely meant, if one is close.
-fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a str> {
+/// The known text that `key` may have been meant to be.
+pub(crate) fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a str> {
     let close = |known: &&'a String| distance(key, known) <= 1 + known.len() / 4;
     known.filter(close).min_by_key(|known| distance(key, known)).map(String::as_str)
 }

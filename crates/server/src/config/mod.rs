@@ -16,6 +16,7 @@ use std::{
 use ipnet::IpNet;
 
 use self::layers::Layers;
+pub(crate) use self::layers::nearest;
 pub use self::layers::{ConfigError, Sources};
 use crate::{
     apps::{App, Secret},

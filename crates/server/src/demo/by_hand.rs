@@ -7,12 +7,16 @@ use unsaid_client::RestClient;
 use super::{ADMIN, SDKAPPID, devices};
 use crate::clock::World;
 
-/// Messages with keys that are known beforehand: sender, recipient, `MsgSeq`, `MsgRandom`, time, text.
-const MESSAGES: [(&str, &str, u32, u32, u32, &str); 4] = [
+/// Messages with keys that are known beforehand: sender, recipient, `MsgSeq`, `MsgRandom`, time, text. Each line that takes
+/// something from a message has one of its own, so that no line spoils another: the first five are those of `docs/rest.md`,
+/// the last one is that of [`invite`].
+const MESSAGES: [(&str, &str, u32, u32, u32, &str); 6] = [
     ("mira", "tomas", 1, 1001, 1_764_500_001, "wrong window"),
     ("mira", "tomas", 2, 1002, 1_764_500_002, "the parcel is downstairs"),
     ("mira", "yuki", 3, 1003, 1_764_500_003, "shop closes at 6"),
     ("mira", "tomas", 4, 1004, 1_764_500_004, "see you"),
+    ("leaver", "tomas", 5, 1005, 1_764_500_005, "goodbye"),
+    ("mira", "tomas", 6, 1006, 1_764_500_006, "never mind"),
 ];
 
 /// Imports people and messages. There are no callbacks for that.
@@ -46,7 +50,7 @@ pub(super) fn invite(base: &str, usersig: &str) {
         "openim/sendmsg",
         r#"{"From_Account":"mira","To_Account":"tomas","MsgSeq":7,"MsgRandom":42,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"hello"}}]}"#,
     );
-    line("openim/admin_msgwithdraw", r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"1_1001_1764500001"}"#);
+    line("openim/admin_msgwithdraw", r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"6_1006_1764500006"}"#);
     line(
         "openim/admin_getroammsg",
         r#"{"Operator_Account":"tomas","Peer_Account":"mira","MaxCnt":10,"MinTime":0,"MaxTime":4294967295}"#,

@@ -21,7 +21,8 @@ use crate::{
     apps::App,
     chat::{
         self, Block, ChatError, Command, Door, HistoryQuery, Import, Leaving, Lifetime, LogIn, LogOut, LoggedIn,
-        MessageFlags, MessageName, Origin, Pair, Refusal, SessionId, Shown, UpdatesQuery,
+        MessageFlags, MessageName, Origin, Pair, Refusal, SessionId, Shown, UpdatesQuery, check_length,
+        check_push_info,
     },
     fanout::Registration,
     limits,
@@ -207,16 +208,12 @@ impl Worker {
     async fn send(&self, send: session::Send) -> Result<Box<serde_json::value::RawValue>, ChatError> {
         let Seat { app, user: me, origin, .. } = &*self.seat;
         let body = elements(&send.body)?;
-        let bytes = body.json.len() + send.custom_data.len();
-        if bytes > limits::MESSAGE_BYTES_MAX {
-            let most = limits::MESSAGE_BYTES_MAX;
-            let info = format!("body and custom_data have {bytes} bytes together; a message may have {most}");
-            return Err(Refusal::new(error::CLIENT_TOO_LONG, info).into());
-        }
+        check_length(&body.json, &send.custom_data, error::CLIENT_TOO_LONG)?;
         let push_info = send.push_info.map(|info| info.get().to_owned()).unwrap_or_default();
         if !(push_info.is_empty() || push_info.starts_with('{')) {
             return Err(Refusal::new(error::ILLEGAL_REQUEST, "data of send: push_info must be an object").into());
         }
+        check_push_info(&push_info, error::ILLEGAL_REQUEST)?;
         let flag = |flag, set| if set { flag } else { MessageFlags::default() };
         let flags = flag(MessageFlags::COUNTED, !send.no_unread)
             .with(flag(MessageFlags::NOT_LAST, send.no_last))

@@ -70,7 +70,7 @@ pub(super) async fn create(State(operator): State<Arc<Operator>>, body: Body) ->
 }
 
 /// `PUT /api/v1/apps/{sdkappid}`: the same keys, in the place of all settings of before; only its keys stay where none is
-/// given. What it is owed is parked if its callbacks have no endpoint any more (rule C11).
+/// given, all of them. What it is owed is parked if its callbacks have no endpoint any more (rule C11).
 pub(super) async fn replace(
     State(operator): State<Arc<Operator>>,
     Path(sdkappid): Path<u32>,
@@ -88,7 +88,11 @@ pub(super) async fn replace(
         return Err(Problem::new(StatusCode::CONFLICT, message));
     }
     let around = Around { entropy: &operator.entropy, keys: &before.keys };
-    let app = declared.into_app(Origin::Runtime, &around)?;
+    let gives_keys = declared.gives_keys();
+    let mut app = declared.into_app(Origin::Runtime, &around)?;
+    if !gives_keys {
+        app.keys.clone_from(&before.keys);
+    }
     save(&operator, &app).await?;
     tracing::info!(app = %app.sdkappid, "an app's settings were replaced");
     Ok(json(StatusCode::OK, &Shown::new(&app)))

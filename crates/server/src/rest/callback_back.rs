@@ -2,7 +2,8 @@
 
 use super::{
     command::{Call, Command, Example},
-    envelope::Answer,
+    envelope::{Answer, Service},
+    fields::Fields,
 };
 use crate::chat::ChatError;
 
@@ -12,12 +13,13 @@ pub(super) const COMMAND: Command = Command {
     about: "Says that the app's callback endpoint is back: what waits is tried at once. A command of this server alone.",
     fields: &[],
     refusals: &[],
-    examples: &[Example { body: "{}", answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"# }],
+    examples: &[Example { body: "{}", answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#, note: "" }],
     get: false,
     answer: |call| Box::pin(answer(call)),
 };
 
 async fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
+    Fields::parse(Service::Other, call.body)?;
     let app = call.caller.app.sdkappid;
     tracing::info!(%app, "an admin of the app says that its endpoint is back");
     call.rest.callbacks.back(app).await;

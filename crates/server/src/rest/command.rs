@@ -30,6 +30,9 @@ pub struct Command {
 pub struct Example {
     pub body: &'static str,
     pub answer: &'static str,
+    /// What a reader has to know who pastes it beside the demo: that it gets this answer once only, or after which line.
+    /// Lines without a note can be pasted in any order, again and again.
+    pub note: &'static str,
 }
 
 type Handler = for<'a> fn(Call<'a>) -> Answering<'a>;
@@ -71,7 +74,10 @@ pub enum Kind {
     /// From 0 to 2^32 - 1.
     Number,
     Integer,
+    /// A moment.
     Seconds,
+    /// A time span.
+    Duration,
     Texts,
     Object,
     Objects,
@@ -109,6 +115,7 @@ impl Kind {
             Self::Number => "an Integer from 0 to 4294967295",
             Self::Integer => "an Integer",
             Self::Seconds => "an Integer, seconds since 1970",
+            Self::Duration => "an Integer, seconds",
             Self::Texts => "an Array of Strings",
             Self::Object => "an Object",
             Self::Objects => "an Array of Objects",

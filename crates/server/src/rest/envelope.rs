@@ -12,7 +12,7 @@ use unsaid_protocol::{
 };
 
 use super::request::RestOfBody;
-use crate::chat::ChatError;
+use crate::chat::{ChatError, Refusal};
 
 /// A success, as the bytes that are sent.
 #[derive(Debug)]
@@ -101,6 +101,11 @@ pub(super) fn response(
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// A refusal by no service.
+pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
+    response(Service::Other, Err(refusal.clone().into()), RestOfBody::Nothing)
 }
 
 fn failure(service: Service, code: ErrorCode, info: &str) -> Bytes {

@@ -9,7 +9,10 @@ use serde::{
     de::{DeserializeOwned, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use unsaid_protocol::{MsgKey, UserId, element::MsgBody};
+use unsaid_protocol::{
+    MsgKey, UserId,
+    element::{MsgBody, carried},
+};
 
 use super::{command::Field, envelope::Service};
 use crate::chat::Refusal;
@@ -22,8 +25,9 @@ pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Fields<'a> {
-    /// Reads a body, whatever its content type says.
+    /// Reads a body, whatever its content type says. Some libraries write a mark of the byte order before it.
     pub(super) fn parse(service: Service, body: &'a [u8]) -> Result<Self, Refusal> {
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
         serde_json::from_slice(body).map_err(|error| {
             let what = if body.iter().all(u8::is_ascii_whitespace) {
                 "the body is empty: send {} where a command takes no input".to_owned()
@@ -62,6 +66,14 @@ impl<'a> Fields<'a> {
         seconds.transpose().map_err(|_| wrong_type(field))
     }
 
+    /// So many seconds; what is longer than can be counted counts as the longest.
+    pub(super) fn duration_s(&self, field: &Field) -> Result<Option<u32>, Refusal> {
+        let digits = self.digits(field)?;
+        let duration = digits.map(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(digits));
+        let duration = duration.map(|digits| digits.ok_or_else(|| wrong_type(field))).transpose()?;
+        Ok(duration.map(|digits| digits.parse().unwrap_or(u32::MAX)))
+    }
+
     pub(super) fn texts(&self, field: &Field) -> Result<Option<Vec<Cow<'a, str>>>, Refusal> {
         let texts = self.parsed::<Vec<Text<'_>>>(field)?;
         let texts: Option<Vec<_>> = texts.map(|texts| texts.into_iter().map(|Text(text)| text).collect());
@@ -92,23 +104,33 @@ impl<'a> Fields<'a> {
         body.transpose().map_err(|error| Refusal::new(error.code, error.info))
     }
 
-    /// An object that is kept as it is.
-    pub(super) fn object(&self, field: &Field) -> Result<Option<&'a str>, Refusal> {
-        match self.find(field)?.map(RawValue::get) {
-            Some(value) if !value.starts_with('{') => Err(wrong_type(field)),
-            found => Ok(found),
+    /// An object that is kept as it is, apart from how its writer's library spells it.
+    pub(super) fn object(&self, field: &Field) -> Result<Option<String>, Refusal> {
+        match self.find(field)? {
+            Some(value) if !value.get().starts_with('{') => Err(wrong_type(field)),
+            found => found.map(carried).transpose().map_err(|why| {
+                let info = format!("{} {why}", field.name);
+                Refusal::new(field.code, info)
+            }),
         }
     }
 
     /// An Integer, or its decimal text, as several SDKs send it.
     fn numeric<T: DeserializeOwned>(&self, field: &Field) -> Result<Option<T>, Refusal> {
+        let Some(digits) = self.digits(field)? else {
+            return Ok(None);
+        };
+        serde_json::from_str(digits).map(Some).map_err(|_| wrong_type(field))
+    }
+
+    fn digits(&self, field: &Field) -> Result<Option<&'a str>, Refusal> {
         let Some(value) = self.find(field)?.map(RawValue::get) else {
             return Ok(None);
         };
         let digits = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-        let is_integer = digits.strip_prefix('-').unwrap_or(digits).bytes().all(|byte| byte.is_ascii_digit());
-        let number = Some(digits).filter(|_| is_integer).and_then(|digits| serde_json::from_str(digits).ok());
-        number.map(Some).ok_or_else(|| wrong_type(field))
+        let positive = digits.strip_prefix('-').unwrap_or(digits);
+        let is_integer = !positive.is_empty() && positive.bytes().all(|byte| byte.is_ascii_digit());
+        Some(digits).filter(|_| is_integer).map(Some).ok_or_else(|| wrong_type(field))
     }
 
     fn parsed<T: Deserialize<'a>>(&self, field: &Field) -> Result<Option<T>, Refusal> {
@@ -190,10 +212,35 @@ mod tests {
 
     #[test]
     fn only_objects_are_bodies() {
-        for body in ["", "  ", "[]", "1", "null", "\"x\"", "{", "{\"a\":}", "{}{}", "\u{feff}{}"] {
+        for body in ["", "  ", "[]", "1", "null", "\"x\"", "{", "{\"a\":}", "{}{}", "\u{feff}", "\u{feff}\u{feff}{}"] {
             assert_eq!(parse(body).expect_err(body), error::BODY_NOT_JSON);
         }
         assert!(Fields::parse(Service::Openim, &[0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]).is_err());
+    }
+
+    #[test]
+    fn a_mark_of_the_byte_order_is_passed_over() {
+        let fields = parse("\u{feff}{\"a\":\"x\"}").expect("an object");
+        let field = Field::optional("a", Kind::Text, error::BODY_NOT_JSON, "");
+        assert_eq!(fields.text(&field), Ok(Some(Cow::Borrowed("x"))));
+    }
+
+    #[test]
+    fn a_duration_of_any_length_is_one() {
+        let fields =
+            parse(r#"{"a":604800,"b":99999999999999999999999999,"c":"4294967296","d":-1,"e":"","f":1.5,"g":1e3}"#);
+        let fields = fields.expect("an object");
+        let duration = |name| {
+            let field = Field::optional(name, Kind::Duration, error::MSG_LIFE_TIME, "");
+            fields.duration_s(&field).map_err(|refusal| refusal.code)
+        };
+        assert_eq!(duration("a"), Ok(Some(604_800)));
+        for longest in ["b", "c"] {
+            assert_eq!(duration(longest), Ok(Some(u32::MAX)));
+        }
+        for wrong in ["d", "e", "f", "g"] {
+            assert_eq!(duration(wrong), Err(error::MSG_LIFE_TIME), "{wrong}");
+        }
     }
 
     #[test]

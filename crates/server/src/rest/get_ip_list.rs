@@ -6,18 +6,23 @@ use unsaid_protocol::error;
 
 use super::{
     command::{Call, Command, Example},
-    envelope::Answer,
+    envelope::{Answer, Service},
+    fields::Fields,
 };
 use crate::chat::{ChatError, Refusal};
 
 pub(super) const COMMAND: Command = Command {
     service: "ConfigSvc",
     name: "GetIPList",
-    about: "The addresses from which callbacks come, as `rest.egress_addresses` has them. `nettype` in the query may say \
+    about: "The addresses from which callbacks come, as `callback.egress_addresses` has them. `nettype` in the query may say \
             which: 0 all, 5 or 6 those of callbacks; 1 to 4 are entry points, which there are none of.",
     fields: &[],
     refusals: &[(error::REQUEST_FORMAT, "`nettype` is not from 0 to 6")],
-    examples: &[Example { body: "{}", answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"IPList":[]}"# }],
+    examples: &[Example {
+        body: "{}",
+        answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"IPList":[]}"#,
+        note: "",
+    }],
     get: false,
     answer: |call| Box::pin(std::future::ready(answer(call))),
 };
@@ -29,6 +34,7 @@ struct List {
 }
 
 fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
+    Fields::parse(Service::Other, call.body)?;
     let query = call.head.uri.query().unwrap_or_default();
     let nettype = query.split('&').find_map(|pair| pair.strip_prefix("nettype=")).unwrap_or("0");
     let addresses = match nettype {

@@ -6,6 +6,7 @@
 
 mod router;
 
+mod absent;
 mod gate;
 mod rates;
 mod request;

@@ -1,7 +1,7 @@
 //! How often an app may call (rest 1.3), where the operator sets a bound.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -26,12 +26,23 @@ pub struct RateSettings {
 pub(super) struct Rates {
     settings: RateSettings,
     clock: Clock,
+    /// From when parts of windows are counted.
+    began: Instant,
     used: Mutex<HashMap<(SdkAppId, &'static str), Used>>,
 }
 
-/// Until when what was taken is paid off: taking moves it on, time lets it pass.
-#[derive(Clone, Copy, Debug)]
-struct Used(Instant);
+/// What was taken in the last window, by the moment. However it is spread, no window holds more than its bound: calls are
+/// counted one by one, for a bucket that is full and filled up again lets nearly twice the rate through.
+#[derive(Debug, Default)]
+struct Used {
+    /// A part of the window each, the latest last, with how many were taken in it.
+    parts: VecDeque<(u128, u32)>,
+    /// The sum of them.
+    taken: u32,
+}
+
+/// A window is counted in so many parts. What was taken stays in the count until its whole part has left the window.
+const PARTS: u32 = 1000;
 
 /// They have 100 calls a second where others have 200 (rest 1.3).
 const HALVED: [&str; 3] = ["multiaccount_import", "account_delete", "account_check"];
@@ -40,7 +51,8 @@ const RECIPIENTS: &str = "batchsendmsg, recipients";
 
 impl Rates {
     pub(super) fn new(settings: RateSettings, clock: Clock) -> Self {
-        Self { settings, clock, used: Mutex::default() }
+        let began = clock.instant();
+        Self { settings, clock, began, used: Mutex::default() }
     }
 
     /// One call of a command.
@@ -68,13 +80,24 @@ impl Rates {
         if most == 0 {
             return true;
         }
-        let now = self.clock.instant();
+        let part = self.clock.instant().duration_since(self.began).as_nanos() / (window / PARTS).as_nanos();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let Used(until) = used.entry((app, what)).or_insert(Used(now));
-        let after = (*until).max(now) + window.mul_f64(f64::from(count) / f64::from(most));
-        let fits = after <= now + window;
+        used.entry((app, what)).or_default().takes(part, count, most)
+    }
+}
+
+impl Used {
+    fn takes(&mut self, part: u128, count: u32, most: u32) -> bool {
+        while let Some((_, gone)) = self.parts.pop_front_if(|(old, _)| *old + u128::from(PARTS) < part) {
+            self.taken -= gone;
+        }
+        let fits = self.taken.checked_add(count).is_some_and(|taken| taken <= most);
         if fits {
-            *until = after;
+            self.taken += count;
+            match self.parts.back_mut().filter(|(last, _)| *last == part) {
+                Some((_, taken)) => *taken += count,
+                None => self.parts.push_back((part, count)),
+            }
         }
         fits
     }
@@ -93,13 +116,42 @@ mod tests {
         let check = &crate::rest::account::account_check::COMMAND;
         let taken = |app, command: &Command| (0..20).filter(|_| rates.take(app, command).is_ok()).count();
         assert_eq!((taken(one, sendmsg), taken(one, check), taken(other, sendmsg)), (10, 5, 10));
-        tokio::time::advance(Duration::from_millis(301)).await;
-        assert_eq!((taken(one, sendmsg), taken(one, check)), (3, 1));
+        tokio::time::advance(Duration::from_millis(999)).await;
+        assert_eq!((taken(one, sendmsg), taken(one, check)), (0, 0));
+        tokio::time::advance(Duration::from_millis(2)).await;
+        assert_eq!((taken(one, sendmsg), taken(one, check)), (10, 5));
         assert!(rates.take_recipients(one, 60).is_ok());
         assert_eq!(rates.take_recipients(one, 60).expect_err("too many").code, error::TOO_OFTEN);
-        assert!(rates.take_recipients(one, 40).is_ok());
-        tokio::time::advance(Duration::from_secs(6)).await;
-        assert!(rates.take_recipients(one, 10).is_ok() && rates.take_recipients(one, 1).is_err());
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert!(rates.take_recipients(one, 40).is_ok() && rates.take_recipients(one, 1).is_err());
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert!(rates.take_recipients(one, 60).is_ok() && rates.take_recipients(one, 1).is_err());
+    }
+
+    /// However calls come, no second of them holds more than the rate, and who calls all the time gets nearly all of it.
+    #[tokio::test(start_paused = true)]
+    async fn i6_no_second_holds_more_than_the_rate() {
+        const MOST: u32 = 20;
+        let rates = Rates::new(RateSettings { commands_per_s: MOST, recipients_per_min: 0 }, Clock::system());
+        let sendmsg = &crate::rest::openim::sendmsg::COMMAND;
+        for pauses_ms in
+            [vec![1], vec![7, 0, 0], vec![49, 51], vec![990, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], vec![3, 400]]
+        {
+            let mut taken: Vec<Instant> = Vec::new();
+            for pause_ms in pauses_ms.iter().cycle().take(5000) {
+                tokio::time::advance(Duration::from_millis(*pause_ms)).await;
+                if rates.take(SdkAppId(1), sendmsg).is_ok() {
+                    taken.push(rates.clock.instant());
+                }
+            }
+            let beyond =
+                taken.windows(MOST as usize + 1).find(|calls| calls[MOST as usize] - calls[0] < Duration::from_secs(1));
+            assert_eq!(beyond, None, "{pauses_ms:?}");
+            if pauses_ms == [1] {
+                assert!(taken.len() >= 98, "{} of 100 in 5 s", taken.len());
+            }
+            tokio::time::advance(Duration::from_secs(2)).await;
+        }
     }
 
     #[test]

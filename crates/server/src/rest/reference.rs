@@ -64,14 +64,17 @@ fn row(field: &Field) -> String {
 
 fn shown(command: &Command, example: &Example) -> String {
     let Command { service, name, .. } = command;
-    let Example { body, answer } = example;
+    let Example { body, answer, note } = example;
     assert!(!body.contains('\''), "a quote would end the shell's");
-    format!("```sh\ncurl -s \"$UNSAID/v4/{service}/{name}?$QUERY\" -d '{body}'\n```\n\n```json\n{answer}\n```\n\n")
+    let note = if note.is_empty() { String::new() } else { format!("{note}\n\n") };
+    format!(
+        "{note}```sh\ncurl -s \"$UNSAID/v4/{service}/{name}?$QUERY\" -d '{body}'\n```\n\n```json\n{answer}\n```\n\n"
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs};
+    use std::{collections::BTreeSet, env, fs};
 
     use super::*;
 
@@ -90,6 +93,39 @@ mod tests {
         }
         let differs = found.lines().zip(fresh.lines()).find(|(found, fresh)| found != fresh);
         assert!(found == fresh, "docs/rest.md is not what the code says (UNSAID_WRITE_DOCS=1 writes it): {differs:?}");
+    }
+
+    /// Keys of the default configuration, also those that it shows in comments, with the sections that they stand in.
+    fn settings() -> BTreeSet<String> {
+        let default = include_str!("../../../../unsaid.default.toml");
+        let (mut section, mut settings) = (String::new(), BTreeSet::new());
+        for line in default.lines().map(|line| line.trim_start_matches(['#', ' '])) {
+            if let Some(name) = line.strip_prefix('[').and_then(|line| line.split_once(']')) {
+                section = name.0.trim_matches('[').trim_start_matches("apps").trim_start_matches('.').to_owned();
+                settings.insert(format!("[{section}]"));
+            } else if let Some((key, _)) = line.split_once(" = ") {
+                settings.insert(format!("{section}.{key}").trim_start_matches('.').to_owned());
+            }
+        }
+        settings
+    }
+
+    #[test]
+    fn every_setting_that_the_page_names_is_one() {
+        let (page, settings) = (fs::read_to_string(PAGE).expect("docs/rest.md is there"), settings());
+        let is_name =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let looks_like_one = |code: &str| match code.split_once('.') {
+            Some((section, key)) => is_name(section) && is_name(key),
+            None => code.strip_prefix('[').and_then(|code| code.strip_suffix(']')).is_some_and(is_name),
+        };
+        let lines = page.lines().filter(|line| !line.starts_with("curl") && !line.starts_with('{'));
+        let codes = lines.flat_map(|line| line.split('`').skip(1).step_by(2));
+        let named: Vec<&str> = codes.filter(|code| looks_like_one(code)).collect();
+        assert!(named.contains(&"callback.egress_addresses") && named.contains(&"[rates]"), "{named:?}");
+        for name in named {
+            assert!(settings.contains(name), "docs/rest.md names {name}, which is no setting: {settings:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use axum::{
     body::Body,
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -71,10 +71,7 @@ impl Upload {
     /// The whole body, or a refusal where it is longer than the bound or takes too long.
     pub(super) async fn read(&mut self, settings: &RestSettings, head: &Parts) -> Result<Bytes, ChatError> {
         let refuse = |code, info: String| Err(ChatError::Refused(Refusal::new(code, info)));
-        if head.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-            let info = "the body is compressed: send it as plain JSON, without Content-Encoding".to_owned();
-            return refuse(error::REQUEST_FORMAT, info);
-        }
+        check_codings(&head.headers).map_err(ChatError::Refused)?;
         let bytes_max = settings.request_bytes_max;
         let announced = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let whole = self.keep(bytes_max, announced.unwrap_or(0));
@@ -125,6 +122,24 @@ impl Upload {
         let _ = tokio::time::timeout(DRAIN_TIMEOUT, rest).await;
         if self.ended && !self.too_long { RestOfBody::Nothing } else { RestOfBody::Unread }
     }
+}
+
+/// A body that is packed in any way is refused, with the name of what it is packed with.
+fn check_codings(headers: &HeaderMap) -> Result<(), Refusal> {
+    for (name, shown, plain) in [
+        (header::CONTENT_ENCODING, "Content-Encoding", "identity"),
+        (header::TRANSFER_ENCODING, "Transfer-Encoding", "chunked"),
+    ] {
+        let values: Vec<_> =
+            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let mut codings = values.iter().flat_map(|value| value.split(',')).map(str::trim);
+        let packed = codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(plain));
+        if let Some(coding) = packed {
+            let info = format!("the body comes with {shown} {coding}: send it as plain JSON, with {plain} or without");
+            return Err(Refusal::new(error::REQUEST_FORMAT, info));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

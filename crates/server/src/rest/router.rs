@@ -6,20 +6,25 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{Method, Response, request::Parts},
+    http::{Method, Response, StatusCode, Uri, request::Parts},
     routing::any,
 };
 use unsaid_protocol::error;
 
 use super::{
-    Rest, account, callback_back,
+    Rest,
+    absent::absent,
+    account, callback_back,
     command::{Call, Command},
     envelope::{self, Answer, Service},
     gate, get_ip_list, openim, recentcontact,
     request::Upload,
     sns,
 };
-use crate::chat::{ChatError, Refusal};
+use crate::{
+    chat::{ChatError, Refusal},
+    config::nearest,
+};
 
 /// The routes of the listener for clients and REST.
 pub fn router(rest: Arc<Rest>) -> Router {
@@ -27,7 +32,16 @@ pub fn router(rest: Arc<Rest>) -> Router {
         .route("/v4/{*command}", any(answer))
         .route("/v4", any(answer))
         .route("/v4/", any(answer))
+        .fallback(outside)
         .with_state(rest)
+}
+
+/// Whatever is not a route is no part of the API, so it is 404; what is called by mistake learns where the API is.
+async fn outside(uri: Uri) -> Response<Body> {
+    let info = format!("there is nothing at {}: commands are at /v4/{{service}}/{{command}}", uri.path());
+    let mut response = envelope::refusal(&Refusal::new(error::UNKNOWN_COMMAND, info));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }
 
 /// The commands, in the order of the documentation.
@@ -93,10 +107,16 @@ async fn outcome(
 }
 
 fn unknown(service: &str, name: &str) -> ChatError {
-    let ours = COMMANDS.iter().any(|command| command.service == service);
-    let why = if ours { "" } else { "; groups, friends, profiles and push are not part of Unsaid" };
-    let info = format!("there is no command /v4/{service}/{name} on this server: check the URL{why}");
-    refuse(error::UNKNOWN_COMMAND, info)
+    let called = format!("/v4/{service}/{name}");
+    let paths: Vec<_> = COMMANDS.iter().map(|command| format!("/v4/{}/{}", command.service, command.name)).collect();
+    // Nobody meant a command by a path of kilobytes.
+    let meant = nearest(&called, paths.iter().filter(|path| called.len() < 2 * path.len()));
+    let why = match (absent(service, name), meant) {
+        (Some(what), _) => format!("{what} are not part of Unsaid"),
+        (None, Some(path)) => format!("is {path} meant?"),
+        (None, None) => "groups, friends, profiles and push are not part of Unsaid".to_owned(),
+    };
+    refuse(error::UNKNOWN_COMMAND, format!("there is no command {called} on this server: check the URL; {why}"))
 }
 
 fn refuse(code: unsaid_protocol::ErrorCode, info: String) -> ChatError {

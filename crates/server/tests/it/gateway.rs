@@ -176,6 +176,7 @@ async fn what_a_client_may_not_send_has_its_code() {
         (with(r#"[{"MsgType":"TIMTextElem"}]"#), 90010),
         (Send { custom_data: "x".repeat(8192), ..message.clone() }, 80002),
         (Send { push_info: Some(raw("[]")), ..message.clone() }, 20001),
+        (Send { push_info: Some(raw(&format!(r#"{{"Ext":"{}"}}"#, "x".repeat(4096)))), ..message.clone() }, 20001),
     ] {
         assert_eq!(code(mine.client.send(&send).await.expect_err("refused")), expected, "{send:?}");
     }

@@ -10,6 +10,9 @@ mod rest_commands;
 mod rest_contract;
 mod rest_docs;
 mod rest_identity;
+mod rest_messages;
+mod rest_refusals;
+mod rest_requests;
 mod rest_semantics;
 
 mod modify_receipt;

@@ -228,3 +228,27 @@ async fn c11_an_endpoint_that_is_removed_parks_what_it_is_owed() {
     app.all_settled().await;
     assert_eq!(app.operate(Method::PUT, "", json!({"sdkappid": 7})).await.0, StatusCode::UNPROCESSABLE_ENTITY);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_are_replaced_without_keys_leave_all_keys_of_the_app() {
+    let (app, ..) = start().await;
+    let keys = async || {
+        let keys = app.settings().await.keys;
+        keys.iter().map(|key| key.secret.expose().to_owned()).collect::<Vec<_>>()
+    };
+    let (old, new) = (crate::test_app::SECRET_KEY, "fedcba9876543210fedcba9876543210");
+    let callback = json!({"url": endpoint_url(app.receiver.address()), "ca_pem": app.authority.ca_pem(),
+                          "token": crate::test_app::TOKEN});
+    let put = async |more: Value| {
+        let mut body = json!({"sdkappid": SDKAPPID.0, "callback": callback});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let (status, shown) = app.operate(Method::PUT, "", body).await;
+        assert_eq!(status, StatusCode::OK, "{shown}");
+    };
+    put(json!({"secret_key": new, "previous_secret_key": old})).await;
+    assert_eq!(keys().await, [new, old]);
+    put(json!({"name": "renamed"})).await;
+    assert_eq!(keys().await, [new, old], "both are still valid");
+    put(json!({"secret_key": new})).await;
+    assert_eq!(keys().await, [new], "the old one is retired");
+}

@@ -47,7 +47,7 @@ fn with(object: &str, field: &str, value: Option<&str>) -> String {
 async fn no_body_but_a_json_object_is_accepted() {
     let (app, ..) = TestApp::start().await;
     let admin = app.admin();
-    for body in ["", "  ", "x", "[]", "1", "null", "{", "{}}", r#"{"a":1,}"#, "\u{feff}{}"] {
+    for body in ["", "  ", "x", "[]", "1", "null", "{", "{}}", r#"{"a":1,}"#, "{}\u{feff}"] {
         for (command, code) in [
             ("openim/sendmsg", 90001),
             ("openim/admin_msgwithdraw", 90001),
@@ -88,6 +88,24 @@ async fn account_import() {
     wrong.push((format!(r#"{{"UserID":"{}"}}"#, "x".repeat(33)), 70402));
     wrong.push((format!(r#"{{"UserID":"x","Nick":"{long}"}}"#), 40601));
     wrong.push((format!(r#"{{"UserID":"x","FaceUrl":"{long}"}}"#), 40601));
+    expect_codes(&admin, command, &wrong).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn multiaccount_import_names_who_could_not_be_made_and_makes_the_others() {
+    let (app, ..) = TestApp::start().await;
+    let (admin, long) = (app.admin(), "x".repeat(501));
+    let command = "im_open_login_svc/multiaccount_import";
+    let body = json!({"AccountList": [{"UserID": "mira", "Nick": "x".repeat(500)}, {"UserID": "tomas", "Nick": long},
+                                      {"UserID": "yuki", "FaceUrl": long}, {"UserID": ""}, {"Identifier": "older"}]});
+    let answer = post(&admin, command, &body.to_string()).await;
+    assert_eq!(answer["FailAccounts"], json!(["tomas", "yuki", ""]), "{answer}");
+    let check = ["mira", "tomas", "yuki", "older"].map(|name| json!({"UserID": name}));
+    let there = post(&admin, "im_open_login_svc/account_check", &json!({"CheckItem": check}).to_string()).await;
+    let there: Vec<_> =
+        there["ResultItem"].as_array().expect("items").iter().map(|item| &item["AccountStatus"]).collect();
+    assert_eq!(there, ["Imported", "NotImported", "NotImported", "Imported"]);
+    let wrong = cases(&[(r#"{"AccountList":[{"UserID":"mira"},{"UserID":"tomas","Nick":7}]}"#, 70402)]);
     expect_codes(&admin, command, &wrong).await;
 }
 

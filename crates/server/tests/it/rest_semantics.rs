@@ -1,14 +1,19 @@
 //! What commands do beyond their answers: who hears of it, what is counted, what is kept, how often one may call.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
-use unsaid::rest::RateSettings;
+use unsaid::{
+    chat::{Command, HistoryQuery, ImportMessage, Lifetime, MessageFlags, Origin, Send},
+    rest::RateSettings,
+};
 use unsaid_client::RestClient;
 use unsaid_protocol::{
-    callback::CallbackCommand,
+    UserId,
+    callback::{CallbackCommand, Platform},
+    element::MsgBody,
     error,
     usersig::{self, Order},
 };
@@ -27,6 +32,29 @@ async fn code(admin: &RestClient, command: &str, body: &Value) -> i64 {
     assert_eq!(answer.status, StatusCode::OK);
     let answer: Value = serde_json::from_slice(&answer.body).expect("JSON");
     answer["ErrorCode"].as_i64().expect("a number")
+}
+
+/// As a client sends it.
+fn message_of(from: &Actor, to: &Actor, number: u32) -> Send {
+    let user = |actor: &Actor| UserId::new(&actor.name).expect("valid");
+    let raw = serde_json::value::RawValue::from_string(ELEMENT.to_owned()).expect("JSON");
+    Send {
+        app: SDKAPPID,
+        from: user(from),
+        to: user(to),
+        seq: number,
+        random: number,
+        body: MsgBody::parse(&raw).expect("a body"),
+        custom_data: String::new(),
+        push_info: String::new(),
+        lifetime: Lifetime::Stored,
+        flags: MessageFlags::COUNTED,
+        client_time_s: None,
+        forbidden_callbacks: Vec::new(),
+        origin: Origin { client_ip: Ipv4Addr::LOCALHOST.into(), platform: Platform::Ios },
+        by_client: true,
+        asked: None,
+    }
 }
 
 impl TestApp {
@@ -114,6 +142,39 @@ async fn messages_are_kept_for_the_days_of_their_app() {
         assert_eq!(jonh.history(&app.actor("jared")).await.len() as i64, left);
     }
     assert_eq!(app.actor("jared").recall(&app.actor("Jonh"), key).await, Err(20022));
+}
+
+/// Many messages are erased in pieces, and sends come between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn sends_do_not_wait_until_everything_old_is_erased() {
+    const OLD: u32 = 20_000;
+    const OLD_S: u32 = 1_700_000_000;
+    let (mut app, jared, jonh, _) = TestApp::start().await;
+    for piece in (0..OLD).collect::<Vec<_>>().chunks(1000) {
+        let import = |number: u32| {
+            let send = message_of(&jared, &jonh, number);
+            Command::ImportMessage(Box::new(ImportMessage { send, time_s: OLD_S + number }))
+        };
+        let done = piece.iter().map(|number| app.server().chat().run(import(*number)));
+        assert!(futures_util::future::join_all(done).await.iter().all(Result::is_ok));
+    }
+    app.change_app(|app| app.history_days = 30).await;
+    // What is too old is looked for at the start.
+    app.stop().await;
+    app.start_again().await;
+    let Send { from, to, .. } = message_of(&jared, &jonh, 0);
+    let old = HistoryQuery { max_time_s: OLD_S + OLD, messages_max: 1, ..HistoryQuery::all(SDKAPPID, to, from) };
+    let (jared, jonh) = (app.actor("jared"), app.actor("Jonh"));
+    let (mut sent, mut slowest) = (0, Duration::ZERO);
+    while !app.server().store().history(old.clone()).await.expect("readable").is_empty() {
+        let began = app.world.clock.instant();
+        jared.send(&jonh, "hello").await;
+        (sent, slowest) = (sent + 1, slowest.max(began.elapsed()));
+    }
+    assert!(sent >= 10, "only {sent} messages were sent meanwhile");
+    assert!(slowest < Duration::from_secs(1), "one of {sent} sends took {slowest:?}");
+    assert_eq!(jonh.unread().await, sent, "what was erased does not count any more");
+    app.all_settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -267,10 +267,14 @@ pub(crate) fn usersig(key: &str, sdkappid: SdkAppId, identifier: &str, time_s: u
 }
 
 pub(crate) fn client(base: &str, identifier: &str, usersig: &str) -> RestClient {
+    client_of(SDKAPPID, base, identifier, usersig)
+}
+
+pub(crate) fn client_of(sdkappid: SdkAppId, base: &str, identifier: &str, usersig: &str) -> RestClient {
     RestClient::new(&RestConfig {
         base: base.to_owned(),
         ca_pem: None,
-        sdkappid: SDKAPPID,
+        sdkappid,
         identifier: identifier.to_owned(),
         usersig: usersig.to_owned(),
         connections_max: 16,

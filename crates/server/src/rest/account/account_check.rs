@@ -16,6 +16,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"CheckItem":[{"UserID":"mira"},{"UserID":"ghost"}]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ResultItem":[{"UserID":"mira","ResultCode":0,"ResultInfo":"","AccountStatus":"Imported"},{"UserID":"ghost","ResultCode":0,"ResultInfo":"","AccountStatus":"NotImported"}]}"#,
+        note: "",
     }],
     get: true,
     answer: |call| Box::pin(answer(call)),

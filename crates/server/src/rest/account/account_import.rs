@@ -17,6 +17,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"UserID":"mira","Nick":"Mira K.","FaceUrl":"https://img.example/mira.png"}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

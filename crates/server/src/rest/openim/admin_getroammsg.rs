@@ -26,6 +26,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"Operator_Account":"yuki","Peer_Account":"mira","MaxCnt":10,"MinTime":1764500000,"MaxTime":1764599999}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"Complete":1,"MsgCnt":1,"LastMsgTime":1764500003,"LastMsgKey":"3_1003_1764500003","MsgList":[{"From_Account":"mira","To_Account":"yuki","MsgSeq":3,"MsgRandom":1003,"MsgTimeStamp":1764500003,"MsgFlagBits":0,"IsPeerRead":0,"MsgKey":"3_1003_1764500003","MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"shop closes at 6"}}],"CloudCustomData":""}]}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),
@@ -46,12 +47,14 @@ const LAST_MSG_KEY: Field =
 
 async fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
     let query = read(call)?;
-    for (user, name, code) in
-        [(&query.operator, "Operator_Account", error::FROM_ACCOUNT), (&query.peer, "Peer_Account", error::TO_ACCOUNT)]
-    {
-        if call.rest.chat.store().unread(query.app, user.clone()).await?.is_none() {
-            return Err(ChatError::Refused(Refusal::new(code, format!("{name} {user} was not imported"))));
-        }
+    let (HistoryQuery { app, operator, peer, .. }, store) = (&query, call.rest.chat.store());
+    if store.exist(*app, vec![operator.clone()]).await? != [true] {
+        let info = format!("Operator_Account {operator} was not imported");
+        return Err(Refusal::new(error::FROM_ACCOUNT, info).into());
+    }
+    // What a deleted account sent stays in the history of others.
+    if store.people(*app, vec![peer.clone()]).await? == [None] {
+        return Err(Refusal::new(error::TO_ACCOUNT, format!("Peer_Account {peer} was never imported")).into());
     }
     let (pair, _) = Pair::of(&query.operator, &query.peer);
     let wanted = query.messages_max as usize;

@@ -30,10 +30,12 @@ pub(in crate::rest) const COMMAND: Command = Command {
         Example {
             body: r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"1_1001_1764500001"}"#,
             answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#,
+            note: "Once: then it gets the answer of the next line.",
         },
         Example {
             body: r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"1_1001_1764500001"}"#,
             answer: r#"{"ActionStatus":"FAIL","ErrorInfo":"the message was already recalled","ErrorCode":20023}"#,
+            note: "After the line before:",
         },
     ],
     get: false,

@@ -19,6 +19,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"Report_Account":"tomas","Peer_Account":"mira","MsgReadTime":1764500002}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

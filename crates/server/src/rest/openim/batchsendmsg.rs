@@ -7,12 +7,12 @@ use super::{
     Answer, Call, Command, Example, Field, Fields, Kind, Service, required,
     sendmsg::{
         CLOUD_CUSTOM_DATA, FROM_ACCOUNT, IS_NEED_READ_RECEIPT, MSG_BODY, MSG_LIFE_TIME, MSG_RANDOM, MSG_SEQ,
-        OFFLINE_PUSH_INFO, ONLINE_ONLY_FLAG, SEND_MSG_CONTROL, SYNC_OTHER_MACHINE, check_length, flags, lifetime,
+        OFFLINE_PUSH_INFO, ONLINE_ONLY_FLAG, SEND_MSG_CONTROL, SYNC_OTHER_MACHINE, flags, lifetime, push_info,
         wants_receipt,
     },
 };
 use crate::{
-    chat::{Batched, ChatError, Refusal, Send, SendBatch},
+    chat::{Batched, ChatError, Refusal, Send, SendBatch, check_length},
     limits,
 };
 
@@ -38,7 +38,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     refusals: &[
         (error::FROM_ACCOUNT, "`From_Account` was not imported"),
         (error::TO_ACCOUNT_NOT_FOUND, "none of `To_Account` was imported"),
-        (error::MSG_BODY_FORMAT, "`MsgBody` holds no element"),
+        (error::MSG_BODY_FORMAT, "`MsgBody` holds no element, nests deeper than 64, or cannot be read"),
         (error::ELEMENT_FORMAT, "an element of `MsgBody` is malformed"),
         (error::BATCH_TOO_LONG, "`MsgBody` and `CloudCustomData` have more than 8192 bytes together"),
         (error::TOO_OFTEN, "more recipients a minute than the operator allows"),
@@ -46,6 +46,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"mira","To_Account":["tomas","ghost"],"MsgSeq":501,"MsgRandom":77120934,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"shop closes at 6"}}]}"#,
         answer: r#"{"ActionStatus":"SomeError","ErrorInfo":"","ErrorCode":0,"MsgKey":"501_77120934_1795421000","MsgId":"144115188075855875-1795421000-77120934","ErrorList":[{"To_Account":"ghost","ErrorCode":70107}]}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),
@@ -103,9 +104,9 @@ fn read(call: Call<'_>) -> Result<(Send, Vec<String>), Refusal> {
     let flags = flags(&fields, sync_other_machine)?;
     let body = required(fields.elements(&MSG_BODY))?;
     let custom_data = fields.text(&CLOUD_CUSTOM_DATA)?.unwrap_or_default().into_owned();
-    let push_info = fields.object(&OFFLINE_PUSH_INFO)?.unwrap_or_default().to_owned();
+    let push_info = push_info(&fields)?;
     let flags = flags.with(wants_receipt(&fields)?);
-    check_length(&body, &custom_data, error::BATCH_TOO_LONG)?;
+    check_length(&body.json, &custom_data, error::BATCH_TOO_LONG)?;
     let send = Send {
         app: call.caller.app.sdkappid,
         to: from.clone(),

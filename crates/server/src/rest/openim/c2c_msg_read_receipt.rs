@@ -34,6 +34,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"Operator_Account":"tomas","Peer_Account":"mira","C2CMsgInfo":[{"From_Account":"mira","To_Account":"tomas","MsgKey":"2_1002_1764500002"}]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

@@ -23,6 +23,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"Operator_Account":"tomas","Peer_Account":"mira","MsgKeyList":["4_1004_1764500004","x"]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"InvalidMsgKeyList":["x"]}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

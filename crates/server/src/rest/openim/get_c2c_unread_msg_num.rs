@@ -23,10 +23,12 @@ pub(in crate::rest) const COMMAND: Command = Command {
         Example {
             body: r#"{"To_Account":"yuki"}"#,
             answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"AllC2CUnreadMsgNum":1}"#,
+            note: "",
         },
         Example {
             body: r#"{"To_Account":"yuki","Peer_Account":["mira","tomas","ghost"]}"#,
             answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"C2CUnreadMsgNumList":[{"Peer_Account":"mira","C2CUnreadMsgNum":1},{"Peer_Account":"tomas","C2CUnreadMsgNum":0}],"ErrorList":[{"Peer_Account":"ghost","ErrorCode":70107}]}"#,
+            note: "",
         },
     ],
     get: false,

@@ -17,7 +17,10 @@ pub(in crate::rest) const COMMAND: Command = Command {
     refusals: &[
         (error::FROM_ACCOUNT, "`From_Account` was not imported"),
         (error::TO_ACCOUNT, "`To_Account` was not imported"),
-        (error::MSG_BODY_FORMAT, "neither `MsgBody` nor `CloudCustomData` is there, or `MsgBody` holds no element"),
+        (
+            error::MSG_BODY_FORMAT,
+            "neither `MsgBody` nor `CloudCustomData` is there, or `MsgBody` holds no element, nests deeper than 64, or cannot be read",
+        ),
         (error::ELEMENT_FORMAT, "an element of `MsgBody` is malformed"),
         (error::TOO_LONG, "the message would have more than 8192 bytes"),
         (error::MESSAGE_NOT_FOUND, "there is no such message from `From_Account` to `To_Account`"),
@@ -27,6 +30,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"mira","To_Account":"tomas","MsgKey":"2_1002_1764500002","MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"the parcel is at the gate"}}]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

@@ -20,6 +20,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"To_Account":["mira","ghost"],"IsNeedDetail":1}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"QueryResult":[{"To_Account":"mira","Status":"Offline"}],"ErrorList":[{"To_Account":"ghost","ErrorCode":70107}]}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call, Form::Newer)),
@@ -31,6 +32,7 @@ pub(in crate::rest) const OLDER: Command = Command {
     examples: &[Example {
         body: r#"{"To_Account":["mira"]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"QueryResult":[{"To_Account":"mira","State":"Offline"}]}"#,
+        note: "",
     }],
     answer: |call| Box::pin(answer(call, Form::Older)),
     ..COMMAND

@@ -1,18 +1,16 @@
 //! `openim/sendmsg` (rest 4.1).
 
-use unsaid_protocol::{ErrorCode, UserId, callback::CallbackCommand, element::MsgBody, error, rest};
+use unsaid_protocol::{UserId, callback::CallbackCommand, error, rest};
 
 use super::{Answer, Call, Command, Example, Field, Fields, Kind, Service, missing, required};
-use crate::{
-    chat::{ChatError, Lifetime, MessageFlags, Refusal, Send},
-    limits,
-};
+use crate::chat::{ChatError, Lifetime, MessageFlags, Refusal, Send, check_length, check_push_info};
 
 pub(in crate::rest) const COMMAND: Command = Command {
     service: "openim",
     name: "sendmsg",
     about: "Sends a message. The same message again (sender, recipient, `MsgSeq`, `MsgRandom` and content) within 120 s \
-            gets the first one's answer and is not sent twice. The app backend is asked before and told after, by \
+            gets the first one's answer and is not sent twice, unless the recipient has lost it since; what is for \
+            those online only is remembered until the server stops, the latest 20,000 of them. The app backend is asked before and told after, by \
             `C2C.CallbackBeforeSendMsg` and `C2C.CallbackAfterSendMsg`. Blocklists do not matter here.",
     fields: &[
         &SYNC_OTHER_MACHINE,
@@ -34,7 +32,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     refusals: &[
         (error::FROM_ACCOUNT, "`From_Account` was not imported"),
         (error::TO_ACCOUNT_NOT_FOUND, "`To_Account` was not imported"),
-        (error::MSG_BODY_FORMAT, "`MsgBody` holds no element"),
+        (error::MSG_BODY_FORMAT, "`MsgBody` holds no element, nests deeper than 64, or cannot be read"),
         (error::ELEMENT_FORMAT, "an element of `MsgBody` is malformed"),
         (error::TOO_LONG, "`MsgBody` and `CloudCustomData` have more than 8192 bytes together"),
         (
@@ -47,6 +45,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"mira","To_Account":"tomas","MsgSeq":73190221,"MsgRandom":4080011,"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"the parcel is downstairs"}}],"CloudCustomData":"{\"order\":118}"}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"MsgTime":1795421000,"MsgKey":"73190221_4080011_1795421000","MsgId":"144115188075855875-1795421000-4080011"}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),
@@ -70,9 +69,9 @@ pub(super) const ONLINE_ONLY_FLAG: Field = Field::optional(
 );
 pub(super) const MSG_LIFE_TIME: Field = Field::optional(
     "MsgLifeTime",
-    Kind::Number,
+    Kind::Duration,
     error::MSG_LIFE_TIME,
-    "older; 0 is the same as `OnlineOnlyFlag` 1, any other number of seconds means that it is stored",
+    "older; 0 is the same as `OnlineOnlyFlag` 1, any other number, however large, means that it is stored",
 );
 pub(super) const MSG_SEQ: Field = Field::optional(
     "MsgSeq",
@@ -114,7 +113,7 @@ pub(super) const OFFLINE_PUSH_INFO: Field = Field::optional(
     "OfflinePushInfo",
     Kind::Object,
     error::OFFLINE_PUSH_INFO,
-    "kept with the message; nothing is pushed to phones",
+    "at most 4096 bytes; kept with the message; nothing is pushed to phones",
 );
 pub(super) const IS_NEED_READ_RECEIPT: Field =
     Field::optional("IsNeedReadReceipt", Kind::Integer, error::BODY_NOT_JSON, "1: the sender wants a receipt");
@@ -144,9 +143,9 @@ fn read(call: Call<'_>) -> Result<Send, Refusal> {
     let body = required(fields.elements(&MSG_BODY))?;
     let custom_data = fields.text(&CLOUD_CUSTOM_DATA)?.unwrap_or_default().into_owned();
     fields.integer(&SUPPORT_MESSAGE_EXTENSION)?;
-    let push_info = fields.object(&OFFLINE_PUSH_INFO)?.unwrap_or_default().to_owned();
+    let push_info = push_info(&fields)?;
     let flags = flags.with(wants_receipt(&fields)?);
-    check_length(&body, &custom_data, error::TOO_LONG)?;
+    check_length(&body.json, &custom_data, error::TOO_LONG)?;
     let (app, origin) = (call.caller.app.sdkappid, call.caller.origin);
     Ok(Send {
         app,
@@ -172,20 +171,17 @@ pub(super) fn wants_receipt(fields: &Fields<'_>) -> Result<MessageFlags, Refusal
     Ok(if wanted { MessageFlags::WANTS_RECEIPT } else { MessageFlags::default() })
 }
 
-/// What a message may say has one bound at every door.
-pub(super) fn check_length(body: &MsgBody, custom_data: &str, code: ErrorCode) -> Result<(), Refusal> {
-    let (bytes, most) = (body.json.len() + custom_data.len(), limits::MESSAGE_BYTES_MAX);
-    if bytes <= most {
-        return Ok(());
-    }
-    let info = format!("MsgBody and CloudCustomData have {bytes} bytes together; a message may have {most}");
-    Err(Refusal::new(code, info))
+/// Nothing if it was not given.
+pub(super) fn push_info(fields: &Fields<'_>) -> Result<String, Refusal> {
+    let info = fields.object(&OFFLINE_PUSH_INFO)?.unwrap_or_default();
+    check_push_info(&info, OFFLINE_PUSH_INFO.code)?;
+    Ok(info)
 }
 
 /// `OnlineOnlyFlag` 1, or the older `MsgLifeTime` 0; a longer life than seven days counts as seven (rest 4.1).
 pub(super) fn lifetime(fields: &Fields<'_>) -> Result<Lifetime, Refusal> {
     let online_only = fields.integer(&ONLINE_ONLY_FLAG)? == Some(1);
-    let life_time_s = fields.number(&MSG_LIFE_TIME)?;
+    let life_time_s = fields.duration_s(&MSG_LIFE_TIME)?;
     Ok(if online_only || life_time_s == Some(0) { Lifetime::OnlineOnly } else { Lifetime::Stored })
 }
 

@@ -19,8 +19,9 @@ pub(in crate::rest) const COMMAND: Command = Command {
         (error::CONTACT_ACCOUNT, "`From_Account` was not imported, or `To_Account` never was"),
     ],
     examples: &[Example {
-        body: r#"{"From_Account":"tomas","Type":1,"To_Account":"mira","ClearRamble":1}"#,
+        body: r#"{"From_Account":"tomas","Type":1,"To_Account":"leaver","ClearRamble":1}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ErrorDisplay":""}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

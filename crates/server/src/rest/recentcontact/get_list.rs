@@ -21,6 +21,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"yuki","TimeStamp":0,"StartIndex":0,"TopTimeStamp":0,"TopStartIndex":0,"AssistFlags":7}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ErrorDisplay":"","SessionItem":[{"Type":1,"To_Account":"mira","MsgTime":1764500003,"TopFlag":0}],"CompleteFlag":1,"TimeStamp":1764500003,"StartIndex":1,"TopTimeStamp":0,"TopStartIndex":0}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

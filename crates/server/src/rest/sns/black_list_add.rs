@@ -16,6 +16,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"tomas","To_Account":["spammer","ghost"]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ErrorDisplay":"","ResultItem":[{"To_Account":"spammer","ResultCode":0,"ResultInfo":""},{"To_Account":"ghost","ResultCode":30003,"ResultInfo":"the account does not exist"}],"Fail_Account":["ghost"]}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call, true)),
@@ -27,6 +28,7 @@ pub(in crate::rest) const DELETE: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"tomas","To_Account":["spammer"]}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ErrorDisplay":"","ResultItem":[{"To_Account":"spammer","ResultCode":0,"ResultInfo":""}]}"#,
+        note: "",
     }],
     answer: |call| Box::pin(answer(call, false)),
     ..COMMAND

@@ -19,6 +19,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"yuki","To_Account":["spammer","mira"],"CheckType":"BlackCheckResult_Type_Both"}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ErrorDisplay":"","BlackListCheckItem":[{"To_Account":"spammer","Relation":"BlackCheckResult_Type_AWithB","ResultCode":0,"ResultInfo":""},{"To_Account":"mira","Relation":"BlackCheckResult_Type_NO","ResultCode":0,"ResultInfo":""}]}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

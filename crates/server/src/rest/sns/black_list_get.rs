@@ -14,6 +14,7 @@ pub(in crate::rest) const COMMAND: Command = Command {
     examples: &[Example {
         body: r#"{"From_Account":"yuki","StartIndex":0,"MaxLimited":30,"LastSequence":0}"#,
         answer: r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0,"ErrorDisplay":"","BlackListItem":[{"To_Account":"spammer","AddBlackTimeStamp":1795421000}],"StartIndex":0,"CurrentSequence":1795421000,"CurruentSequence":1795421000}"#,
+        note: "",
     }],
     get: false,
     answer: |call| Box::pin(answer(call)),

@@ -198,6 +198,11 @@ impl Tx for MemoryTx<'_> {
         Ok(erased.into_values().collect())
     }
 
+    fn erase_message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<(), Fault> {
+        self.messages(app, pair).remove(&key);
+        Ok(())
+    }
+
     fn read_up_to(
         &mut self,
         app: SdkAppId,

@@ -313,6 +313,10 @@ impl Tx for Batch<'_> {
         messages::erase(self.connection, app, pair, (before_s, up_to_position), messages_max).map_err(fault)
     }
 
+    fn erase_message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<(), Fault> {
+        messages::erase_one(self.connection, app, pair, key).map_err(fault)
+    }
+
     fn read_up_to(
         &mut self,
         app: SdkAppId,

@@ -243,11 +243,18 @@ pub(super) fn erase(
         let message = message?;
         found.insert(message.position, message);
     }
-    let mut erase = connection.prepare_cached(
-        "DELETE FROM message WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
-    )?;
-    for MsgKey { seq, random, time } in found.values().map(|message| message.key) {
-        erase.execute(params![of_pair.0, of_pair.1, of_pair.2, seq, random, time])?;
+    for message in found.values() {
+        erase_one(connection, app, pair, message.key)?;
     }
     Ok(found.into_values().collect())
+}
+
+pub(super) fn erase_one(connection: &Connection, app: SdkAppId, pair: &Pair, key: MsgKey) -> rusqlite::Result<()> {
+    let MsgKey { seq, random, time } = key;
+    connection
+        .prepare_cached(
+            "DELETE FROM message WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
+        )?
+        .execute(params![Sql(app), Sql(&pair.low), Sql(&pair.high), seq, random, time])
+        .map(drop)
 }

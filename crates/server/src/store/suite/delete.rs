@@ -127,6 +127,31 @@ pub(super) async fn r6_what_is_erased_with_time_leaves_the_count(mut world: Worl
     assert_eq!(world.recall(by_admin(name("alice", "bob", &old))).await, Err(20022), "it is no longer kept");
 }
 
+pub(super) async fn a_conversation_leaves_the_list_with_its_last_message(mut world: World) {
+    world.with(app(APP), &["alice", "bob"]).await;
+    world.sent("alice", "bob", 1).await;
+    world.wait_s(10);
+    world.sent("alice", "bob", 2).await;
+    world.wait_s(10);
+    let mut silent = message("alice", "bob", 3);
+    silent.flags = silent.flags.with(crate::chat::MessageFlags::NOT_LAST);
+    world.send(silent).await.expect("sent");
+    let (pair, _) = Pair::of(&user("alice"), &user("bob"));
+    let prune = async |world: &World, before_s| {
+        let done = world.done(Command::Prune(Prune { app: APP, pair: pair.clone(), before_s })).await;
+        assert_eq!(done, Ok(Done::Pruned(1)));
+    };
+    prune(&world, START_S + 1).await;
+    world.reopen().await;
+    assert_eq!(recent(&world, "bob").await, [("alice".to_owned(), START_S + 10)], "one is left that touched it");
+    prune(&world, START_S + 11).await;
+    world.reopen().await;
+    assert_eq!((recent(&world, "bob").await, recent(&world, "alice").await), (Vec::new(), Vec::new()));
+    assert_eq!(world.history("bob", "alice").await.len(), 1, "what does not touch it does not hold it");
+    world.sent("bob", "alice", 4).await;
+    assert_eq!(recent(&world, "alice").await, [("bob".to_owned(), START_S + 20)]);
+}
+
 pub(super) async fn what_neither_can_see_any_more_is_erased(world: World) {
     world.with(app(APP), &["alice", "bob"]).await;
     world.sent("alice", "bob", 1).await;

@@ -9,11 +9,12 @@ use std::{
 use proptest::sample::Index;
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
+use super::said::{Said, Seen};
 use crate::{
     chat::{
         Applied, Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, Door, HistoryQuery,
-        ImportMessage, Lifetime, LogIn, Message, MessageFlags, MessageName, Modify, Prune, Read, ReadAll, Recall,
-        Receipt, Send, SendBatch, Sent, SessionId,
+        ImportMessage, Lifetime, LogIn, MessageFlags, MessageName, Modify, Pair, Prune, Read, ReadAll, Recall, Receipt,
+        Send, SendBatch, Sent, SessionId,
     },
     clock::Timestamp,
 };
@@ -34,63 +35,6 @@ pub(super) struct Ledger {
     windows: Vec<(SdkAppId, u32)>,
     /// In the order of commits.
     said: Vec<Said>,
-}
-
-#[derive(Debug)]
-struct Said {
-    name: MessageName,
-    /// As it was sent, which is what a repeat is recognised by.
-    content: (String, String),
-    /// As it was modified.
-    shown: (String, String),
-    flags: MessageFlags,
-    recalled: bool,
-    read: bool,
-    acknowledged: bool,
-    /// Who has deleted it, cleared it with the conversation, and been deleted since.
-    deleted: BTreeSet<UserId>,
-    cleared: BTreeSet<UserId>,
-    voided: BTreeSet<UserId>,
-}
-
-/// What a history shows of a message.
-#[derive(PartialEq, Eq, Debug)]
-pub(super) struct Seen {
-    key: MsgKey,
-    body: String,
-    custom_data: String,
-    recalled: bool,
-    acknowledged: bool,
-}
-
-impl From<&Message> for Seen {
-    fn from(message: &Message) -> Self {
-        Self {
-            key: message.key,
-            body: message.content.body.clone(),
-            custom_data: message.content.custom_data.clone(),
-            recalled: message.flags.contains(MessageFlags::RECALLED),
-            acknowledged: message.flags.contains(MessageFlags::PEER_READ),
-        }
-    }
-}
-
-impl Said {
-    fn is(&self, app: SdkAppId, from: &str, to: &str) -> bool {
-        self.name.app == app && self.name.from.as_str() == from && self.name.to.as_str() == to
-    }
-
-    fn is_hidden_from(&self, user: &UserId) -> bool {
-        [&self.deleted, &self.cleared, &self.voided].iter().any(|users| users.contains(user))
-    }
-
-    fn concerns(&self, app: SdkAppId, user: &UserId) -> bool {
-        self.name.app == app && (self.name.from == *user || self.name.to == *user)
-    }
-
-    fn is_between(&self, app: SdkAppId, one: &str, other: &str) -> bool {
-        self.is(app, one, other) || self.is(app, other, one)
-    }
 }
 
 impl Ledger {
@@ -288,11 +232,18 @@ impl Ledger {
 
     fn note_imported(&mut self, import: &ImportMessage, code: i32) {
         let ImportMessage { send, time_s } = import;
-        assert_eq!(code, self.code(send.app, &send.from, 90008, &send.to, 90003), "{import:?}");
         let key = MsgKey { seq: send.seq, random: send.random, time: *time_s };
         let (from, to) = (send.from.as_str(), send.to.as_str());
-        let known = self.said.iter().any(|said| said.is_between(send.app, from, to) && said.name.key == key);
-        if code == 0 && !known {
+        let known = self.said.iter().position(|said| said.is_between(send.app, from, to) && said.name.key == key);
+        let stands = known.map(|at| &self.said[at]).filter(|said| said.recalled || said.is_seen_by(&send.to)).is_some();
+        let seen_by_sender = known.is_some_and(|at| self.said[at].is_seen_by(&send.from));
+        let expected = match self.code(send.app, &send.from, 90008, &send.to, 90003) {
+            0 if !stands && seen_by_sender => 90006,
+            code => code,
+        };
+        assert_eq!(code, expected, "{import:?}");
+        if code == 0 && !stands {
+            known.map(|at| self.said.remove(at));
             self.say(send, &send.to, key);
         }
     }
@@ -326,6 +277,10 @@ impl Ledger {
     /// What both have cleared; a message to oneself is on one side only, and is cleared with its account.
     fn note_pruned(&mut self, prune: &Prune) {
         let Prune { app, pair, before_s } = prune;
+        self.recent.retain(|(of, who, peer), time_s| {
+            let between = *of == *app && Pair::of(who, peer).0 == *pair;
+            !(between && *time_s < *before_s)
+        });
         self.said.retain(|said| {
             let MessageName { from, to, key, .. } = &said.name;
             let gone = |user| said.voided.contains(user) || (from != to && said.cleared.contains(user));
@@ -366,7 +321,8 @@ impl Ledger {
             self.said.iter().filter(|said| said.is_between(send.app, from, to)).filter(within).collect();
         near.sort_by_key(|said| said.name.key.time);
         let is_same = |said: &Said| (&said.content.0, &said.content.1) == (&send.body.json, &send.custom_data);
-        let repeated = near.iter().find(|said| said.is(send.app, from, to) && is_same(said));
+        let stands = |said: &Said| said.recalled || said.is_seen_by(to);
+        let repeated = near.iter().find(|said| said.is(send.app, from, to) && is_same(said) && stands(said));
         if let Some(first) = repeated {
             return (true, first.name.key.time);
         }
@@ -507,10 +463,7 @@ impl Ledger {
     pub(super) fn history(&self, query: &HistoryQuery) -> Vec<Seen> {
         let HistoryQuery { app, operator, peer, .. } = query;
         let visible = |said: &Said| {
-            said.is_between(*app, operator, peer)
-                && self.is_there(*app, operator)
-                && !said.is_hidden_from(operator)
-                && (said.name.to == *operator || !said.flags.contains(MessageFlags::HIDDEN_FROM_SENDER))
+            said.is_between(*app, operator, peer) && self.is_there(*app, operator) && said.is_seen_by(operator)
         };
         let mut seen: Vec<_> = self.said.iter().enumerate().filter(|(_, said)| visible(said)).collect();
         seen.sort_by_key(|(position, said)| Reverse((said.name.key.time, said.name.key.seq, *position)));

@@ -16,8 +16,9 @@ use super::{
     Kind, World,
     actors::{all_of, app, settled, user},
     all, block_on,
-    ledger::{Ledger, Seen},
+    ledger::Ledger,
     ops::{APPS, Around, IMPORTED, NAMES, Op, Step, step},
+    said::Seen,
 };
 use crate::{
     chat::{
