@@ -2,6 +2,7 @@
 //!
 //! It must stay small enough to build in seconds, and must never be needed to build or run the server.
 
+mod system;
 mod test;
 mod tidy;
 mod web;

@@ -7,27 +7,22 @@ use std::{
     env,
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Command, ExitStatus, Stdio},
+    process::Stdio,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{tidy, web};
+use crate::{
+    system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
+    tidy, web,
+};
 
 /// How much is tested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Extent {
     Usual,
     Full,
-}
-
-/// What became of a step.
-#[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Outcome {
-    Passed,
-    Failed(String),
-    Skipped(String),
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -148,29 +143,12 @@ fn prerequisites() -> Result<Outcome> {
     Ok(passed_if(compiler_answers(), NO_COMPILER))
 }
 
-/// Installs packages of the system; whether that succeeded.
-pub(crate) fn apt_get(packages: &[&str]) -> Result<bool> {
-    let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
-    for arguments in [&["update"][..], &install] {
-        let mut command = Command::new("apt-get");
-        if !stream(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))?.success() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 /// CC may hold arguments too (`ccache cc`).
 fn compiler_answers() -> bool {
     let compiler = env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let mut words = compiler.split_whitespace();
     let program = words.next().unwrap_or("cc");
     answers(program, &words.chain(["--version"]).collect::<Vec<_>>())
-}
-
-pub(crate) fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").stdin(Stdio::null()).output();
-    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 /// Runs a step whose tool is an optional component of a Rust installation.
@@ -223,27 +201,6 @@ fn cargo(root: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Result<
     println!("$ {set}cargo {}", arguments.join(" "));
     let status = stream(cargo_command(root, arguments).envs(variables.iter().copied()))?;
     Ok(passed_if(status.success(), &status.to_string()))
-}
-
-/// The cargo that runs this task, so that a toolchain that was chosen (`cargo +nightly`) holds for every step.
-pub(crate) fn cargo_command(root: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(root).stdin(Stdio::null());
-    command
-}
-
-pub(crate) fn stream(command: &mut Command) -> Result<ExitStatus> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).status().with_context(|| format!("cannot start {program}"))
-}
-
-pub(crate) fn answers(program: &str, arguments: &[&str]) -> bool {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-    output.is_ok_and(|output| output.status.success())
-}
-
-pub(crate) fn passed_if(good: bool, why_not: &str) -> Outcome {
-    if good { Outcome::Passed } else { Outcome::Failed(why_not.to_owned()) }
 }
 
 fn summary(reports: &[Report], extent: Extent) -> String {

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::test::{Outcome, answers, apt_get, cargo_command, is_root, stream};
+use crate::system::{Outcome, answers, apt_get, cargo_command, is_root, stream};
 
 /// The SDK and the page are written for this version of Node and newer ones.
 const NODE_MAJOR_LEAST: u32 = 20;

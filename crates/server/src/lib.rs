@@ -10,6 +10,7 @@ mod forget;
 pub mod operate;
 pub mod serve;
 pub mod server;
+mod spelling;
 
 pub mod config;
 pub mod limits;
@@ -18,6 +19,7 @@ pub mod clock;
 pub mod telemetry;
 
 pub mod gateway;
+pub mod identity;
 pub mod listener;
 pub mod operator;
 pub mod pages;

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    apps::{App, Apps, Identities, Origin},
+    apps::{App, Apps, Origin},
     callback::{Alarms, Callbacks, Connector, Dispatcher, DispatcherParts, EndpointRules},
     chat::{Chat, Devices, Store},
     clock::World,
@@ -18,6 +18,7 @@ use crate::{
     fanout::Fanout,
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
+    identity::Identities,
     listener::Listener,
     operator::{self, Operator, OperatorParts},
     pages,

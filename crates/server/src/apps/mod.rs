@@ -4,7 +4,6 @@
 //! it through [`crate::chat::Chat::save_app`], which writes both.
 
 mod declared;
-mod identity;
 mod secret;
 mod settings;
 
@@ -12,7 +11,6 @@ use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 pub use declared::{DeclaredApp, Surroundings, is_secret};
-pub use identity::{Identities, Validity};
 pub use secret::Secret;
 pub use settings::{
     AnswerRule, App, AppError, BeforeFailure, CallbackSettings, ClientCertificate, EndpointSettings, LaneBy, Origin,

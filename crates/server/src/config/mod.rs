@@ -16,7 +16,6 @@ use std::{
 use ipnet::IpNet;
 
 use self::layers::Layers;
-pub(crate) use self::layers::nearest;
 pub use self::layers::{ConfigError, Sources};
 use crate::{
     apps::{App, Secret},

@@ -29,10 +29,11 @@ use unsaid_protocol::{SdkAppId, session::PATH};
 
 use self::session::Moment;
 use crate::{
-    apps::{Apps, Identities},
+    apps::Apps,
     chat::Chat,
     clock::World,
     fanout::Fanout,
+    identity::Identities,
     listener::{Permit, client_ip},
 };
 

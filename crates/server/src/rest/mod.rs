@@ -30,10 +30,11 @@ use ipnet::IpNet;
 
 use self::rates::Rates;
 use crate::{
-    apps::{Apps, Identities},
+    apps::Apps,
     callback::Callbacks,
     chat::Chat,
     clock::{Clock, Entropy, World},
+    identity::Identities,
 };
 
 /// What the REST API works with.

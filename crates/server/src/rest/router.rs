@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     chat::{ChatError, Refusal},
-    config::nearest,
+    spelling::nearest,
 };
 
 /// The routes of the listener for clients and REST.

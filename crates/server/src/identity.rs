@@ -11,8 +11,7 @@ use unsaid_protocol::{
     usersig::{self, DecodeError},
 };
 
-use super::App;
-use crate::{chat::Refusal, limits};
+use crate::{apps::App, chat::Refusal, limits};
 
 /// The signatures that were proven, by what was proven.
 #[derive(Debug)]
