@@ -1,6 +1,7 @@
 // The chat page: logs in, puts the views together, and says in the title and to screen readers what is new.
 //
-// It is built on the public API of the SDK alone, keeps nothing outside this window, and loads nothing from elsewhere.
+// It is built on the public API of the SDK alone, keeps nothing outside this window, and loads nothing from elsewhere but the
+// pictures that messages and profiles name.
 
 import { Account, CONNECTION } from './account.js';
 import * as credentials from './credentials.js';
@@ -12,6 +13,8 @@ import { ListView, avatar } from './view-list.js';
 import { kickedView, loginView, mark, waitingView } from './view-login.js';
 
 const SPOKEN_MAX = 5;
+/** Long enough to be read out; nobody looks there later. */
+const SPOKEN_MS = 10_000;
 const page = document.getElementById('page');
 const spoken = document.getElementById('spoken');
 
@@ -73,6 +76,7 @@ async function leave() {
   const left = account;
   closeViews();
   account = null;
+  spoken.replaceChildren();
   history.replaceState(null, '');
   await left?.logOut();
 }
@@ -205,7 +209,11 @@ function showTitle() {
 }
 
 function announce({ received, recalled }) {
-  if (recalled) say(recallNotice(recalled, account));
+  if (recalled) {
+    // What was taken back must not be found there any more.
+    spoken.replaceChildren();
+    say(recallNotice(recalled, account));
+  }
   if (received)
     say(
       text(
@@ -217,8 +225,10 @@ function announce({ received, recalled }) {
 }
 
 function say(words) {
-  spoken.append(element('p', {}, words));
+  const one = element('p', {}, words);
+  spoken.append(one);
   while (spoken.childElementCount > SPOKEN_MAX) spoken.firstElementChild.remove();
+  setTimeout(() => one.remove(), SPOKEN_MS);
 }
 
 start();

@@ -14,8 +14,6 @@ const REPEAT = {
   send: (age_ms) => age_ms < SEND_REPEAT_MS,
   // Recalling twice is recalling; the caller knows by `repeated` what 20023 means then.
   recall: ALWAYS,
-  read: ALWAYS,
-  read_all: ALWAYS,
   receipt: ALWAYS,
   set_profile: ALWAYS,
   block: ALWAYS,
@@ -25,8 +23,10 @@ const REPEAT = {
   profiles: ALWAYS,
   online: ALWAYS,
   blocklist: ALWAYS,
-  // Another device may have changed the message meanwhile, or a new one may have come.
+  // Another device may have changed the message meanwhile, or a new one may have come that nobody has seen.
   modify: NEVER,
+  read: NEVER,
+  read_all: NEVER,
   delete_messages: NEVER,
   delete_conversation: NEVER,
   login: NEVER,
