@@ -87,6 +87,9 @@ impl fmt::Display for Closed {
 /// Pushes that wait for whoever hears them. While there are as many, nothing more is read, answers neither: hear them.
 const PUSHES_MAX: usize = 1024;
 
+/// A server that was silent for so long is asked whether it is there; after as long again the connection is given up.
+const QUIET_PAUSE: Duration = Duration::from_secs(25);
+
 /// Requests that wait to be written.
 const ASKS_MAX: usize = 64;
 
@@ -274,8 +277,22 @@ async fn upgrade(target: &Target) -> Result<Socket, ClientError> {
 /// Moves frames until the connection ends, or nobody asks any more.
 async fn run(mut socket: Socket, mut asked: mpsc::Receiver<Ask>, pushes: mpsc::Sender<Result<Push, Closed>>) {
     let mut waiting: HashMap<u64, oneshot::Sender<AnswerFrame>> = HashMap::new();
+    let mut quiet = tokio::time::interval(QUIET_PAUSE);
+    let (mut heard, mut asked_for_a_sign) = (true, false);
     let closed = loop {
         tokio::select! {
+            _ = quiet.tick() => {
+                if !heard {
+                    if asked_for_a_sign {
+                        break Closed { code: None, reason: "the server does not answer any more".to_owned() };
+                    }
+                    asked_for_a_sign = true;
+                    if let Err(error) = socket.send(Message::Ping(Vec::new().into())).await {
+                        break broken(&error);
+                    }
+                }
+                heard = false;
+            }
             ask = asked.recv() => {
                 let Some(Ask { id, frame, answer }) = ask else {
                     // Whoever is gone needs no answer.
@@ -287,7 +304,7 @@ async fn run(mut socket: Socket, mut asked: mpsc::Receiver<Ask>, pushes: mpsc::S
                     break broken(&error);
                 }
             }
-            frame = socket.next() => match frame {
+            frame = socket.next() => { (heard, asked_for_a_sign) = (true, false); match frame {
                 Some(Ok(Message::Text(text))) => {
                     if let Ok(answer) = serde_json::from_str::<AnswerFrame>(&text) {
                         if let Some(asker) = waiting.remove(&answer.id) {
@@ -299,6 +316,8 @@ async fn run(mut socket: Socket, mut asked: mpsc::Receiver<Ask>, pushes: mpsc::S
                     match serde_json::from_str::<Push>(&text) {
                         // Whoever does not hear them has dropped its end.
                         Ok(push) => drop(pushes.send(Ok(push)).await),
+                        // A later server may push what this client does not know.
+                        Err(_) if is_push(&text) => {}
                         Err(error) => break Closed { code: None, reason: format!("what came is no frame: {error}") },
                     }
                 }
@@ -306,12 +325,22 @@ async fn run(mut socket: Socket, mut asked: mpsc::Receiver<Ask>, pushes: mpsc::S
                 Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Err(error)) => break broken(&error),
                 None => break Closed { code: None, reason: "the connection broke".to_owned() },
-            },
+            } },
         }
     };
     // The answer to a close frame is written by the socket itself.
     let _ = socket.flush().await;
     let _ = pushes.send(Err(closed)).await;
+}
+
+/// Whether it is one by its shape.
+fn is_push(text: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        #[serde(rename = "push")]
+        _push: String,
+    }
+    serde_json::from_str::<Named>(text).is_ok()
 }
 
 fn said(frame: Option<&CloseFrame>) -> Closed {

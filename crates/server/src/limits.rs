@@ -158,6 +158,9 @@ pub const SESSION_ONLINE_MESSAGES_MAX: usize = 64;
 /// Updates that a session is behind at most; then it begins anew.
 pub const SESSION_UPDATES_MAX: u32 = 500;
 
+/// What the messages hold of which a session is told at once: whoever does not read keeps no more than that, some times over.
+pub const SESSION_UPDATES_BYTES_MAX: usize = 256 * 1024;
+
 /// Updates in one push.
 pub const PUSH_UPDATES_MAX: usize = 50;
 

@@ -1,5 +1,5 @@
 //! The chat page and the SDK that it is built on, as they stand in the server itself. They come from nowhere else: a page that
-//! speaks for a person loads nothing from others.
+//! speaks for a person loads no code and no style from others, only the pictures that messages and profiles name.
 
 use axum::{
     Router,

@@ -8,7 +8,7 @@ use super::{
     block::Block,
     delete_account::{DeleteAccount, Kick},
     delete_messages::{DeleteConversation, DeleteMessages},
-    import::Import,
+    import::{Import, SetProfile},
     import_message::ImportMessage,
     log_in::{LogIn, LogOut},
     modify::Modify,
@@ -28,6 +28,7 @@ use crate::apps::App;
 pub enum Command {
     SaveApp(Arc<App>),
     Import(Import),
+    SetProfile(SetProfile),
     Send(Box<Send>),
     /// Whether it may be sent, before the app backend is asked; changes nothing.
     CheckSend(Box<Send>),
@@ -57,6 +58,7 @@ impl Command {
         let done = match self {
             Self::SaveApp(app) => save_app(app, tx),
             Self::Import(import) => import.apply(tx),
+            Self::SetProfile(set) => set.apply(tx),
             Self::Send(send) => send.apply(tx),
             Self::CheckSend(send) => send.check(tx),
             Self::SendFailed(send, refusal) => send.failed(refusal, tx),

@@ -1,6 +1,6 @@
-//! Importing an account.
+//! Importing an account, and how it shows itself.
 
-use unsaid_protocol::{SdkAppId, UserId};
+use unsaid_protocol::{SdkAppId, UserId, error};
 
 use super::{
     account::Account,
@@ -17,6 +17,26 @@ pub struct Import {
     pub user: UserId,
     pub nick: Option<String>,
     pub face_url: Option<String>,
+}
+
+/// An account's own name and face. One that was deleted meanwhile is not brought back by it.
+#[derive(Clone, Debug)]
+pub struct SetProfile {
+    pub app: SdkAppId,
+    pub user: UserId,
+    pub nick: Option<String>,
+    pub face_url: Option<String>,
+}
+
+impl SetProfile {
+    pub(super) fn apply(&self, tx: &mut dyn Tx) -> Result<Done, ChatError> {
+        effect::app(tx, self.app)?;
+        effect::imported(tx, self.app, &self.user, "account", error::NO_SUCH_USER)?;
+        if self.nick.is_some() || self.face_url.is_some() {
+            tx.save_profile(self.app, &self.user, self.nick.as_deref(), self.face_url.as_deref())?;
+        }
+        Ok(Done::Nothing)
+    }
 }
 
 impl Import {

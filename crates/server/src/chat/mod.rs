@@ -54,7 +54,7 @@ pub use delete_account::{DeleteAccount, Kick};
 pub use delete_messages::{DeleteConversation, DeleteMessages};
 pub use event::{EventId, KeptEvent, Origin, OwedEvent, Standing, Tries};
 pub use history::{HistoryQuery, Place, Recent};
-pub use import::Import;
+pub use import::{Import, SetProfile};
 pub use import_message::ImportMessage;
 pub use lane::{Holder, Lane, LaneCounter};
 pub use length::{check_length, check_push_info};

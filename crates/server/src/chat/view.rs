@@ -1,7 +1,7 @@
 //! What the devices of an account are shown: what is behind a cursor, and its conversations as they stand now. Everything of
 //! one answer is of one moment.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
@@ -61,6 +61,8 @@ pub struct UpdatesQuery {
     /// The number of the last update that the device has.
     pub after: i64,
     pub events_max: u32,
+    /// When what the shown messages hold has reached so much, the rest is for another time.
+    pub bytes_max: usize,
 }
 
 /// What a device has missed.
@@ -73,6 +75,16 @@ pub struct Updates {
     pub events: Vec<Update>,
     /// Those that the events touched.
     pub conversations: Vec<ConversationView>,
+    /// Some events are left for another time.
+    pub more: bool,
+}
+
+impl Updates {
+    /// Behind which update it goes on.
+    pub(crate) fn told_to(&self) -> i64 {
+        let last = self.events.last().filter(|_| self.more);
+        last.map_or(self.number, |update| update.number)
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -109,7 +121,7 @@ pub struct ConversationView {
 
 /// None where the device has to begin anew: too much has happened, or what it knows is of another life of the account.
 pub(crate) fn updates(view: &mut dyn View, query: &UpdatesQuery) -> Result<Option<Updates>, Fault> {
-    let UpdatesQuery { app, user, life, after, events_max } = query;
+    let UpdatesQuery { app, user, life, after, events_max, bytes_max } = query;
     let Some(me) = view.person(*app, user)?.filter(|me| !me.account.deleted && me.account.life == *life) else {
         return Ok(None);
     };
@@ -121,17 +133,29 @@ pub(crate) fn updates(view: &mut dyn View, query: &UpdatesQuery) -> Result<Optio
         return Ok(None);
     };
     let mut seen = Seer { view, app: *app, user, me: &me };
-    let mut peers = BTreeSet::new();
-    let mut told = Vec::new();
+    let mut conversations = BTreeMap::new();
+    let (mut told, mut bytes, mut more) = (Vec::new(), 0, false);
     for (number, event) in events {
+        if bytes >= *bytes_max {
+            more = true;
+            break;
+        }
         let message = if event.kind.is_of_a_message() { seen.message(&event.peer, event.key)? } else { None };
-        if event.kind != SyncKind::ReadAll {
-            peers.insert(event.peer.clone());
+        bytes += message.as_ref().map_or(0, bytes_of);
+        if event.kind != SyncKind::ReadAll && !conversations.contains_key(&event.peer) {
+            let conversation = seen.conversation(&event.peer)?;
+            bytes += conversation.as_ref().and_then(|view| view.last.as_ref()).map_or(0, bytes_of);
+            conversations.insert(event.peer.clone(), conversation);
         }
         told.push(Update { number, event, message });
     }
-    let conversations: Result<_, Fault> = peers.iter().filter_map(|peer| seen.conversation(peer).transpose()).collect();
-    Ok(Some(Updates { number, unread, events: told, conversations: conversations? }))
+    let conversations = conversations.into_values().flatten().collect();
+    Ok(Some(Updates { number, unread, events: told, conversations, more }))
+}
+
+fn bytes_of(shown: &Shown) -> usize {
+    let content = &shown.message.content;
+    content.body.len() + content.custom_data.len()
 }
 
 /// None if there is no such account. A peer that is none is left out.

@@ -100,6 +100,10 @@ impl Driver {
     /// Whether the connection is still there.
     fn handle(&mut self, event: Event) -> bool {
         let now = self.gateway.moment();
+        // Whoever is always heard from has no silence in which a tick would find out.
+        if matches!(event, Event::Frame(Some(Ok(_)))) {
+            self.session.tick(now, self.is_disabled());
+        }
         match event {
             Event::Stopping => self.session.going_away(),
             Event::Frame(Some(Ok(Message::Text(text)))) => self.session.text(now, &text),
@@ -115,12 +119,13 @@ impl Driver {
                     self.session.heard(seat.registration.line().take());
                 }
             }
-            Event::Tick => {
-                let disabled = self.seat.as_ref().is_some_and(|seat| self.gateway.is_disabled(seat.app));
-                self.session.tick(now, disabled);
-            }
+            Event::Tick => self.session.tick(now, self.is_disabled()),
         }
         true
+    }
+
+    fn is_disabled(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| self.gateway.is_disabled(seat.app))
     }
 
     fn sit_down(&mut self, Seated { id, result }: Seated) {
@@ -171,11 +176,11 @@ impl Driver {
         let _ = tokio::time::timeout(limits::SESSION_CLOSE_TIMEOUT, closed).await;
     }
 
-    /// The session's end is told, if nobody has told it. A login that is under way is waited for: it may have been
-    /// committed.
+    /// The session's end is told, if nobody has told it. A login that is under way is waited for, however the connection has
+    /// ended: it may have been committed, and those whom it displaces are told by it.
     async fn leave(&mut self) {
         let how = self.session.leaving();
-        if self.session.is_logging_in()
+        if self.seat.is_none()
             && let Some(Finished::Seated(Seated { result: Ok((seat, _)), .. })) = self.pending.next().await
         {
             self.seat = Some(Arc::new(seat));

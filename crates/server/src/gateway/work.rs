@@ -20,8 +20,8 @@ use super::{
 use crate::{
     apps::App,
     chat::{
-        self, Block, ChatError, Command, Door, HistoryQuery, Import, Leaving, Lifetime, LogIn, LogOut, LoggedIn,
-        MessageFlags, MessageName, Origin, Pair, Refusal, SessionId, Shown, UpdatesQuery, check_length,
+        self, Account, Block, ChatError, Command, Door, HistoryQuery, Leaving, Lifetime, LogIn, LogOut, LoggedIn,
+        MessageFlags, MessageName, Origin, Pair, Refusal, SessionId, SetProfile, Shown, UpdatesQuery, check_length,
         check_push_info,
     },
     fanout::Registration,
@@ -79,14 +79,35 @@ async fn seat(gateway: &Gateway, client_ip: IpAddr, login: Login) -> Result<(Sea
         origin,
     };
     let LoggedIn { account, .. } = gateway.chat.log_in(log_in).await?;
+    let seat = Seat { app: app.sdkappid, user, session: id, origin, registration };
+    match welcome(gateway, &app, &seat, &account, cursor.as_deref(), validity.expires_s).await {
+        Ok(welcome) => Ok((seat, Box::new(welcome))),
+        Err(error) => {
+            // It was committed, and nobody will sit on it.
+            let Seat { app, user, session, .. } = seat;
+            gateway.chat.run(Command::LogOut(LogOut { app, user, session, how: Leaving::LinkClosed })).await?;
+            Err(error)
+        }
+    }
+}
+
+async fn welcome(
+    gateway: &Gateway,
+    app: &App,
+    seat: &Seat,
+    account: &Account,
+    cursor: Option<&str>,
+    expires_s: u64,
+) -> Result<Welcome, ChatError> {
+    let Seat { user, session, .. } = seat;
     let people = gateway.chat.store().people(app.sdkappid, vec![user.clone()]).await?;
     let (nick, face_url) =
         people.into_iter().next().flatten().map(|person| (person.nick, person.face_url)).unwrap_or_default();
 
     let now = Cursor { epoch: gateway.epoch(), life: account.life, number: account.sync_number };
-    let resumed = resumable(gateway, &user, &app, &now, cursor.as_deref()).await?;
+    let resumed = resumable(gateway, user, app, &now, cursor).await?;
     let answer = session::LoggedIn {
-        session: id.to_string(),
+        session: session.to_string(),
         account_number: account.number().to_string(),
         reload: resumed.is_none(),
         cursor: resumed.as_ref().unwrap_or(&now).to_string(),
@@ -97,8 +118,7 @@ async fn seat(gateway: &Gateway, client_ip: IpAddr, login: Login) -> Result<(Sea
         face_url,
     };
     let cursor = resumed.unwrap_or(now);
-    let welcome = Box::new(Welcome { me: user.clone(), cursor, expires_s: validity.expires_s, answer });
-    Ok((Seat { app: app.sdkappid, user, session: id, origin, registration }, welcome))
+    Ok(Welcome { me: user.clone(), cursor, expires_s, answer })
 }
 
 /// The cursor of a device that comes back, if everything behind it can still be told.
@@ -119,6 +139,7 @@ async fn resumable(
         life: cursor.life,
         after: cursor.number,
         events_max: limits::SESSION_UPDATES_MAX,
+        bytes_max: limits::SESSION_UPDATES_BYTES_MAX,
     };
     Ok(gateway.chat.store().updates(query).await?.map(|_| cursor))
 }
@@ -137,9 +158,13 @@ impl Worker {
             Work::Look(cursor) => {
                 let Seat { app, user, .. } = &*self.seat;
                 let (life, after) = (cursor.life, cursor.number);
-                let events_max = limits::SESSION_UPDATES_MAX;
-                let query = UpdatesQuery { app: *app, user: user.clone(), life, after, events_max };
-                Done::Looked(self.gateway.chat.store().updates(query).await)
+                let (events_max, bytes_max) = (limits::SESSION_UPDATES_MAX, limits::SESSION_UPDATES_BYTES_MAX);
+                let query = UpdatesQuery { app: *app, user: user.clone(), life, after, events_max, bytes_max };
+                let looked = self.gateway.chat.store().updates(query).await;
+                if let Err(error) = &looked {
+                    tracing::error!(app = %app, %error, "updates could not be read; the session is closed and may come back");
+                }
+                Done::Looked(looked)
             }
             Work::LogIn(..) => unreachable!("who has a place has logged in"),
         }
@@ -195,7 +220,7 @@ impl Worker {
                         return Err(Refusal::new(error::PROFILE_TOO_LONG, info).into());
                     }
                 }
-                Command::Import(Import { app, user: me.clone(), nick: set.nick, face_url: set.face_url })
+                Command::SetProfile(SetProfile { app, user: me.clone(), nick: set.nick, face_url: set.face_url })
             }
             Change::Block(users) => return self.block(&users.users, true).await,
             Change::Unblock(users) => return self.block(&users.users, false).await,

@@ -30,6 +30,26 @@ pub(crate) struct Device {
     random: u32,
 }
 
+/// What a device remembers while it has no connection.
+pub(crate) struct Away {
+    name: String,
+    platform: String,
+    session: String,
+    cursor: String,
+    number: i64,
+    random: u32,
+}
+
+impl Away {
+    /// With its session and cursor.
+    pub(crate) async fn come_back(self, app: &TestApp) -> Device {
+        let Self { name, platform, session, cursor, number, random } = self;
+        let login = Login { cursor: Some(cursor), session: Some(session), ..app.login(&name, &platform) };
+        let device = app.device_with(login).await.expect("it may come back");
+        Device { number: if device.logged_in.reload { device.number } else { number }, random, ..device }
+    }
+}
+
 impl TestApp {
     pub(crate) fn gateway(&self) -> SessionConfig {
         SessionConfig { base: self.base(), ca_pem: None, timeout: PATIENCE }
@@ -185,12 +205,14 @@ impl Device {
         }
     }
 
-    /// Breaks the connection, and comes back with its session and cursor.
+    /// Breaks the connection.
+    pub(crate) fn goes_away(self) -> Away {
+        let Self { name, platform, logged_in, cursor, number, random, .. } = self;
+        Away { name, platform, session: logged_in.session, cursor, number, random }
+    }
+
+    /// Breaks the connection, and comes back at once.
     pub(crate) async fn come_back(self, app: &TestApp) -> Self {
-        let Self { name, platform, client, logged_in, cursor, number, random, .. } = self;
-        drop(client);
-        let login = Login { cursor: Some(cursor), session: Some(logged_in.session), ..app.login(&name, &platform) };
-        let device = app.device_with(login).await.expect("it may come back");
-        Self { number: if device.logged_in.reload { device.number } else { number }, random, ..device }
+        self.goes_away().come_back(app).await
     }
 }

@@ -64,8 +64,7 @@ async fn r8_a_device_that_was_away_hears_of_it_when_it_comes_back() {
     let mut device = app.device("Jonh", "Web").await;
     let first = jared.send(&jonh, "one").await;
     device.hear_message().await;
-    drop(device.client.clone());
-    let away = device;
+    let away = device.goes_away();
     // Nobody hears for it meanwhile; one message is even sent and recalled.
     let second = jared.send(&jonh, "two").await;
     assert_eq!(jared.recall(&jonh, first).await, Ok(()));
@@ -294,6 +293,26 @@ async fn history_and_conversations_come_in_pages() {
     peers.sort();
     peers.dedup();
     assert_eq!(peers.len(), 56, "none is missing, and none comes twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_does_not_bring_a_deleted_account_back() {
+    let (app, ..) = TestApp::start().await;
+    let profile = SetProfile { nick: Some("Mira".to_owned()), face_url: None };
+    for round in 0..20 {
+        let name = format!("mira{round}");
+        let mira = app.device(&name, "Web").await;
+        let account = json!({"DeleteItem": [{"UserID": &name}]});
+        let admin = app.admin();
+        let (_, deleted) = tokio::join!(
+            mira.client.set_profile(&profile),
+            admin.call("im_open_login_svc", "account_delete", &account)
+        );
+        deleted.expect("deleted");
+        let asked = json!({"CheckItem": [{"UserID": &name}]});
+        let answer: Value = admin.call("im_open_login_svc", "account_check", &asked).await.expect("answered");
+        assert_eq!(answer["ResultItem"][0]["AccountStatus"], "NotImported");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -12,6 +12,8 @@ use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Bytes, Message, client::IntoClientRequest},
 };
+
+use unsaid_protocol::session::KickReason;
 
 use crate::test_app::TestApp;
 
@@ -36,6 +38,23 @@ impl TestApp {
         let answer = socket.next().await.expect("an answer").expect("a frame");
         assert!(answer.to_text().expect("text").contains(r#""code":0"#), "{answer}");
         socket
+    }
+}
+
+impl TestApp {
+    /// Waits until no session of this account is left.
+    async fn is_offline(&self, name: &str) {
+        let users = json!({"To_Account": [name]});
+        let began = self.world.clock.instant();
+        loop {
+            let state: Value = self.admin().call("openim", "query_online_status", &users).await.expect("answered");
+            if state["QueryResult"][0]["Status"] == "Offline" {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "it is still thought to be there");
+            // Whether it is alive is asked by nothing else meanwhile.
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -115,17 +134,7 @@ async fn who_does_not_read_is_cut_and_loses_nothing() {
         jared.send(&jonh, &long).await;
     }
     let _ = deaf.flush().await;
-    let users = json!({"To_Account": ["Jonh"]});
-    let began = app.world.clock.instant();
-    loop {
-        let state = app.admin().call("openim", "query_online_status", &users).await.expect("answered");
-        if state["QueryResult"][0]["Status"] == "Offline" {
-            break;
-        }
-        assert!(began.elapsed() < Duration::from_secs(20), "it is still thought to be there");
-        // What keeps it alive is written on: nothing is asked meanwhile.
-        tokio::task::yield_now().await;
-    }
+    app.is_offline("Jonh").await;
     drop(deaf);
     let login = unsaid_protocol::session::Login { cursor: Some(cursor), session: None, ..app.login("Jonh", "Web") };
     let mut device = app.device_with(login).await.expect("it may come back");
@@ -171,4 +180,21 @@ async fn sessions_count_among_the_connections() {
     drop(streams);
     drop(sockets);
     app.socket().await;
+}
+
+/// Whoever has to give way to a login hears of it, even if nobody waits for the login's answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_whose_connection_ends_at_once_leaves_no_session_behind() {
+    let (app, ..) = TestApp::start().await;
+    for round in 0..20 {
+        let mut first = app.device("jared", "Web").await;
+        let (mut socket, login) = (app.socket().await, app.login("jared", "Web"));
+        let login = json!({"id": 1, "request": "login", "data": login}).to_string();
+        socket.feed(Message::text(login)).await.expect("written");
+        socket.feed(Message::Binary(Bytes::from_static(&[0]))).await.expect("written");
+        socket.flush().await.expect("written");
+        assert_eq!(closed(&mut socket).await, 1003);
+        assert_eq!(first.kicked().await, KickReason::OtherLogin, "round {round}");
+        app.is_offline("jared").await;
+    }
 }

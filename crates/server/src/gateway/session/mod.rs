@@ -138,10 +138,6 @@ impl Session {
         matches!(self.phase, Phase::Over(_))
     }
 
-    pub(super) fn is_logging_in(&self) -> bool {
-        matches!(self.phase, Phase::LoggingIn { .. })
-    }
-
     /// How its end is to be told, now that its connection is gone.
     pub(super) fn leaving(&self) -> Option<Leaving> {
         match self.phase {
@@ -150,8 +146,15 @@ impl Session {
         }
     }
 
-    /// Something came that holds nothing: the other end is there.
+    /// Something came that holds nothing: the other end is there. It counts as a request, since it is work all the same.
     pub(super) fn sign_of_life(&mut self, now: Moment) {
+        self.is_there(now);
+        if self.rate.take(now.instant) == Taken::Flood {
+            self.close(close::TOO_MANY_FRAMES, Some(Leaving::LinkClosed));
+        }
+    }
+
+    fn is_there(&mut self, now: Moment) {
         (self.heard_at, self.asked) = (now.instant, false);
     }
 
@@ -159,7 +162,7 @@ impl Session {
         if self.is_over() {
             return;
         }
-        self.sign_of_life(now);
+        self.is_there(now);
         let Ok(RequestFrame { id, request, data }) = serde_json::from_str(text) else {
             return self.close(close::NOT_A_REQUEST, Some(Leaving::LinkClosed));
         };
@@ -288,7 +291,8 @@ impl Session {
             return self.close(close::FAILED, Some(Leaving::LinkClosed));
         };
         let pushes = show::updates(&open.me, &open.cursor, &updates);
-        open.cursor.number = updates.number;
+        open.cursor.number = updates.told_to();
+        open.something_new |= updates.more;
         self.outputs.extend(pushes.into_iter().map(Output::Send));
         self.look();
     }

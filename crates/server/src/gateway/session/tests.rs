@@ -113,7 +113,7 @@ fn welcome(valid_s: u64) -> Welcome {
 }
 
 fn updates(number: i64, events: Vec<Update>) -> Updates {
-    Updates { number, unread: 0, events, conversations: Vec::new() }
+    Updates { number, unread: 0, events, conversations: Vec::new(), more: false }
 }
 
 fn received(number: i64) -> Update {
@@ -218,6 +218,14 @@ fn r8_much_comes_in_pieces_and_each_goes_further() {
 }
 
 #[test]
+fn r8_what_is_left_for_another_time_is_looked_for_at_once() {
+    let mut bench = Bench::logged_in();
+    bench.hears(Heard { something_new: true, ..Heard::default() });
+    let some = Updates { more: true, ..updates(9, vec![received(1), received(2)]) };
+    assert_eq!(bench.done(Done::Looked(Ok(Some(some)))), ["push updates", "look epoch-0-2"]);
+}
+
+#[test]
 fn r8_who_is_too_far_behind_is_closed_and_learns_it_when_it_comes_back() {
     let mut bench = Bench::logged_in();
     bench.hears(Heard { something_new: true, ..Heard::default() });
@@ -295,6 +303,12 @@ fn a_flood_is_refused_and_then_closed() {
     }
     assert_eq!(outputs.iter().filter(|output| output.ends_with(" 60007")).count(), 200);
     assert_eq!(outputs.last().map(String::as_str), Some("close 1008"));
+
+    let mut bench = Bench::logged_in();
+    for _ in 0..1000 {
+        bench.session.sign_of_life(bench.now);
+    }
+    assert_eq!(bench.outputs(), ["close 1008"], "pings are frames, too");
 }
 
 proptest! {

@@ -42,8 +42,8 @@ impl Ledger {
     pub(super) fn note(&mut self, command: &Command, applied: &Applied, now: Timestamp) {
         let code = applied.as_ref().err().map_or(0, |refusal| refusal.code.0);
         match command {
-            // Sending events again changes nothing that was said.
-            Command::Replay(_) => {}
+            // Sending events again changes nothing that was said, and a profile is not looked at here.
+            Command::Replay(_) | Command::SetProfile(_) => {}
             Command::ReadAll(read) => self.note_all_read(read, code),
             Command::Receipt(receipt) => {
                 assert_eq!(code, self.receipt_code(receipt), "{receipt:?}");

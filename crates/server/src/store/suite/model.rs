@@ -224,7 +224,8 @@ impl Twins {
         for (app, name) in (0..APPS).flat_map(|index| NAMES.map(|name| (self.app(index), name))) {
             let person = self.model.store.people(app, vec![user(name)]).await.expect("the model works").remove(0);
             let life = person.map_or(0, |person| person.account.life);
-            let query = UpdatesQuery { app, user: user(name), life, after: 0, events_max: 10_000 };
+            let (reader, bytes_max) = (user(name), usize::MAX);
+            let query = UpdatesQuery { app, user: reader, life, after: 0, events_max: 10_000, bytes_max };
             let peers: Vec<_> = NAMES.map(user).into();
             let mut views = Vec::new();
             for world in [&self.model, &self.sqlite] {

@@ -12,7 +12,7 @@ use crate::chat::{
 };
 
 fn behind(who: &str, life: i64, after: i64) -> UpdatesQuery {
-    UpdatesQuery { app: APP, user: user(who), life, after, events_max: 10 }
+    UpdatesQuery { app: APP, user: user(who), life, after, events_max: 10, bytes_max: usize::MAX }
 }
 
 impl World {
@@ -62,6 +62,20 @@ pub(super) async fn r8_what_is_behind_a_cursor_is_shown_as_it_is_now(mut world: 
     ];
     assert_eq!(said(&updates), expected);
     assert_eq!((updates.number, updates.unread), (6, 0));
+    // What is too long for one time is told piece by piece, and nothing is left out.
+    let (mut pieces, mut after, mut times) = (Vec::new(), 0, 0);
+    loop {
+        let piece =
+            world.updates(UpdatesQuery { bytes_max: 1, ..behind("bob", 0, after) }).await.expect("all is known");
+        assert_eq!((piece.number, piece.conversations.len()), (6, 1));
+        (after, times) = (piece.told_to(), times + 1);
+        pieces.extend(said(&piece));
+        if !piece.more {
+            break;
+        }
+    }
+    assert_eq!(pieces, said(&updates));
+    assert!(times > 1, "one after the other");
     let [conversation] = &updates.conversations[..] else { panic!("one was touched: {updates:?}") };
     assert_eq!((conversation.peer.as_str(), conversation.unread, conversation.read_position), ("alice", 0, 2));
     assert_eq!(conversation.last.as_ref().expect("it has one").message.content.body, third);
