@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { userSig } from './usersig.js';
+import { userSig } from '../../js/test/support/usersig.js';
 
 export const SDKAPPID = 1400000001;
 const SECRET_KEY = '0123456789abcdef'.repeat(4);

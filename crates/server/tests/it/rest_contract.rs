@@ -1,6 +1,6 @@
 //! The contract of the REST API: every command's answers, word for word, made from the same table as `docs/rest.md`.
 
-use std::{fmt::Write as _, fs};
+use std::fmt::Write as _;
 
 use http::{Method, Request};
 use http_body_util::Full;
@@ -17,7 +17,7 @@ use unsaid_client::RestClient;
 use unsaid_protocol::{ErrorCode, SdkAppId, error};
 
 use crate::{
-    rest_docs::normalized,
+    rest_docs::{is_the_snapshot, normalized},
     test_app::{ADMIN, SDKAPPID, SECRET_KEY, TestApp, client, client_of, usersig},
 };
 
@@ -253,13 +253,7 @@ async fn every_answer_is_that_of_the_snapshot() {
             assert!(seen.contains(code), "{service}/{name}: nothing was refused with {code}, {when}");
         }
     }
-    if std::env::var_os("UNSAID_WRITE_DOCS").is_some() {
-        fs::write(SNAPSHOT, &snapshot).expect("the snapshot can be written");
-        return;
-    }
-    let expected = fs::read_to_string(SNAPSHOT).expect("the snapshot is there");
-    let differs = snapshot.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
-    assert!(snapshot == expected, "UNSAID_WRITE_DOCS=1 writes it anew: {differs:#?}");
+    is_the_snapshot(&snapshot, SNAPSHOT);
 }
 
 /// What each service says of a body that is no JSON object (rest 1.6).

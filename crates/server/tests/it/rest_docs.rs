@@ -1,9 +1,20 @@
 //! `docs/rest.md` beside the running demo: every line does what the page says.
 
 use std::{
+    env, fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
 };
+
+/// What was answered is what the file holds, which is written anew where that is asked for.
+pub(crate) fn is_the_snapshot(found: &str, path: &str) {
+    if env::var_os("UNSAID_WRITE_DOCS").is_some() {
+        return fs::write(path, found).expect("the snapshot can be written");
+    }
+    let expected = fs::read_to_string(path).expect("the snapshot is there");
+    let differs = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    assert!(found == expected, "UNSAID_WRITE_DOCS=1 writes it anew: {differs:#?}");
+}
 
 /// The same with every long number, and so every time, replaced by N.
 pub(crate) fn normalized(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! Refusals that need more than a body, word for word: what the app backend, the operator's bounds and the gate say.
 
-use std::{fmt::Write as _, fs, sync::Arc, time::Duration};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use http::{Method, Request, header};
 use http_body_util::Full;
@@ -14,7 +14,7 @@ use unsaid_protocol::{ErrorCode, SdkAppId, callback::CallbackCommand};
 use unsaid_testkit::{Answer, Receiver, Script};
 
 use crate::{
-    rest_docs::normalized,
+    rest_docs::{is_the_snapshot, normalized},
     test_app::{ADMIN, SDKAPPID, SECRET_KEY, TestApp, usersig},
 };
 
@@ -243,13 +243,7 @@ async fn every_refusal_is_that_of_the_snapshot() {
     for code in [20006, 80003, 90992, 60007, 93000, 90055, 40601, 60008].map(ErrorCode) {
         assert!(snapshot.contains(&format!("\"ErrorCode\":{code}")), "{code}");
     }
-    if std::env::var_os("UNSAID_WRITE_DOCS").is_some() {
-        fs::write(SNAPSHOT, &snapshot).expect("the snapshot can be written");
-        return;
-    }
-    let expected = fs::read_to_string(SNAPSHOT).expect("the snapshot is there");
-    let differs = snapshot.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
-    assert!(snapshot == expected, "UNSAID_WRITE_DOCS=1 writes it anew: {differs:#?}");
+    is_the_snapshot(&snapshot, SNAPSHOT);
 }
 
 /// A wrong base address is told, too; what is outside of the API is 404.

@@ -2,13 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { createHmac } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { deflateSync } from 'node:zlib';
 import { Chat, EVENT, TYPES } from '../../src/index.js';
+import { userSig as signed } from './usersig.js';
 
 const SDKAPPID = 1400000001;
 const SECRET_KEY = '0123456789abcdef'.repeat(4);
@@ -107,22 +106,8 @@ async function readyAddress(child) {
   });
 }
 
-/** A UserSig, as every public generator makes it. */
-export function userSig(user, expire_s = 86_400, now_s = Math.floor(Date.now() / 1000)) {
-  const content = `TLS.identifier:${user}\nTLS.sdkappid:${SDKAPPID}\nTLS.time:${now_s}\nTLS.expire:${expire_s}\n`;
-  const fields = {
-    'TLS.ver': '2.0',
-    'TLS.identifier': user,
-    'TLS.sdkappid': SDKAPPID,
-    'TLS.time': now_s,
-    'TLS.expire': expire_s,
-    'TLS.sig': createHmac('sha256', SECRET_KEY).update(content).digest('base64'),
-  };
-  const replaced = { '+': '*', '/': '-', '=': '_' };
-  return deflateSync(JSON.stringify(fields))
-    .toString('base64')
-    .replace(/[+/=]/g, (one) => replaced[one]);
-}
+/** A UserSig of the app that the server has. */
+export const userSig = (user, expire_s, now_s) => signed(SDKAPPID, SECRET_KEY, user, expire_s, now_s);
 
 /** One device of a user: an instance of the SDK, and everything that it raised, in order. */
 export class Device {
