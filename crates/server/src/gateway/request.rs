@@ -49,7 +49,7 @@ pub(super) enum Question {
 }
 
 /// The names of all requests.
-pub(super) const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 19] = [
     "login",
     "heartbeat",
     "send",
@@ -70,6 +70,19 @@ pub(super) const NAMES: [&str; 19] = [
     "online",
     "blocklist",
 ];
+
+/// Which request an answer is for: its number, as its client gave it, and its place among [`NAMES`], or behind them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ticket {
+    pub(super) id: u64,
+    pub(super) place: usize,
+}
+
+impl Ticket {
+    pub(super) fn of(id: u64, name: &str) -> Self {
+        Self { id, place: NAMES.iter().position(|one| *one == name).unwrap_or(NAMES.len()) }
+    }
+}
 
 impl Request {
     pub(super) fn read(name: &str, data: Option<&RawValue>) -> Result<Self, Refusal> {

@@ -19,6 +19,7 @@ use unsaid_protocol::session::{FRAME_BYTES_MAX, close};
 use super::{
     Gateway,
     session::{Done, Output, Session, Work},
+    show,
     work::{Seat, Seated, Worker, log_in},
 };
 use crate::{
@@ -52,7 +53,8 @@ pub(super) async fn run(gateway: Arc<Gateway>, upgraded: Upgraded, client_ip: Ip
         .max_frame_size(Some(FRAME_BYTES_MAX));
     let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let session = Session::new(gateway.moment());
-    Driver { gateway, socket, session, client_ip, seat: None, pending: FuturesUnordered::new(), stop }.run().await;
+    let pending = FuturesUnordered::new();
+    Driver { gateway, socket, session, client_ip, seat: None, pending, closed: None, stop }.run().await;
 }
 
 struct Driver {
@@ -63,6 +65,8 @@ struct Driver {
     /// Once it has logged in.
     seat: Option<Arc<Seat>>,
     pending: FuturesUnordered<Pending>,
+    /// Why the server closes it.
+    closed: Option<u16>,
     stop: CancellationToken,
 }
 
@@ -73,6 +77,7 @@ impl Driver {
             let event = self.next().await;
             connected = self.handle(event) && self.put_out().await.is_ok();
         }
+        self.gateway.metrics.closed(self.closed);
         if connected {
             self.agree_to_close().await;
         }
@@ -123,21 +128,31 @@ impl Driver {
         true
     }
 
-    fn sit_down(&mut self, Seated { id, result }: Seated) {
+    fn sit_down(&mut self, Seated { ticket, result }: Seated) {
         let result = result.map(|(seat, welcome)| {
             self.seat = Some(Arc::new(seat));
             welcome
         });
-        self.session.done(Done::LoggedIn(id, result));
+        self.session.done(Done::LoggedIn(ticket, result));
     }
 
     /// Does what the session wants done. Whoever does not read is waited for here, until the listener's patience ends.
     async fn put_out(&mut self) -> Result<(), Error> {
+        let gateway = Arc::clone(&self.gateway);
+        let metrics = &gateway.metrics;
         for output in self.session.take() {
             match output {
-                Output::Send(text) => self.socket.feed(Message::text(text)).await?,
+                Output::Answer(ticket, code, text) => {
+                    metrics.answered(ticket.place, code);
+                    self.socket.feed(Message::text(text)).await?;
+                }
+                Output::Push(push) => {
+                    metrics.pushed(&push);
+                    self.socket.feed(Message::text(show::frame(&push))).await?;
+                }
                 Output::Ping => self.socket.feed(Message::Ping(bytes::Bytes::new())).await?,
                 Output::Close(code) => {
+                    self.closed = Some(code);
                     let reason = close::ALL.iter().find(|(known, _)| *known == code).map_or("", |(_, reason)| reason);
                     let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
                     self.socket.feed(Message::Close(Some(frame))).await?;
@@ -151,9 +166,9 @@ impl Driver {
     fn begin(&mut self, work: Work) {
         let gateway = Arc::clone(&self.gateway);
         let pending: Pending = match (work, &self.seat) {
-            (Work::LogIn(id, login), _) => {
+            (Work::LogIn(ticket, login), _) => {
                 let client_ip = self.client_ip;
-                Box::pin(async move { Finished::Seated(log_in(gateway, client_ip, id, login).await) })
+                Box::pin(async move { Finished::Seated(log_in(gateway, client_ip, ticket, login).await) })
             }
             (work, Some(seat)) => {
                 let worker = Worker { gateway, seat: Arc::clone(seat) };

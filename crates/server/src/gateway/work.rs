@@ -13,7 +13,7 @@ use unsaid_protocol::{
 use super::{
     Gateway,
     cursor::Cursor,
-    request::{Change, Question},
+    request::{Change, Question, Ticket},
     session::{Answer, Done, Welcome, Work},
     show,
 };
@@ -39,7 +39,7 @@ pub(super) struct Seat {
 
 /// A login, with the place that it takes.
 pub(super) struct Seated {
-    pub(super) id: u64,
+    pub(super) ticket: Ticket,
     pub(super) result: Result<(Seat, Box<Welcome>), Refusal>,
 }
 
@@ -51,9 +51,9 @@ pub(super) struct Worker {
 }
 
 /// Logs in. The place among the connected ones is taken first, so that nothing that follows the commit is missed.
-pub(super) async fn log_in(gateway: Arc<Gateway>, client_ip: IpAddr, id: u64, login: Login) -> Seated {
+pub(super) async fn log_in(gateway: Arc<Gateway>, client_ip: IpAddr, ticket: Ticket, login: Login) -> Seated {
     let result = seat(&gateway, client_ip, login).await.map_err(|error| refusal(&error));
-    Seated { id, result }
+    Seated { ticket, result }
 }
 
 async fn seat(gateway: &Gateway, client_ip: IpAddr, login: Login) -> Result<(Seat, Box<Welcome>), ChatError> {
@@ -79,6 +79,7 @@ async fn seat(gateway: &Gateway, client_ip: IpAddr, login: Login) -> Result<(Sea
         origin,
     };
     let LoggedIn { account, .. } = gateway.chat.log_in(log_in).await?;
+    gateway.metrics.logged_in(origin.platform);
     let people = gateway.chat.store().people(app.sdkappid, vec![user.clone()]).await?;
     let (nick, face_url) =
         people.into_iter().next().flatten().map(|person| (person.nick, person.face_url)).unwrap_or_default();

@@ -34,6 +34,7 @@ use crate::{
     callback::Callbacks,
     chat::Chat,
     clock::{Clock, Entropy, World},
+    metrics::RestMetrics,
 };
 
 /// What the REST API works with.
@@ -47,6 +48,7 @@ pub struct Rest {
     identities: Arc<Identities>,
     rates: Rates,
     settings: RestSettings,
+    metrics: RestMetrics,
 }
 
 #[derive(Clone, Debug)]
@@ -69,13 +71,15 @@ pub struct RestParts {
     pub identities: Arc<Identities>,
     pub world: World,
     pub settings: RestSettings,
+    pub metrics: RestMetrics,
 }
 
 impl Rest {
     pub fn new(parts: RestParts) -> Arc<Self> {
-        let RestParts { apps, chat, callbacks, identities, world: World { clock, entropy }, settings } = parts;
+        let RestParts { apps, chat, callbacks, identities, world, settings, metrics } = parts;
+        let World { clock, entropy } = world;
         let rates = Rates::new(settings.rates, clock.clone());
-        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities, rates, settings })
+        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities, rates, settings, metrics })
     }
 }
 

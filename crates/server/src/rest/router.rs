@@ -79,28 +79,31 @@ async fn answer(State(rest): State<Arc<Rest>>, request: Request) -> Response<Bod
     let mut upload = Upload::new(body);
     let path = head.uri.path().strip_prefix("/v4").unwrap_or_default().trim_matches('/');
     let (service, name) = path.split_once('/').unwrap_or((path, ""));
-    let outcome = outcome(&rest, service, name, &head, &mut upload).await;
+    let began = rest.clock.instant();
+    let place = COMMANDS.iter().position(|command| command.service == service && command.name == name);
+    let command = place.map(|place| COMMANDS[place]).ok_or_else(|| unknown(service, name));
+    let outcome = outcome(&rest, command, &head, &mut upload).await;
     if let Err(ChatError::Failed(fault)) = &outcome {
         tracing::error!(service, command = name, %fault, "a command failed");
     }
     let rest_of_body = upload.drain().await;
-    envelope::response(Service::named(service), outcome, rest_of_body)
+    let service = Service::named(service);
+    rest.metrics.answered(place, service.code(&outcome), rest.clock.instant() - began);
+    envelope::response(service, outcome, rest_of_body)
 }
 
 async fn outcome(
     rest: &Rest,
-    service: &str,
-    name: &str,
+    command: Result<&Command, ChatError>,
     head: &Parts,
     upload: &mut Upload,
 ) -> Result<Answer, ChatError> {
     let caller = gate::admit(rest, head)?;
-    let command = COMMANDS.iter().find(|command| command.service == service && command.name == name);
-    let get = head.method == Method::GET && command.is_some_and(|command| command.get);
+    let get = head.method == Method::GET && command.as_ref().is_ok_and(|command| command.get);
     if head.method != Method::POST && !get {
         return Err(refuse(error::REQUEST_FORMAT, format!("{} is not accepted: use POST", head.method)));
     }
-    let command = command.ok_or_else(|| unknown(service, name))?;
+    let command = command?;
     rest.rates.take(caller.app.sdkappid, command).map_err(ChatError::Refused)?;
     let body = upload.read(&rest.settings, head).await?;
     (command.answer)(Call { rest, caller: &caller, head, body: &body }).await

@@ -15,6 +15,7 @@ mod rest_refusals;
 mod rest_requests;
 mod rest_semantics;
 
+mod metrics;
 mod modify_receipt;
 mod operator;
 mod operator_callbacks;
