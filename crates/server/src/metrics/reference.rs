@@ -101,4 +101,45 @@ mod tests {
         assert_eq!(types, metrics.book.entries().len(), "something is in the registry of which nothing is said");
         assert!(text.ends_with("# EOF\n"));
     }
+
+    #[test]
+    fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
+        let metrics = Metrics::new();
+        let names: BTreeSet<String> = metrics.book.entries().iter().flat_map(names_of).collect();
+        for file in ["grafana-dashboard.json", "alerts.yaml", "operations.md", "metrics.md"] {
+            let text = read(file);
+            let named = words(&text).filter(|word| word.starts_with("unsaid_") || word.starts_with("process_"));
+            let named: BTreeSet<&str> = named.collect();
+            assert!(named.len() > 3, "docs/{file} names {named:?} only");
+            for name in named {
+                assert!(names.contains(name), "docs/{file} names {name}, which is no metric");
+            }
+        }
+    }
+
+    #[test]
+    fn the_dashboard_is_json_and_every_panel_asks_for_something() {
+        let dashboard: serde_json::Value = serde_json::from_str(&read("grafana-dashboard.json")).expect("it is JSON");
+        let panels = dashboard["panels"].as_array().expect("it has panels");
+        for panel in panels.iter().filter(|panel| panel["type"] != "row") {
+            let targets = panel["targets"].as_array().expect("a panel has targets");
+            assert!(!targets.is_empty() && !panel["title"].as_str().unwrap_or_default().is_empty(), "{panel}");
+            for target in targets {
+                let asks = target["expr"].as_str().expect("a target asks");
+                assert!(words(asks).any(|word| word.starts_with("unsaid_") || word.starts_with("process_")), "{asks}");
+            }
+        }
+    }
+
+    fn names_of(entry: &Entry) -> Vec<String> {
+        let name = entry.full_name();
+        match entry.kind {
+            Kind::Histogram => ["", "_bucket", "_sum", "_count"].map(|part| format!("{name}{part}")).into(),
+            Kind::Counter | Kind::Gauge | Kind::Info => vec![name],
+        }
+    }
+
+    fn words(text: &str) -> impl Iterator<Item = &str> {
+        text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+    }
 }
