@@ -255,6 +255,9 @@ impl Attempts {
                 .header(webhook::TIMESTAMP_HEADER, now_s)
                 .header(webhook::SIGNATURE_HEADER, signatures.join(" "));
         }
+        if let Some(name) = call.origin.request.name() {
+            request = request.header(webhook::REQUEST_HEADER, name);
+        }
         if let Some(lane) = &call.lane {
             request = self.in_lane(request, lane);
         }

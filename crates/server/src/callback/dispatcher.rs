@@ -226,11 +226,11 @@ impl Dispatcher {
         let (app, id, command) = (event.app, &event.id, event.command);
         let (outcome, attempts) = (report.outcome.name(), event.tries.attempts + 1);
         let total_ms = report.total.as_secs_f64() * 1e3;
-        let why = &report.outcome;
+        let (why, request) = (&report.outcome, event.origin.request);
         if report.outcome != Outcome::Delivered && attempts == 1 && self.may_warn(app, outcome) {
-            tracing::warn!(%app, %id, %command, attempts, outcome, total_ms, "callback not delivered: {why}");
+            tracing::warn!(%app, %id, %request, %command, attempts, outcome, total_ms, "callback not delivered: {why}");
         } else {
-            tracing::debug!(%app, %id, %command, attempts, outcome, total_ms, "callback: {why}");
+            tracing::debug!(%app, %id, %request, %command, attempts, outcome, total_ms, "callback: {why}");
         }
     }
 

@@ -77,7 +77,7 @@ impl LogIn {
             Import { app: self.app, user: self.user.clone(), nick: None, face_url: None }.apply(tx)?;
         }
         let ended = self.displace(tx, &app)?;
-        let Origin { client_ip, platform } = self.origin;
+        let Origin { client_ip, platform, .. } = self.origin;
         let session = Session { id: self.session.clone(), platform, client_ip, since: tx.now() };
         tx.save_session(self.app, &self.user, &session)?;
         let mut account = tx.account(self.app, &self.user)?.expect("it is there now");

@@ -14,16 +14,18 @@ use tokio_tungstenite::{
     },
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use unsaid_protocol::session::{FRAME_BYTES_MAX, close};
 
 use super::{
     Gateway,
+    request::{NAMES, Ticket},
     session::{Done, Output, Session, Work},
     show,
     work::{Seat, Seated, Worker, log_in},
 };
 use crate::{
-    chat::{Command, LogOut},
+    chat::{Command, LogOut, RequestId},
     limits,
 };
 
@@ -107,7 +109,10 @@ impl Driver {
         let now = self.gateway.moment();
         match event {
             Event::Stopping => self.session.going_away(),
-            Event::Frame(Some(Ok(Message::Text(text)))) => self.session.text(now, &text),
+            Event::Frame(Some(Ok(Message::Text(text)))) => {
+                let request = RequestId::draw(&self.gateway.world.entropy);
+                self.session.text(now, request, &text);
+            }
             Event::Frame(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => self.session.sign_of_life(now),
             Event::Frame(Some(Ok(Message::Binary(_)))) => self.session.not_text(),
             Event::Frame(Some(Err(Error::Capacity(_)))) => self.session.too_long(),
@@ -144,6 +149,8 @@ impl Driver {
             match output {
                 Output::Answer(ticket, code, text) => {
                     metrics.answered(ticket.place, code);
+                    let name = NAMES.get(ticket.place).copied().unwrap_or("unknown");
+                    tracing::debug!(request = %ticket.request, name, %code, "a request of a session was answered");
                     self.socket.feed(Message::text(text)).await?;
                 }
                 Output::Push(push) => {
@@ -168,11 +175,20 @@ impl Driver {
         let pending: Pending = match (work, &self.seat) {
             (Work::LogIn(ticket, login), _) => {
                 let client_ip = self.client_ip;
-                Box::pin(async move { Finished::Seated(log_in(gateway, client_ip, ticket, login).await) })
+                let done = async move { Finished::Seated(log_in(gateway, client_ip, ticket, login).await) };
+                Box::pin(done.instrument(span(ticket)))
             }
             (work, Some(seat)) => {
+                let ticket = match &work {
+                    Work::LogIn(ticket, _) | Work::Change(ticket, _) | Work::Ask(ticket, _) => Some(*ticket),
+                    Work::Look(_) => None,
+                };
                 let worker = Worker { gateway, seat: Arc::clone(seat) };
-                Box::pin(async move { Finished::Done(worker.work(work).await) })
+                let done = async move { Finished::Done(worker.work(work).await) };
+                match ticket {
+                    Some(ticket) => Box::pin(done.instrument(span(ticket))),
+                    None => Box::pin(done),
+                }
             }
             (_, None) => unreachable!("who has not logged in asks for nothing"),
         };
@@ -204,4 +220,9 @@ impl Driver {
             tracing::warn!(app = %app, %session, %error, "the end of a session was not noted; it is found later");
         }
     }
+}
+
+/// Of the level of errors, so that it is there for whatever is logged.
+fn span(ticket: Ticket) -> tracing::Span {
+    tracing::error_span!("session", request = %ticket.request)
 }

@@ -21,7 +21,7 @@ use crate::{
     apps::App,
     chat::{
         self, Block, ChatError, Command, Door, HistoryQuery, Import, Leaving, Lifetime, LogIn, LogOut, LoggedIn,
-        MessageFlags, MessageName, Origin, Pair, Refusal, SessionId, Shown, UpdatesQuery, check_length,
+        MessageFlags, MessageName, Origin, Pair, Refusal, RequestId, SessionId, Shown, UpdatesQuery, check_length,
         check_push_info,
     },
     fanout::Registration,
@@ -52,11 +52,16 @@ pub(super) struct Worker {
 
 /// Logs in. The place among the connected ones is taken first, so that nothing that follows the commit is missed.
 pub(super) async fn log_in(gateway: Arc<Gateway>, client_ip: IpAddr, ticket: Ticket, login: Login) -> Seated {
-    let result = seat(&gateway, client_ip, login).await.map_err(|error| refusal(&error));
+    let result = seat(&gateway, client_ip, ticket, login).await.map_err(|error| refusal(&error));
     Seated { ticket, result }
 }
 
-async fn seat(gateway: &Gateway, client_ip: IpAddr, login: Login) -> Result<(Seat, Box<Welcome>), ChatError> {
+async fn seat(
+    gateway: &Gateway,
+    client_ip: IpAddr,
+    ticket: Ticket,
+    login: Login,
+) -> Result<(Seat, Box<Welcome>), ChatError> {
     let refuse = |code, info: String| Err(ChatError::Refused(Refusal::new(code, info)));
     let Login { sdkappid, user_id, user_sig, platform, cursor, session } = login;
     let Some(app) = gateway.apps.get(SdkAppId(sdkappid)) else {
@@ -68,7 +73,8 @@ async fn seat(gateway: &Gateway, client_ip: IpAddr, login: Login) -> Result<(Sea
         Ok(user) => user,
         Err(problem) => return refuse(error::ACCOUNT_PARAMETER, format!("user_id: {problem}")),
     };
-    let (id, origin) = (SessionId::draw(&gateway.world.entropy), Origin { client_ip, platform: claimed(&platform) });
+    let id = SessionId::draw(&gateway.world.entropy);
+    let origin = Origin { client_ip, platform: claimed(&platform), request: ticket.request };
     let registration = gateway.fanout.connect(app.sdkappid, &user, id.clone());
     let log_in = LogIn {
         app: app.sdkappid,
@@ -133,7 +139,7 @@ impl Worker {
     pub(super) async fn work(self, work: Work) -> Done {
         match work {
             Work::Change(id, Change::Logout) => Done::LoggedOut(id, self.log_out().await),
-            Work::Change(id, change) => Done::Changed(id, answer(self.change(change).await)),
+            Work::Change(id, change) => Done::Changed(id, answer(self.change(id.request, change).await)),
             Work::Ask(id, question) => Done::Asked(id, answer(self.ask(question).await)),
             Work::Look(cursor) => {
                 let Seat { app, user, .. } = &*self.seat;
@@ -153,13 +159,14 @@ impl Worker {
         answer(done.map(|()| nothing()))
     }
 
-    async fn change(&self, change: Change) -> Result<Box<serde_json::value::RawValue>, ChatError> {
+    async fn change(&self, request: RequestId, change: Change) -> Result<Box<serde_json::value::RawValue>, ChatError> {
         self.app_is_enabled()?;
         let chat = &self.gateway.chat;
         let Seat { app, user: me, origin, .. } = &*self.seat;
-        let (app, origin, door) = (*app, *origin, Door::Client { account: me.clone() });
+        let origin = Origin { request, ..*origin };
+        let (app, door) = (*app, Door::Client { account: me.clone() });
         let command = match change {
-            Change::Send(send) => return self.send(*send).await,
+            Change::Send(send) => return self.send(origin, *send).await,
             Change::Recall(recall) => {
                 let name = self.own(&recall.to, &recall.msg_key)?;
                 chat.recall(chat::Recall { name, door, origin }).await?;
@@ -206,8 +213,8 @@ impl Worker {
         Ok(nothing())
     }
 
-    async fn send(&self, send: session::Send) -> Result<Box<serde_json::value::RawValue>, ChatError> {
-        let Seat { app, user: me, origin, .. } = &*self.seat;
+    async fn send(&self, origin: Origin, send: session::Send) -> Result<Box<serde_json::value::RawValue>, ChatError> {
+        let Seat { app, user: me, .. } = &*self.seat;
         let body = elements(&send.body)?;
         check_length(&body.json, &send.custom_data, error::CLIENT_TOO_LONG)?;
         let push_info = send.push_info.map(|info| info.get().to_owned()).unwrap_or_default();
@@ -232,7 +239,7 @@ impl Worker {
             flags,
             client_time_s: Some(send.client_time_s),
             forbidden_callbacks: Vec::new(),
-            origin: *origin,
+            origin,
             by_client: true,
             asked: None,
         });

@@ -22,6 +22,7 @@ mod operator_callbacks;
 mod story;
 
 mod recall;
+mod request_ids;
 
 mod gateway;
 mod gateway_bounds;

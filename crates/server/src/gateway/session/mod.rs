@@ -17,7 +17,7 @@ use super::{
     show,
 };
 use crate::{
-    chat::{EndReason, Fault, Leaving, Refusal, Updates},
+    chat::{EndReason, Fault, Leaving, Refusal, RequestId, Updates},
     clock::Timestamp,
     fanout::Heard,
     limits,
@@ -156,7 +156,8 @@ impl Session {
         (self.heard_at, self.asked) = (now.instant, false);
     }
 
-    pub(super) fn text(&mut self, now: Moment, text: &str) {
+    /// `drawn`: what the request is called, if it is one.
+    pub(super) fn text(&mut self, now: Moment, drawn: RequestId, text: &str) {
         if self.is_over() {
             return;
         }
@@ -164,7 +165,7 @@ impl Session {
         let Ok(RequestFrame { id, request, data }) = serde_json::from_str(text) else {
             return self.close(close::NOT_A_REQUEST, Some(Leaving::LinkClosed));
         };
-        let ticket = Ticket::of(id, &request);
+        let ticket = Ticket::of(id, &request, drawn);
         match self.rate.take(now.instant) {
             Taken::Yes => {}
             Taken::No => {

@@ -41,7 +41,7 @@ impl Bench {
     }
 
     fn text(&mut self, text: &str) -> Vec<String> {
-        self.session.text(self.now, text);
+        self.session.text(self.now, RequestId::NONE, text);
         self.outputs()
     }
 
@@ -98,7 +98,7 @@ fn short(output: &Output) -> String {
 }
 
 fn ticket(id: u64) -> Ticket {
-    Ticket { id, place: 0 }
+    Ticket { id, place: 0, request: RequestId::NONE }
 }
 
 fn welcome(valid_s: u64) -> Welcome {
@@ -311,7 +311,7 @@ proptest! {
         let mut answers = std::collections::BTreeMap::<String, u32>::new();
         let mut working: Vec<Work> = Vec::new();
         for (id, frame) in frames.iter().enumerate() {
-            bench.session.text(bench.now, &frame.replace("ID", &id.to_string()));
+            bench.session.text(bench.now, RequestId::NONE, &frame.replace("ID", &id.to_string()));
             loop {
                 let mut idle = true;
                 for output in bench.session.take() {
