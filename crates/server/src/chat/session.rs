@@ -21,9 +21,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// Where its end comes from, which no request of its own has to have caused.
-    pub fn origin(&self) -> Origin {
-        Origin { client_ip: self.client_ip, platform: self.platform, request: RequestId::NONE }
+    /// Where its end comes from: the session itself, whatever request has caused it.
+    pub fn origin(&self, request: RequestId) -> Origin {
+        Origin { client_ip: self.client_ip, platform: self.platform, request }
     }
 }
 

@@ -215,7 +215,7 @@ impl Driver {
             return;
         };
         let Seat { app, user, session, .. } = &**seat;
-        let log_out = LogOut { app: *app, user: user.clone(), session: session.clone(), how };
+        let log_out = LogOut { app: *app, user: user.clone(), session: session.clone(), how, request: RequestId::NONE };
         if let Err(error) = self.gateway.chat.run(Command::LogOut(log_out)).await {
             tracing::warn!(app = %app, %session, %error, "the end of a session was not noted; it is found later");
         }

@@ -138,9 +138,9 @@ fn claimed(platform: &str) -> Platform {
 impl Worker {
     pub(super) async fn work(self, work: Work) -> Done {
         match work {
-            Work::Change(id, Change::Logout) => Done::LoggedOut(id, self.log_out().await),
-            Work::Change(id, change) => Done::Changed(id, answer(self.change(id.request, change).await)),
-            Work::Ask(id, question) => Done::Asked(id, answer(self.ask(question).await)),
+            Work::Change(ticket, Change::Logout) => Done::LoggedOut(ticket, self.log_out(ticket.request).await),
+            Work::Change(ticket, change) => Done::Changed(ticket, answer(self.change(ticket.request, change).await)),
+            Work::Ask(ticket, question) => Done::Asked(ticket, answer(self.ask(question).await)),
             Work::Look(cursor) => {
                 let Seat { app, user, .. } = &*self.seat;
                 let (life, after) = (cursor.life, cursor.number);
@@ -152,9 +152,10 @@ impl Worker {
         }
     }
 
-    async fn log_out(&self) -> Answer {
+    async fn log_out(&self, request: RequestId) -> Answer {
         let Seat { app, user, session, .. } = &*self.seat;
-        let log_out = LogOut { app: *app, user: user.clone(), session: session.clone(), how: Leaving::LoggedOut };
+        let log_out =
+            LogOut { app: *app, user: user.clone(), session: session.clone(), how: Leaving::LoggedOut, request };
         let done = self.gateway.chat.run(Command::LogOut(log_out)).await;
         answer(done.map(|()| nothing()))
     }

@@ -61,7 +61,10 @@ async fn each_request_of_a_session_has_a_name_of_its_own() {
     for key in keys {
         phone.client.recall("Jonh", &key.to_string()).await.expect("it is its own");
     }
+    phone.client.logout().await.expect("it may");
     app.all_settled().await;
+    let states = of_command(&receiver.arrivals(), CallbackCommand::StateChange);
+    assert!(states.len() == 2 && states.iter().all(|arrival| arrival.header("unsaid-request").is_some()), "{states:?}");
     let arrivals = of_command(&receiver.arrivals(), CallbackCommand::AfterMsgWithDraw);
     let names: Vec<_> = arrivals.iter().map(|arrival| arrival.header("unsaid-request").expect("it has one")).collect();
     assert!(names.len() == 2 && names[0] != names[1] && names.iter().all(|name| name.starts_with("req_")), "{names:?}");
