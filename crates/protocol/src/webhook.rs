@@ -25,6 +25,8 @@ pub const NUMBER_HEADER: &str = "unsaid-number";
 pub const PREVIOUS_HEADER: &str = "unsaid-previous";
 /// The header of an event that is sent again on request.
 pub const REPLAY_HEADER: &str = "unsaid-replay";
+/// The request that caused the event, as its answer and the server's log call it.
+pub const REQUEST_HEADER: &str = "unsaid-request";
 
 /// How far the attempt's time may be from the receiver's clock, in seconds.
 pub const WEBHOOK_AGE_MAX_S: u64 = 300;

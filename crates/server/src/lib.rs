@@ -16,6 +16,7 @@ pub mod config;
 pub mod limits;
 
 pub mod clock;
+pub mod metrics;
 pub mod telemetry;
 
 pub mod gateway;

@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     apps::{App, Apps, Origin},
-    callback::{Alarms, Callbacks, Connector, Dispatcher, DispatcherParts, EndpointRules},
+    callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts, EndpointRules},
     chat::{Chat, Devices, Store},
     clock::World,
     config::{Config, TlsFiles},
@@ -20,6 +20,7 @@ use crate::{
     gateway::{self, Gateway, GatewayParts},
     identity::Identities,
     listener::Listener,
+    metrics::{self, Metrics, Page},
     operator::{self, Operator, OperatorParts},
     pages,
     rest::{self, Rest, RestParts},
@@ -35,6 +36,9 @@ pub struct Server {
     /// The domain, through which an internal caller acts like the edges do.
     chat: Chat,
     gateway: Arc<Gateway>,
+    fanout: Arc<Fanout>,
+    metrics: Arc<Metrics>,
+    health: Arc<operator::Health>,
     store: Arc<dyn Store>,
     stories: Stories,
     apps: Arc<Apps>,
@@ -54,9 +58,8 @@ impl Server {
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
         let fanout = Fanout::new();
         let (hint_sender, hints) = store::hints(Arc::clone(&fanout) as Arc<dyn Devices>);
-        let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None };
-        let store = Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hint_sender)?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let metrics = Arc::new(Metrics::new());
+        let store = open_store(config, &world, &metrics, hint_sender)?;
         let apps = Arc::new(Apps::default());
         let connector = Arc::new(Connector::new(config.callback.clone()));
         let alarms = Alarms {
@@ -65,9 +68,17 @@ impl Server {
             connector: Arc::clone(&connector),
             clock: world.clock.clone(),
             settings: config.alarm.clone(),
+            metrics: Arc::clone(&metrics),
         };
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
-        let callbacks = Callbacks::new(Arc::clone(&apps), connector, stories.clone(), store.epoch(), world.clone());
+        let parts = CallbacksParts {
+            apps: Arc::clone(&apps),
+            connector,
+            stories: stories.clone(),
+            metrics: metrics.callbacks.clone(),
+            world: world.clone(),
+        };
+        let callbacks = Callbacks::new(parts, store.epoch());
         let devices = Arc::clone(&fanout) as Arc<dyn Devices>;
         let before = Arc::new(callbacks.clone());
         let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), before, devices, world.clock.clone());
@@ -76,13 +87,17 @@ impl Server {
             apps: Arc::clone(&apps),
             chat: chat.clone(),
             identities: Arc::clone(&identities),
-            fanout,
+            fanout: Arc::clone(&fanout),
             world: world.clone(),
             trusted_proxies: config.rest.trusted_proxies.clone(),
+            metrics: metrics.gateway.clone(),
         });
         let mut server = Self {
             chat: chat.clone(),
             gateway,
+            fanout,
+            metrics,
+            health: Arc::new(health(config, &store)),
             store: Arc::clone(&store),
             stories,
             apps: Arc::clone(&apps),
@@ -103,13 +118,18 @@ impl Server {
         server.listen(config, clients, operator).await?;
 
         // Nothing is delivered by a server that cannot start.
-        server.workers.spawn(dispatcher.run(server.stop_delivering.clone()));
-        let sweep = Arc::clone(&server.gateway).sweep(config.session_return, server.stop_delivering.clone());
-        server.workers.spawn(sweep);
-        server.workers.spawn(alarms.run(server.stop_delivering.clone()));
-        let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock.clone() };
-        server.workers.spawn(forget.run(server.stop_delivering.clone()));
+        let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock };
+        server.work(config, dispatcher, alarms, forget);
         Ok(server)
+    }
+
+    /// Begins what goes on until the server stops.
+    fn work(&self, config: &Config, dispatcher: Dispatcher, alarms: Alarms, forget: Forget) {
+        self.workers.spawn(dispatcher.run(self.stop_delivering.clone()));
+        let sweep = Arc::clone(&self.gateway).sweep(config.session_return, self.stop_delivering.clone());
+        self.workers.spawn(sweep);
+        self.workers.spawn(alarms.run(self.stop_delivering.clone()));
+        self.workers.spawn(forget.run(self.stop_delivering.clone()));
     }
 
     /// What is served to clients and app backends, and what to the operator.
@@ -132,13 +152,26 @@ impl Server {
         let rest = Rest::new(RestParts {
             apps: Arc::clone(&self.apps),
             chat: self.chat.clone(),
-            callbacks,
+            callbacks: callbacks.clone(),
             identities,
             world: world.clone(),
             settings: config.rest.clone(),
+            metrics: self.metrics.rest.clone(),
         });
+        let page = Page {
+            metrics: Arc::clone(&self.metrics),
+            store: Arc::clone(&self.store),
+            callbacks,
+            stories: self.stories.clone(),
+            fanout: Arc::clone(&self.fanout),
+            health: Arc::clone(&self.health),
+            clock: world.clock.clone(),
+        };
         let sessions = gateway::router(Arc::clone(&self.gateway));
-        (rest::router(rest).merge(sessions).merge(pages::router()), operator::router(operator))
+        (
+            rest::router(rest).merge(sessions).merge(pages::router()),
+            operator::router(operator).merge(metrics::router(page)),
+        )
     }
 
     /// The apps of the store, with those of the file over them. One that is no longer declared is disabled.
@@ -162,11 +195,7 @@ impl Server {
     async fn listen(&mut self, config: &Config, rest: Router, operator: Router) -> anyhow::Result<()> {
         let tls = config.tls.as_ref().map(acceptor).transpose()?;
         let shared = config.operator.listen.is_none() && config.listen.ip().is_loopback();
-        let health = operator::health(operator::Health {
-            store: Arc::clone(&self.store),
-            data_dir: config.data_dir.clone(),
-            disk_free_min_bytes: config.disk_free_min_bytes,
-        });
+        let health = operator::health(Arc::clone(&self.health));
         let rest = if shared { rest.merge(operator.clone()) } else { rest };
         let (rest, operator) = (rest.merge(health.clone()), operator.merge(health));
         let mut addresses = vec![(config.listen, tls.clone(), rest.clone())];
@@ -228,6 +257,24 @@ impl Server {
         if let Err(fault) = self.store.close().await {
             tracing::warn!(%fault, "the store was not closed in order; it recovers at the next start");
         }
+    }
+}
+
+fn open_store(
+    config: &Config,
+    world: &World,
+    metrics: &Metrics,
+    hints: store::HintSender,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics: metrics.store.clone() };
+    Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?))
+}
+
+fn health(config: &Config, store: &Arc<dyn Store>) -> operator::Health {
+    operator::Health {
+        store: Arc::clone(store),
+        data_dir: config.data_dir.clone(),
+        disk_free_min_bytes: config.disk_free_min_bytes,
     }
 }
 

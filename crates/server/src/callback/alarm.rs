@@ -18,8 +18,9 @@ use super::{Connector, EndpointRules, endpoint::Endpoint, phases::Stopwatch};
 use crate::{
     apps::{App, AppError, Apps, CallbackSettings, EndpointSettings, Origin, Secret},
     chat::{Backlog, Fault, Store},
-    clock::Clock,
+    clock::{Clock, Timestamp},
     limits,
+    metrics::Metrics,
 };
 
 /// When an alarm begins, and who is told.
@@ -62,6 +63,7 @@ struct Alarm {
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     backlog: Backlog,
+    oldest_since: Option<Timestamp>,
     oldest_waits: Duration,
 }
 
@@ -72,6 +74,7 @@ pub struct Alarms {
     pub connector: Arc<Connector>,
     pub clock: Clock,
     pub settings: AlarmSettings,
+    pub metrics: Arc<Metrics>,
 }
 
 /// Between two looks; with a short bound of lag, a quarter of that.
@@ -88,7 +91,11 @@ impl Alarms {
         let mut told: BTreeSet<(SdkAppId, Kind)> = BTreeSet::new();
         loop {
             match self.look().await {
-                Ok(seen) => self.tell_all(&seen, &mut told).await,
+                Ok(seen) => {
+                    let since = seen.iter().filter_map(|(app, seen)| Some((*app, seen.oldest_since?)));
+                    self.metrics.standing.oldest(since.collect());
+                    self.tell_all(&seen, &mut told).await;
+                }
                 Err(fault) => tracing::warn!(%fault, "the backlogs could not be looked at; it is tried again"),
             }
             tokio::select! {
@@ -101,9 +108,9 @@ impl Alarms {
     async fn look(&self) -> Result<BTreeMap<SdkAppId, Seen>, Fault> {
         let mut seen = BTreeMap::new();
         for (app, backlog) in self.store.backlogs().await? {
-            let oldest = if backlog.waiting == 0 { None } else { self.store.oldest_of_all(app).await? };
-            let oldest_waits = oldest.map_or(Duration::ZERO, |since| self.clock.now().after(since));
-            seen.insert(app, Seen { backlog, oldest_waits });
+            let oldest_since = if backlog.waiting == 0 { None } else { self.store.oldest_of_all(app).await? };
+            let oldest_waits = oldest_since.map_or(Duration::ZERO, |since| self.clock.now().after(since));
+            seen.insert(app, Seen { backlog, oldest_since, oldest_waits });
         }
         Ok(seen)
     }
@@ -201,6 +208,7 @@ mod tests {
         let lag_max = Duration::from_secs(300);
         let seen = |waiting, waiting_bytes, waits_s| Seen {
             backlog: Backlog { waiting, waiting_bytes, parked: 0 },
+            oldest_since: None,
             oldest_waits: Duration::from_secs(waits_s),
         };
         for (seen, lag, backlog) in [

@@ -32,6 +32,7 @@ use crate::{
     chat::{Lane, Origin, OwedEvent},
     clock::{Clock, Timestamp},
     limits,
+    metrics::CallbackMetrics,
 };
 
 /// What is sent.
@@ -116,6 +117,17 @@ impl Report {
     /// Of a call that was never made.
     pub(super) fn without_call(outcome: Outcome) -> Self {
         Self { outcome, phases: PhaseTimes::default(), address: None, total: Duration::ZERO, answer: None }
+    }
+
+    pub(super) fn count(&self, app: SdkAppId, command: CallbackCommand, metrics: &CallbackMetrics) {
+        metrics.attempted(app, command, &self.outcome, self.total);
+        let PhaseTimes { resolve, connect, tls, answer } = self.phases;
+        let phases = [Phase::Resolve, Phase::Connect, Phase::Tls, Phase::Answer];
+        for (phase, took) in phases.into_iter().zip([resolve, connect, tls, answer]) {
+            if let Some(took) = took {
+                metrics.phase(phase, took);
+            }
+        }
     }
 }
 
@@ -242,6 +254,9 @@ impl Attempts {
             request = request
                 .header(webhook::TIMESTAMP_HEADER, now_s)
                 .header(webhook::SIGNATURE_HEADER, signatures.join(" "));
+        }
+        if let Some(name) = call.origin.request.name() {
+            request = request.header(webhook::REQUEST_HEADER, name);
         }
         if let Some(lane) = &call.lane {
             request = self.in_lane(request, lane);

@@ -44,6 +44,7 @@ impl Before for Callbacks {
             let call = self.call(app, &question);
             let verdict = match self.put(&call).await {
                 Ok(report) => {
+                    report.count(app, call.command, &self.metrics);
                     let chat::Send { to, custom_data, body, .. } = question.send;
                     let verdict = verdict(&report, custom_data.len(), body.json.len());
                     let now = self.attempts.clock.now();

@@ -1,6 +1,6 @@
 //! What others may ask of callbacks: a test, how an app's events stand, and to say that an endpoint is back.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
@@ -10,6 +10,7 @@ use super::{
 use crate::{
     apps::Apps,
     clock::{Entropy, World},
+    metrics::CallbackMetrics,
     story::Stories,
 };
 
@@ -20,17 +21,28 @@ pub struct Callbacks {
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) entropy: Entropy,
     pub(super) stories: Stories,
+    pub(super) metrics: CallbackMetrics,
     /// Set once the dispatcher is there.
     dispatcher: Option<DispatcherHandle>,
 }
 
+/// What the way out is made of.
+#[derive(Debug)]
+pub struct CallbacksParts {
+    pub apps: Arc<Apps>,
+    pub connector: Arc<Connector>,
+    pub stories: Stories,
+    pub metrics: CallbackMetrics,
+    pub world: World,
+}
+
 impl Callbacks {
     /// `epoch` is the store's, part of the names of lanes.
-    pub fn new(apps: Arc<Apps>, connector: Arc<Connector>, stories: Stories, epoch: &str, world: World) -> Self {
-        let World { clock, entropy } = world;
+    pub fn new(parts: CallbacksParts, epoch: &str) -> Self {
+        let CallbacksParts { apps, connector, stories, metrics, world: World { clock, entropy } } = parts;
         let endpoints = Arc::new(Endpoints::new(apps, Arc::clone(&connector)));
         let attempts = Arc::new(Attempts { connector, clock, epoch: epoch.to_owned() });
-        Self { attempts, endpoints, entropy, stories, dispatcher: None }
+        Self { attempts, endpoints, entropy, stories, metrics, dispatcher: None }
     }
 
     /// The same, with a dispatcher to ask.
@@ -48,6 +60,14 @@ impl Callbacks {
     pub async fn back(&self, app: SdkAppId) {
         if let Some(dispatcher) = &self.dispatcher {
             dispatcher.back(app).await;
+        }
+    }
+
+    /// How the events of all apps stand; of none, if the server stops.
+    pub async fn states(&self) -> BTreeMap<SdkAppId, FlowState> {
+        match &self.dispatcher {
+            Some(dispatcher) => dispatcher.states().await,
+            None => BTreeMap::new(),
         }
     }
 

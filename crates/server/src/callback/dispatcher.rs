@@ -4,7 +4,11 @@
 //! which may be lost, and by searching the outbox, which holds them all. It never waits for the network or the store
 //! itself: attempts, loads, searches and settlements are tasks that report back to it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -25,6 +29,7 @@ use crate::{
     chat::{Fault, Lane, OwedEvent, Store},
     clock::{Clock, Entropy},
     limits,
+    metrics::CallbackMetrics,
     store::HintReceiver,
     story::Stories,
 };
@@ -46,6 +51,7 @@ pub struct Dispatcher {
     attempts: Arc<Attempts>,
     hints: HintReceiver,
     stories: Stories,
+    metrics: CallbackMetrics,
     clock: Clock,
     delivery: Delivery,
     endpoints: Arc<Endpoints>,
@@ -76,6 +82,7 @@ enum News {
 enum Request {
     Back(SdkAppId),
     State(SdkAppId, oneshot::Sender<Option<FlowState>>),
+    States(oneshot::Sender<BTreeMap<SdkAppId, FlowState>>),
 }
 
 /// How long an app is not warned of again for the same outcome: one that is down would fill the log with its events.
@@ -97,12 +104,20 @@ impl DispatcherHandle {
         self.requests.send(Request::State(app, answer)).await.ok()?;
         state.await.ok().flatten()
     }
+
+    /// How the events of all apps stand; of none, if the server stops.
+    pub async fn states(&self) -> BTreeMap<SdkAppId, FlowState> {
+        let (answer, states) = oneshot::channel();
+        // A dispatcher that is gone answers nothing.
+        let _ = self.requests.send(Request::States(answer)).await;
+        states.await.unwrap_or_default()
+    }
 }
 
 impl Dispatcher {
     pub fn new(store: Arc<dyn Store>, parts: DispatcherParts) -> (Self, DispatcherHandle) {
         let DispatcherParts { apps, callbacks, hints, clock, entropy } = parts;
-        let Callbacks { attempts, endpoints, stories, .. } = callbacks;
+        let Callbacks { attempts, endpoints, stories, metrics, .. } = callbacks;
         let (tell, news) = mpsc::channel(limits::APP_ATTEMPTS_MAX);
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
         let dispatcher = Self {
@@ -112,6 +127,7 @@ impl Dispatcher {
             attempts,
             hints,
             stories,
+            metrics,
             clock,
             endpoints,
             news,
@@ -177,6 +193,7 @@ impl Dispatcher {
             Request::Back(app) => self.delivery.back(app, self.moment()),
             // Who asked may be gone.
             Request::State(app, answer) => drop(answer.send(self.delivery.state(app, self.moment()))),
+            Request::States(answer) => drop(answer.send(self.delivery.states(self.moment()))),
         }
     }
 
@@ -185,6 +202,10 @@ impl Dispatcher {
         match news {
             News::Attempted(event, report) => {
                 self.log(&event, &report);
+                report.count(event.app, event.command, &self.metrics);
+                if report.outcome == Outcome::Delivered {
+                    self.metrics.delivered(event.command, moment.now.after(event.age_from));
+                }
                 self.delivery.attempted(&event, &report.outcome, moment);
                 let attempt = event.tries.attempts + 1;
                 self.stories.attempted(record(&Call::from(&*event), event.lane.clone(), attempt, report, moment.now));
@@ -205,11 +226,11 @@ impl Dispatcher {
         let (app, id, command) = (event.app, &event.id, event.command);
         let (outcome, attempts) = (report.outcome.name(), event.tries.attempts + 1);
         let total_ms = report.total.as_secs_f64() * 1e3;
-        let why = &report.outcome;
+        let (why, request) = (&report.outcome, event.origin.request);
         if report.outcome != Outcome::Delivered && attempts == 1 && self.may_warn(app, outcome) {
-            tracing::warn!(%app, %id, %command, attempts, outcome, total_ms, "callback not delivered: {why}");
+            tracing::warn!(%app, %id, %request, %command, attempts, outcome, total_ms, "callback not delivered: {why}");
         } else {
-            tracing::debug!(%app, %id, %command, attempts, outcome, total_ms, "callback: {why}");
+            tracing::debug!(%app, %id, %request, %command, attempts, outcome, total_ms, "callback: {why}");
         }
     }
 
@@ -289,9 +310,10 @@ mod tests {
     use super::*;
     use crate::{
         apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
-        callback::{Connector, EndpointRules},
+        callback::{CallbacksParts, Connector, EndpointRules},
         chat::{Command, Import, Lifetime, MessageFlags, NoDevices, Origin, Send},
         clock::{Timestamp, World},
+        metrics::Metrics,
         store::{hints, memory::Memory},
         story::StorySettings,
     };
@@ -317,7 +339,9 @@ mod tests {
         let nothing = StorySettings { keep: Duration::ZERO, records_max: 0 };
         let stories = Stories::open(std::path::Path::new(""), nothing, clock.clone());
         let world = World { clock: clock.clone(), entropy: entropy.clone() };
-        let callbacks = Callbacks::new(Arc::clone(&apps), connector, stories, store.epoch(), world);
+        let parts =
+            CallbacksParts { apps: Arc::clone(&apps), connector, stories, metrics: Metrics::new().callbacks, world };
+        let callbacks = Callbacks::new(parts, store.epoch());
         let (mut dispatcher, _) = Dispatcher::new(store, DispatcherParts { apps, callbacks, hints, clock, entropy });
         dispatcher.commit(Command::SaveApp(app)).await;
         for name in ["alice", "bob"] {

@@ -22,7 +22,7 @@ mod sample;
 mod test_call;
 
 pub use alarm::{AlarmSettings, Alarms, check_alarm_url};
-pub use callbacks::Callbacks;
+pub use callbacks::{Callbacks, CallbacksParts};
 pub use connect::Connector;
 pub use delivery::{BreakerState, FlowState};
 pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherParts};

@@ -112,6 +112,13 @@ impl Outcome {
         answers.into_iter().chain(unavailable.map(Self::Unavailable)).collect()
     }
 
+    /// The names of all outcomes, each once; `delivered` is the first.
+    pub fn names() -> Vec<&'static str> {
+        let mut names: Vec<_> = Self::one_of_each().iter().map(Self::name).collect();
+        names.dedup();
+        names
+    }
+
     /// All outcomes as a table in Markdown: name, class, and what a person is told.
     pub fn table() -> String {
         let mut table = "| outcome | class | what it means, and what to do |\n|---|---|---|\n".to_owned();

@@ -5,7 +5,9 @@ use unsaid_protocol::{SdkAppId, UserId, error};
 use super::{
     account::Account,
     applied::{ChatError, Done, Refusal},
-    effect, log_in,
+    effect,
+    event::RequestId,
+    log_in,
     tx::Tx,
 };
 
@@ -15,6 +17,7 @@ use super::{
 pub struct DeleteAccount {
     pub app: SdkAppId,
     pub user: UserId,
+    pub request: RequestId,
 }
 
 /// Ends an account's logins: UserSigs that were made in this second or before do not log in any more.
@@ -22,6 +25,7 @@ pub struct DeleteAccount {
 pub struct Kick {
     pub app: SdkAppId,
     pub user: UserId,
+    pub request: RequestId,
 }
 
 impl DeleteAccount {
@@ -35,7 +39,7 @@ impl DeleteAccount {
         }
         let mut gone =
             Account { unread: 0, deleted: true, life: account.life + 1, kicked_s: tx.now().seconds(), ..account };
-        let ended = log_in::end_all(tx, &app, &self.user, &mut gone)?;
+        let ended = log_in::end_all(tx, &app, &self.user, &mut gone, self.request)?;
         tx.save_account(self.app, &self.user, &gone)?;
         tx.save_profile(self.app, &self.user, Some(""), Some(""))?;
         tx.unblock_all(self.app, &self.user)?;
@@ -48,7 +52,7 @@ impl Kick {
         let app = effect::app(tx, self.app)?;
         let mut account = effect::imported(tx, self.app, &self.user, "UserID", error::ACCOUNT_NOT_FOUND)?;
         account.kicked_s = tx.now().seconds();
-        let ended = log_in::end_all(tx, &app, &self.user, &mut account)?;
+        let ended = log_in::end_all(tx, &app, &self.user, &mut account, self.request)?;
         tx.save_account(self.app, &self.user, &account)?;
         Ok(Done::Ended(ended))
     }

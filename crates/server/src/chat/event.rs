@@ -13,7 +13,7 @@ use unsaid_protocol::{
 };
 
 use super::lane::Lane;
-use crate::clock::Timestamp;
+use crate::clock::{Entropy, Timestamp};
 
 /// What the app backend is owed, as it stands in the outbox.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -127,16 +127,53 @@ impl fmt::Display for EventId {
     }
 }
 
+/// Names a request of the REST API or of a session: in the log, in the answer, in the story of what it has caused, and to
+/// the receiver.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RequestId(u64);
+
+impl RequestId {
+    /// Of what no request has caused, or one of which it is not known.
+    pub const NONE: Self = Self(0);
+
+    pub fn draw(entropy: &Entropy) -> Self {
+        Self(entropy.next_u64())
+    }
+
+    /// As a store keeps it.
+    pub fn of_number(number: i64) -> Self {
+        Self(number.cast_unsigned())
+    }
+
+    pub fn number(self) -> i64 {
+        self.0.cast_signed()
+    }
+
+    /// Its name, if there was a request.
+    pub fn name(self) -> Option<String> {
+        (self != Self::NONE).then(|| self.to_string())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::NONE { f.write_str("none") } else { write!(f, "req_{:016x}", self.0) }
+    }
+}
+
 /// Where a command came from, as its callbacks report it (rule R7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Origin {
     pub client_ip: IpAddr,
     pub platform: Platform,
+    /// The request that caused it.
+    pub request: RequestId,
 }
 
 impl Origin {
     /// A REST caller on this machine.
-    pub const LOCAL: Self = Self { client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST), platform: Platform::RestApi };
+    pub const LOCAL: Self =
+        Self { client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST), platform: Platform::RestApi, request: RequestId::NONE };
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{
     account::Account,
     applied::{ChatError, Done, Refusal},
     effect,
-    event::Origin,
+    event::{Origin, RequestId},
     import::Import,
     lane::Lane,
     session::{EndReason, Session, SessionId},
@@ -47,6 +47,8 @@ pub struct LogOut {
     pub user: UserId,
     pub session: SessionId,
     pub how: Leaving,
+    /// The request that ends it, if one does.
+    pub request: RequestId,
 }
 
 /// How a session ends.
@@ -77,7 +79,7 @@ impl LogIn {
             Import { app: self.app, user: self.user.clone(), nick: None, face_url: None }.apply(tx)?;
         }
         let ended = self.displace(tx, &app)?;
-        let Origin { client_ip, platform } = self.origin;
+        let Origin { client_ip, platform, .. } = self.origin;
         let session = Session { id: self.session.clone(), platform, client_ip, since: tx.now() };
         tx.save_session(self.app, &self.user, &session)?;
         let mut account = tx.account(self.app, &self.user)?.expect("it is there now");
@@ -118,7 +120,7 @@ impl LogOut {
         };
         let mut account = tx.account(self.app, &self.user)?.expect("who has a session is an account");
         tx.remove_session(self.app, &self.user, &session.id)?;
-        tell(tx, &app, &self.user, &mut account, session.origin(), self.how.words(), &[])?;
+        tell(tx, &app, &self.user, &mut account, session.origin(self.request), self.how.words(), &[])?;
         tx.save_account(self.app, &self.user, &account)?;
         Ok(Done::Nothing)
     }
@@ -141,11 +143,12 @@ pub(super) fn end_all(
     app: &App,
     user: &UserId,
     account: &mut Account,
+    request: RequestId,
 ) -> Result<Vec<SessionId>, Fault> {
     let sessions = tx.sessions(app.sdkappid, user)?;
     for session in &sessions {
         tx.remove_session(app.sdkappid, user, &session.id)?;
-        tell(tx, app, user, account, session.origin(), Leaving::LoggedOut.words(), &[])?;
+        tell(tx, app, user, account, session.origin(request), Leaving::LoggedOut.words(), &[])?;
     }
     Ok(sessions.into_iter().map(|session| session.id).collect())
 }

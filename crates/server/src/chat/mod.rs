@@ -52,7 +52,7 @@ pub use command::Command;
 pub use conversation::{Conversation, Side};
 pub use delete_account::{DeleteAccount, Kick};
 pub use delete_messages::{DeleteConversation, DeleteMessages};
-pub use event::{EventId, KeptEvent, Origin, OwedEvent, Standing, Tries};
+pub use event::{EventId, KeptEvent, Origin, OwedEvent, RequestId, Standing, Tries};
 pub use history::{HistoryQuery, Place, Recent};
 pub use import::{Import, SetProfile};
 pub use import_message::ImportMessage;

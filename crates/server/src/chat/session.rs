@@ -4,7 +4,10 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use unsaid_protocol::{SdkAppId, UserId, callback::Platform};
 
-use super::{event::Origin, message::Message};
+use super::{
+    event::{Origin, RequestId},
+    message::Message,
+};
 use crate::clock::{Entropy, Timestamp};
 
 /// One connected device of one account.
@@ -18,9 +21,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// Where what it does comes from.
-    pub fn origin(&self) -> Origin {
-        Origin { client_ip: self.client_ip, platform: self.platform }
+    /// Where its end comes from: the session itself, whatever request has caused it.
+    pub fn origin(&self, request: RequestId) -> Origin {
+        Origin { client_ip: self.client_ip, platform: self.platform, request }
     }
 }
 

@@ -27,6 +27,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use unsaid_protocol::{SdkAppId, session::PATH};
 
+pub use self::request::NAMES as REQUESTS;
 use self::session::Moment;
 use crate::{
     apps::Apps,
@@ -35,6 +36,7 @@ use crate::{
     fanout::Fanout,
     identity::Identities,
     listener::{Permit, client_ip},
+    metrics::GatewayMetrics,
 };
 
 /// What the gateway works with.
@@ -46,6 +48,7 @@ pub struct Gateway {
     world: World,
     /// Networks whose `X-Forwarded-For` is believed (rule R7).
     trusted_proxies: Vec<IpNet>,
+    metrics: GatewayMetrics,
     sessions: TaskTracker,
     stop: CancellationToken,
 }
@@ -58,13 +61,14 @@ pub struct GatewayParts {
     pub fanout: Arc<Fanout>,
     pub world: World,
     pub trusted_proxies: Vec<IpNet>,
+    pub metrics: GatewayMetrics,
 }
 
 impl Gateway {
     pub fn new(parts: GatewayParts) -> Arc<Self> {
-        let GatewayParts { apps, chat, identities, fanout, world, trusted_proxies } = parts;
+        let GatewayParts { apps, chat, identities, fanout, world, trusted_proxies, metrics } = parts;
         let (sessions, stop) = (TaskTracker::new(), CancellationToken::new());
-        Arc::new(Self { apps, chat, identities, fanout, world, trusted_proxies, sessions, stop })
+        Arc::new(Self { apps, chat, identities, fanout, world, trusted_proxies, metrics, sessions, stop })
     }
 
     /// Ends the sessions of before that do not come back, until it is told to stop.

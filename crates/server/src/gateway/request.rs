@@ -10,7 +10,7 @@ use unsaid_protocol::{
     },
 };
 
-use crate::chat::Refusal;
+use crate::chat::{Refusal, RequestId};
 
 /// What a client wants.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(super) enum Question {
 }
 
 /// The names of all requests.
-pub(super) const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 19] = [
     "login",
     "heartbeat",
     "send",
@@ -70,6 +70,21 @@ pub(super) const NAMES: [&str; 19] = [
     "online",
     "blocklist",
 ];
+
+/// Which request an answer is for: its number, as its client gave it; its place among [`NAMES`], or behind them; and what
+/// it is called here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ticket {
+    pub(super) id: u64,
+    pub(super) place: usize,
+    pub(super) request: RequestId,
+}
+
+impl Ticket {
+    pub(super) fn of(id: u64, name: &str, request: RequestId) -> Self {
+        Self { id, place: NAMES.iter().position(|one| *one == name).unwrap_or(NAMES.len()), request }
+    }
+}
 
 impl Request {
     pub(super) fn read(name: &str, data: Option<&RawValue>) -> Result<Self, Refusal> {

@@ -60,20 +60,20 @@ pub(super) fn conversations(view: &ConversationsView, next: Option<String>) -> s
 }
 
 /// One push, or several where much has happened: each goes a piece further, and the last one has the conversations.
-pub(super) fn updates(me: &str, cursor: &Cursor, updates: &Updates) -> Vec<String> {
+pub(super) fn updates(me: &str, cursor: &Cursor, updates: &Updates) -> Vec<Push> {
     let pieces: Vec<&[Update]> = updates.events.chunks(limits::PUSH_UPDATES_MAX).collect();
     let last = pieces.len().saturating_sub(1);
     let push = |(index, piece): (usize, &&[Update])| {
         let number = piece.last().map_or(cursor.number, |update| update.number);
         let conversations =
             if index == last { updates.conversations.iter().map(conversation).collect() } else { vec![] };
-        frame(&Push::Updates(session::Updates {
+        Push::Updates(session::Updates {
             cursor: Cursor { number, ..cursor.clone() }.to_string(),
             number: updates.number,
             unread: updates.unread,
             updates: piece.iter().filter_map(|one| update(me, one)).collect(),
             conversations,
-        }))
+        })
     };
     pieces.iter().enumerate().map(push).collect()
 }

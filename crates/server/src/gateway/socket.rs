@@ -14,15 +14,18 @@ use tokio_tungstenite::{
     },
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use unsaid_protocol::session::{FRAME_BYTES_MAX, close};
 
 use super::{
     Gateway,
+    request::{NAMES, Ticket},
     session::{Done, Output, Session, Work},
+    show,
     work::{Seat, Seated, Worker, log_in},
 };
 use crate::{
-    chat::{Command, LogOut},
+    chat::{Command, LogOut, RequestId},
     limits,
 };
 
@@ -52,7 +55,8 @@ pub(super) async fn run(gateway: Arc<Gateway>, upgraded: Upgraded, client_ip: Ip
         .max_frame_size(Some(FRAME_BYTES_MAX));
     let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
     let session = Session::new(gateway.moment());
-    Driver { gateway, socket, session, client_ip, seat: None, pending: FuturesUnordered::new(), stop }.run().await;
+    let pending = FuturesUnordered::new();
+    Driver { gateway, socket, session, client_ip, seat: None, pending, closed: None, stop }.run().await;
 }
 
 struct Driver {
@@ -63,6 +67,8 @@ struct Driver {
     /// Once it has logged in.
     seat: Option<Arc<Seat>>,
     pending: FuturesUnordered<Pending>,
+    /// Why the server closes it.
+    closed: Option<u16>,
     stop: CancellationToken,
 }
 
@@ -73,6 +79,7 @@ impl Driver {
             let event = self.next().await;
             connected = self.handle(event) && self.put_out().await.is_ok();
         }
+        self.gateway.metrics.closed(self.closed);
         if connected {
             self.agree_to_close().await;
         }
@@ -106,7 +113,10 @@ impl Driver {
         }
         match event {
             Event::Stopping => self.session.going_away(),
-            Event::Frame(Some(Ok(Message::Text(text)))) => self.session.text(now, &text),
+            Event::Frame(Some(Ok(Message::Text(text)))) => {
+                let request = RequestId::draw(&self.gateway.world.entropy);
+                self.session.text(now, request, &text);
+            }
             Event::Frame(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => self.session.sign_of_life(now),
             Event::Frame(Some(Ok(Message::Binary(_)))) => self.session.not_text(),
             Event::Frame(Some(Err(Error::Capacity(_)))) => self.session.too_long(),
@@ -128,21 +138,33 @@ impl Driver {
         self.seat.as_ref().is_some_and(|seat| self.gateway.is_disabled(seat.app))
     }
 
-    fn sit_down(&mut self, Seated { id, result }: Seated) {
+    fn sit_down(&mut self, Seated { ticket, result }: Seated) {
         let result = result.map(|(seat, welcome)| {
             self.seat = Some(Arc::new(seat));
             welcome
         });
-        self.session.done(Done::LoggedIn(id, result));
+        self.session.done(Done::LoggedIn(ticket, result));
     }
 
     /// Does what the session wants done. Whoever does not read is waited for here, until the listener's patience ends.
     async fn put_out(&mut self) -> Result<(), Error> {
+        let gateway = Arc::clone(&self.gateway);
+        let metrics = &gateway.metrics;
         for output in self.session.take() {
             match output {
-                Output::Send(text) => self.socket.feed(Message::text(text)).await?,
+                Output::Answer(ticket, code, text) => {
+                    metrics.answered(ticket.place, code);
+                    let name = NAMES.get(ticket.place).copied().unwrap_or("unknown");
+                    tracing::debug!(request = %ticket.request, name, %code, "a request of a session was answered");
+                    self.socket.feed(Message::text(text)).await?;
+                }
+                Output::Push(push) => {
+                    metrics.pushed(&push);
+                    self.socket.feed(Message::text(show::frame(&push))).await?;
+                }
                 Output::Ping => self.socket.feed(Message::Ping(bytes::Bytes::new())).await?,
                 Output::Close(code) => {
+                    self.closed = Some(code);
                     let reason = close::ALL.iter().find(|(known, _)| *known == code).map_or("", |(_, reason)| reason);
                     let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
                     self.socket.feed(Message::Close(Some(frame))).await?;
@@ -156,13 +178,22 @@ impl Driver {
     fn begin(&mut self, work: Work) {
         let gateway = Arc::clone(&self.gateway);
         let pending: Pending = match (work, &self.seat) {
-            (Work::LogIn(id, login), _) => {
+            (Work::LogIn(ticket, login), _) => {
                 let client_ip = self.client_ip;
-                Box::pin(async move { Finished::Seated(log_in(gateway, client_ip, id, login).await) })
+                let done = async move { Finished::Seated(log_in(gateway, client_ip, ticket, login).await) };
+                Box::pin(done.instrument(span(ticket)))
             }
             (work, Some(seat)) => {
+                let ticket = match &work {
+                    Work::LogIn(ticket, _) | Work::Change(ticket, _) | Work::Ask(ticket, _) => Some(*ticket),
+                    Work::Look(_) => None,
+                };
                 let worker = Worker { gateway, seat: Arc::clone(seat) };
-                Box::pin(async move { Finished::Done(worker.work(work).await) })
+                let done = async move { Finished::Done(worker.work(work).await) };
+                match ticket {
+                    Some(ticket) => Box::pin(done.instrument(span(ticket))),
+                    None => Box::pin(done),
+                }
             }
             (_, None) => unreachable!("who has not logged in asks for nothing"),
         };
@@ -189,9 +220,14 @@ impl Driver {
             return;
         };
         let Seat { app, user, session, .. } = &**seat;
-        let log_out = LogOut { app: *app, user: user.clone(), session: session.clone(), how };
+        let log_out = LogOut { app: *app, user: user.clone(), session: session.clone(), how, request: RequestId::NONE };
         if let Err(error) = self.gateway.chat.run(Command::LogOut(log_out)).await {
             tracing::warn!(app = %app, %session, %error, "the end of a session was not noted; it is found later");
         }
     }
+}
+
+/// Of the level of errors, so that it is there for whatever is logged.
+fn span(ticket: Ticket) -> tracing::Span {
+    tracing::error_span!("session", request = %ticket.request)
 }

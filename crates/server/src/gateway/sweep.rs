@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
 use crate::{
-    chat::{ChatError, Command, Leaving, LogOut},
+    chat::{ChatError, Command, Leaving, LogOut, RequestId},
     clock::Timestamp,
     limits,
 };
@@ -40,7 +40,7 @@ async fn once(gateway: &Gateway, before: Timestamp) -> Result<(), ChatError> {
         after = Some(last.clone());
         for ((app, user, session), row) in piece {
             if row.since < before && !gateway.fanout.is_connected(app, &user, &session) {
-                let log_out = LogOut { app, user, session, how: Leaving::LinkClosed };
+                let log_out = LogOut { app, user, session, how: Leaving::LinkClosed, request: RequestId::NONE };
                 gateway.chat.run(Command::LogOut(log_out)).await?;
             }
         }

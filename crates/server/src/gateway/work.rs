@@ -13,7 +13,7 @@ use unsaid_protocol::{
 use super::{
     Gateway,
     cursor::Cursor,
-    request::{Change, Question},
+    request::{Change, Question, Ticket},
     session::{Answer, Done, Welcome, Work},
     show,
 };
@@ -21,8 +21,8 @@ use crate::{
     apps::App,
     chat::{
         self, Account, Block, ChatError, Command, Door, HistoryQuery, Leaving, Lifetime, LogIn, LogOut, LoggedIn,
-        MessageFlags, MessageName, Origin, Pair, Refusal, SessionId, SetProfile, Shown, UpdatesQuery, check_length,
-        check_push_info,
+        MessageFlags, MessageName, Origin, Pair, Refusal, RequestId, SessionId, SetProfile, Shown, UpdatesQuery,
+        check_length, check_push_info,
     },
     fanout::Registration,
     limits,
@@ -39,7 +39,7 @@ pub(super) struct Seat {
 
 /// A login, with the place that it takes.
 pub(super) struct Seated {
-    pub(super) id: u64,
+    pub(super) ticket: Ticket,
     pub(super) result: Result<(Seat, Box<Welcome>), Refusal>,
 }
 
@@ -51,12 +51,17 @@ pub(super) struct Worker {
 }
 
 /// Logs in. The place among the connected ones is taken first, so that nothing that follows the commit is missed.
-pub(super) async fn log_in(gateway: Arc<Gateway>, client_ip: IpAddr, id: u64, login: Login) -> Seated {
-    let result = seat(&gateway, client_ip, login).await.map_err(|error| refusal(&error));
-    Seated { id, result }
+pub(super) async fn log_in(gateway: Arc<Gateway>, client_ip: IpAddr, ticket: Ticket, login: Login) -> Seated {
+    let result = seat(&gateway, client_ip, ticket, login).await.map_err(|error| refusal(&error));
+    Seated { ticket, result }
 }
 
-async fn seat(gateway: &Gateway, client_ip: IpAddr, login: Login) -> Result<(Seat, Box<Welcome>), ChatError> {
+async fn seat(
+    gateway: &Gateway,
+    client_ip: IpAddr,
+    ticket: Ticket,
+    login: Login,
+) -> Result<(Seat, Box<Welcome>), ChatError> {
     let refuse = |code, info: String| Err(ChatError::Refused(Refusal::new(code, info)));
     let Login { sdkappid, user_id, user_sig, platform, cursor, session } = login;
     let Some(app) = gateway.apps.get(SdkAppId(sdkappid)) else {
@@ -68,7 +73,8 @@ async fn seat(gateway: &Gateway, client_ip: IpAddr, login: Login) -> Result<(Sea
         Ok(user) => user,
         Err(problem) => return refuse(error::ACCOUNT_PARAMETER, format!("user_id: {problem}")),
     };
-    let (id, origin) = (SessionId::draw(&gateway.world.entropy), Origin { client_ip, platform: claimed(&platform) });
+    let id = SessionId::draw(&gateway.world.entropy);
+    let origin = Origin { client_ip, platform: claimed(&platform), request: ticket.request };
     let registration = gateway.fanout.connect(app.sdkappid, &user, id.clone());
     let log_in = LogIn {
         app: app.sdkappid,
@@ -79,13 +85,15 @@ async fn seat(gateway: &Gateway, client_ip: IpAddr, login: Login) -> Result<(Sea
         origin,
     };
     let LoggedIn { account, .. } = gateway.chat.log_in(log_in).await?;
+    gateway.metrics.logged_in(origin.platform);
     let seat = Seat { app: app.sdkappid, user, session: id, origin, registration };
     match welcome(gateway, &app, &seat, &account, cursor.as_deref(), validity.expires_s).await {
         Ok(welcome) => Ok((seat, Box::new(welcome))),
         Err(error) => {
             // It was committed, and nobody will sit on it.
             let Seat { app, user, session, .. } = seat;
-            gateway.chat.run(Command::LogOut(LogOut { app, user, session, how: Leaving::LinkClosed })).await?;
+            let request = ticket.request;
+            gateway.chat.run(Command::LogOut(LogOut { app, user, session, how: Leaving::LinkClosed, request })).await?;
             Err(error)
         }
     }
@@ -152,9 +160,9 @@ fn claimed(platform: &str) -> Platform {
 impl Worker {
     pub(super) async fn work(self, work: Work) -> Done {
         match work {
-            Work::Change(id, Change::Logout) => Done::LoggedOut(id, self.log_out().await),
-            Work::Change(id, change) => Done::Changed(id, answer(self.change(change).await)),
-            Work::Ask(id, question) => Done::Asked(id, answer(self.ask(question).await)),
+            Work::Change(ticket, Change::Logout) => Done::LoggedOut(ticket, self.log_out(ticket.request).await),
+            Work::Change(ticket, change) => Done::Changed(ticket, answer(self.change(ticket.request, change).await)),
+            Work::Ask(ticket, question) => Done::Asked(ticket, answer(self.ask(question).await)),
             Work::Look(cursor) => {
                 let Seat { app, user, .. } = &*self.seat;
                 let (life, after) = (cursor.life, cursor.number);
@@ -170,20 +178,22 @@ impl Worker {
         }
     }
 
-    async fn log_out(&self) -> Answer {
+    async fn log_out(&self, request: RequestId) -> Answer {
         let Seat { app, user, session, .. } = &*self.seat;
-        let log_out = LogOut { app: *app, user: user.clone(), session: session.clone(), how: Leaving::LoggedOut };
+        let log_out =
+            LogOut { app: *app, user: user.clone(), session: session.clone(), how: Leaving::LoggedOut, request };
         let done = self.gateway.chat.run(Command::LogOut(log_out)).await;
         answer(done.map(|()| nothing()))
     }
 
-    async fn change(&self, change: Change) -> Result<Box<serde_json::value::RawValue>, ChatError> {
+    async fn change(&self, request: RequestId, change: Change) -> Result<Box<serde_json::value::RawValue>, ChatError> {
         self.app_is_enabled()?;
         let chat = &self.gateway.chat;
         let Seat { app, user: me, origin, .. } = &*self.seat;
-        let (app, origin, door) = (*app, *origin, Door::Client { account: me.clone() });
+        let origin = Origin { request, ..*origin };
+        let (app, door) = (*app, Door::Client { account: me.clone() });
         let command = match change {
-            Change::Send(send) => return self.send(*send).await,
+            Change::Send(send) => return self.send(origin, *send).await,
             Change::Recall(recall) => {
                 let name = self.own(&recall.to, &recall.msg_key)?;
                 chat.recall(chat::Recall { name, door, origin }).await?;
@@ -230,8 +240,8 @@ impl Worker {
         Ok(nothing())
     }
 
-    async fn send(&self, send: session::Send) -> Result<Box<serde_json::value::RawValue>, ChatError> {
-        let Seat { app, user: me, origin, .. } = &*self.seat;
+    async fn send(&self, origin: Origin, send: session::Send) -> Result<Box<serde_json::value::RawValue>, ChatError> {
+        let Seat { app, user: me, .. } = &*self.seat;
         let body = elements(&send.body)?;
         check_length(&body.json, &send.custom_data, error::CLIENT_TOO_LONG)?;
         let push_info = send.push_info.map(|info| info.get().to_owned()).unwrap_or_default();
@@ -256,7 +266,7 @@ impl Worker {
             flags,
             client_time_s: Some(send.client_time_s),
             forbidden_callbacks: Vec::new(),
-            origin: *origin,
+            origin,
             by_client: true,
             asked: None,
         });

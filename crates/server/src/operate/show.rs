@@ -53,7 +53,7 @@ pub(super) fn story(story: &Value) -> String {
         text += "the event itself is no longer kept; these are the attempts at it\n";
     } else {
         let lane = plain(&event["lane"]).replace('\t', " and ");
-        let about = ["id", "command", "state", "reason"].map(|name| (name.to_owned(), plain(&event[name])));
+        let about = ["id", "command", "request", "state", "reason"].map(|name| (name.to_owned(), plain(&event[name])));
         text += &two_columns(&about);
         text += &two_columns(&[
             ("lane".to_owned(), format!("{lane}, number {}", event["number"])),

@@ -15,25 +15,38 @@ pub struct Health {
 }
 
 /// `/healthz`: the process answers. `/readyz`: the store does, too, and has room to grow.
-pub fn health(health: Health) -> Router {
-    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready)).with_state(Arc::new(health))
+pub fn health(health: Arc<Health>) -> Router {
+    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(ready)).with_state(health)
 }
 
 async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, String) {
-    let no = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
-    // A transaction that finds nothing to do waits its turn at the writer like any other.
-    if let Err(fault) = health.store.erase_audit_copies(Timestamp(i64::MIN)).await {
-        return no(format!("{fault}\n"));
+    match health.check().await {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
-    let (folder, least_mb) = (health.data_dir.display(), health.disk_free_min_bytes / 1_000_000);
-    match rustix::fs::statvfs(&health.data_dir) {
-        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < health.disk_free_min_bytes => {
-            let free_mb = disk.f_bavail.saturating_mul(disk.f_frsize) / 1_000_000;
-            no(format!(
-                "{free_mb} MB are free in data_dir {folder}, less than limits.disk_free_min_mb ({least_mb}): make room\n"
-            ))
+}
+
+impl Health {
+    /// Whether this server can serve, or why not.
+    pub async fn check(&self) -> Result<(), String> {
+        // A transaction that finds nothing to do waits its turn at the writer like any other.
+        self.store.erase_audit_copies(Timestamp(i64::MIN)).await.map_err(|fault| fault.to_string())?;
+        let (folder, least_mb) = (self.data_dir.display(), self.disk_free_min_bytes / 1_000_000);
+        match self.disk_free_bytes() {
+            Ok(free) if free < self.disk_free_min_bytes => {
+                let free_mb = free / 1_000_000;
+                Err(format!(
+                    "{free_mb} MB are free in data_dir {folder}, less than limits.disk_free_min_mb ({least_mb}): make room"
+                ))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("data_dir {folder} cannot be looked at: {error}")),
         }
-        Ok(_) => (StatusCode::OK, "ready\n".to_owned()),
-        Err(error) => no(format!("data_dir {folder} cannot be looked at: {error}\n")),
+    }
+
+    /// Room that is left where everything is kept.
+    pub fn disk_free_bytes(&self) -> std::io::Result<u64> {
+        let disk = rustix::fs::statvfs(&self.data_dir)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 }

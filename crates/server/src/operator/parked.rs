@@ -25,6 +25,9 @@ pub(super) struct Shown {
     lane: String,
     number: i64,
     created_ms: Timestamp,
+    /// What caused it: `X-Request-Id` of its answer, and `request` in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
     /// `waiting`, `parked` or `delivered`.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +53,7 @@ impl From<KeptEvent> for Shown {
             lane: event.lane.0,
             number: event.number,
             created_ms: event.created,
+            request: event.origin.request.name(),
             state: "delivered",
             attempts: None,
             due_ms: None,

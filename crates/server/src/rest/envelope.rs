@@ -69,6 +69,15 @@ impl Service {
         }
     }
 
+    /// The code that an outcome is answered with.
+    pub(super) fn code(self, outcome: &Result<Answer, ChatError>) -> ErrorCode {
+        match outcome {
+            Ok(_) => ErrorCode(0),
+            Err(ChatError::Refused(refusal)) => refusal.code,
+            Err(ChatError::Failed(_)) => self.internal(),
+        }
+    }
+
     fn internal(self) -> ErrorCode {
         match self {
             Self::Account => error::ACCOUNT_INTERNAL,

@@ -8,7 +8,7 @@ use unsaid_protocol::{UserId, callback::Platform, error};
 use super::{Rest, request::Query};
 use crate::{
     apps::App,
-    chat::{ChatError, Origin, Refusal},
+    chat::{ChatError, Origin, Refusal, RequestId},
     listener::client_ip,
 };
 
@@ -20,10 +20,10 @@ pub(super) struct Caller {
     pub(super) origin: Origin,
 }
 
-pub(super) fn admit(rest: &Rest, head: &Parts) -> Result<Caller, ChatError> {
+pub(super) fn admit(rest: &Rest, request: RequestId, head: &Parts) -> Result<Caller, ChatError> {
     let (app, admin) = identify(rest, head).map_err(ChatError::Refused)?;
     let client_ip = client_ip(head, &rest.settings.trusted_proxies);
-    Ok(Caller { app, admin, origin: Origin { client_ip, platform: Platform::RestApi } })
+    Ok(Caller { app, admin, origin: Origin { client_ip, platform: Platform::RestApi, request } })
 }
 
 fn identify(rest: &Rest, head: &Parts) -> Result<(Arc<App>, UserId), Refusal> {

@@ -35,6 +35,7 @@ use crate::{
     chat::Chat,
     clock::{Clock, Entropy, World},
     identity::Identities,
+    metrics::RestMetrics,
 };
 
 /// What the REST API works with.
@@ -48,6 +49,7 @@ pub struct Rest {
     identities: Arc<Identities>,
     rates: Rates,
     settings: RestSettings,
+    metrics: RestMetrics,
 }
 
 #[derive(Clone, Debug)]
@@ -70,13 +72,15 @@ pub struct RestParts {
     pub identities: Arc<Identities>,
     pub world: World,
     pub settings: RestSettings,
+    pub metrics: RestMetrics,
 }
 
 impl Rest {
     pub fn new(parts: RestParts) -> Arc<Self> {
-        let RestParts { apps, chat, callbacks, identities, world: World { clock, entropy }, settings } = parts;
+        let RestParts { apps, chat, callbacks, identities, world, settings, metrics } = parts;
+        let World { clock, entropy } = world;
         let rates = Rates::new(settings.rates, clock.clone());
-        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities, rates, settings })
+        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities, rates, settings, metrics })
     }
 }
 

@@ -6,9 +6,10 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{Method, Response, StatusCode, Uri, request::Parts},
+    http::{HeaderName, HeaderValue, Method, Response, StatusCode, Uri, request::Parts},
     routing::any,
 };
+use tracing::Instrument;
 use unsaid_protocol::error;
 
 use super::{
@@ -22,9 +23,12 @@ use super::{
     sns,
 };
 use crate::{
-    chat::{ChatError, Refusal},
+    chat::{ChatError, Refusal, RequestId},
     spelling::nearest,
 };
+
+/// What the request is called in the log, in the stories, and to the receiver.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The routes of the listener for clients and REST.
 pub fn router(rest: Arc<Rest>) -> Router {
@@ -79,28 +83,47 @@ async fn answer(State(rest): State<Arc<Rest>>, request: Request) -> Response<Bod
     let mut upload = Upload::new(body);
     let path = head.uri.path().strip_prefix("/v4").unwrap_or_default().trim_matches('/');
     let (service, name) = path.split_once('/').unwrap_or((path, ""));
-    let outcome = outcome(&rest, service, name, &head, &mut upload).await;
+    let (began, request) = (rest.clock.instant(), RequestId::draw(&rest.entropy));
+    let place = COMMANDS.iter().position(|command| command.service == service && command.name == name);
+    let command = place.map(|place| COMMANDS[place]).ok_or_else(|| unknown(service, name));
+    // Of the level of errors, so that it is there for whatever is logged.
+    let span = tracing::error_span!("rest", %request);
+    let outcome = outcome(&rest, command, Incoming { request, head: &head, upload: &mut upload });
+    let outcome = outcome.instrument(span.clone()).await;
     if let Err(ChatError::Failed(fault)) = &outcome {
-        tracing::error!(service, command = name, %fault, "a command failed");
+        span.in_scope(|| tracing::error!(service, command = name, %fault, "a command failed"));
     }
     let rest_of_body = upload.drain().await;
-    envelope::response(Service::named(service), outcome, rest_of_body)
+    let service = Service::named(service);
+    let (code, took) = (service.code(&outcome), rest.clock.instant() - began);
+    rest.metrics.answered(place, code, took);
+    let command = place.map_or("unknown", |place| COMMANDS[place].name);
+    tracing::debug!(parent: &span, command, %code, took_ms = took.as_secs_f64() * 1e3, "a request was answered");
+    let mut response = envelope::response(service, outcome, rest_of_body);
+    let name = HeaderValue::from_str(&request.to_string()).expect("it is visible ASCII");
+    response.headers_mut().insert(REQUEST_ID, name);
+    response
+}
+
+/// What has come in.
+struct Incoming<'a> {
+    request: RequestId,
+    head: &'a Parts,
+    upload: &'a mut Upload,
 }
 
 async fn outcome(
     rest: &Rest,
-    service: &str,
-    name: &str,
-    head: &Parts,
-    upload: &mut Upload,
+    command: Result<&Command, ChatError>,
+    incoming: Incoming<'_>,
 ) -> Result<Answer, ChatError> {
-    let caller = gate::admit(rest, head)?;
-    let command = COMMANDS.iter().find(|command| command.service == service && command.name == name);
-    let get = head.method == Method::GET && command.is_some_and(|command| command.get);
+    let Incoming { request, head, upload } = incoming;
+    let caller = gate::admit(rest, request, head)?;
+    let get = head.method == Method::GET && command.as_ref().is_ok_and(|command| command.get);
     if head.method != Method::POST && !get {
         return Err(refuse(error::REQUEST_FORMAT, format!("{} is not accepted: use POST", head.method)));
     }
-    let command = command.ok_or_else(|| unknown(service, name))?;
+    let command = command?;
     rest.rates.take(caller.app.sdkappid, command).map_err(ChatError::Refused)?;
     let body = upload.read(&rest.settings, head).await?;
     (command.answer)(Call { rest, caller: &caller, head, body: &body }).await

@@ -69,6 +69,8 @@ struct Detail<'a> {
     client_ip: std::net::IpAddr,
     platform: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
     #[serde(flatten)]
     phases: Phases,
@@ -104,6 +106,7 @@ impl AttemptRecord {
             replay: self.replay,
             client_ip: self.origin.client_ip,
             platform: self.origin.platform.as_str(),
+            request: self.origin.request.name(),
             message: self.message.as_deref(),
             phases: self.phases,
             kept: self.kept,

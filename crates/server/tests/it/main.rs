@@ -15,12 +15,14 @@ mod rest_refusals;
 mod rest_requests;
 mod rest_semantics;
 
+mod metrics;
 mod modify_receipt;
 mod operator;
 mod operator_callbacks;
 mod story;
 
 mod recall;
+mod request_ids;
 
 mod gateway;
 mod gateway_bounds;

@@ -6,7 +6,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 use unsaid::{
-    chat::{Command, HistoryQuery, ImportMessage, Lifetime, MessageFlags, Origin, Send},
+    chat::{Command, HistoryQuery, ImportMessage, Lifetime, MessageFlags, Origin, RequestId, Send},
     rest::RateSettings,
 };
 use unsaid_client::RestClient;
@@ -51,7 +51,7 @@ fn message_of(from: &Actor, to: &Actor, number: u32) -> Send {
         flags: MessageFlags::COUNTED,
         client_time_s: None,
         forbidden_callbacks: Vec::new(),
-        origin: Origin { client_ip: Ipv4Addr::LOCALHOST.into(), platform: Platform::Ios },
+        origin: Origin { client_ip: Ipv4Addr::LOCALHOST.into(), platform: Platform::Ios, request: RequestId::NONE },
         by_client: true,
         asked: None,
     }

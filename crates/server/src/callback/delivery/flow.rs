@@ -212,7 +212,8 @@ impl Flow {
     }
 
     fn park(&mut self, event: &OwedEvent, tries: Tries, parking: &Parking, now: Timestamp) -> Settled {
-        tracing::warn!(app = %event.app, id = %event.id, command = %event.command, "callback parked: {parking}");
+        let request = event.origin.request;
+        tracing::warn!(app = %event.app, id = %event.id, %request, command = %event.command, "callback parked: {parking}");
         let settlement = Settlement::Parked { tries, at: now, reason: parking.to_string().into() };
         self.finish(event, tries, Verdict::Parked, now, settlement)
     }

@@ -206,6 +206,11 @@ impl Delivery {
         self.flows.get(&app).map(|flow| flow.state(moment.instant))
     }
 
+    /// Of all apps.
+    pub(super) fn states(&self, moment: Moment) -> BTreeMap<SdkAppId, FlowState> {
+        self.flows.iter().map(|(app, flow)| (*app, flow.state(moment.instant))).collect()
+    }
+
     /// Whether the outbox has been told everything.
     pub(super) fn is_settled(&self) -> bool {
         self.unsettled.is_empty() && self.settling.is_none()

@@ -13,11 +13,11 @@ use unsaid_protocol::{
 use super::{
     cursor::Cursor,
     rate::{Rate, Taken},
-    request::{Change, Question, Request},
+    request::{Change, Question, Request, Ticket},
     show,
 };
 use crate::{
-    chat::{EndReason, Fault, Leaving, Refusal, Updates},
+    chat::{EndReason, Fault, Leaving, Refusal, RequestId, Updates},
     clock::Timestamp,
     fanout::Heard,
     limits,
@@ -33,7 +33,8 @@ pub(super) struct Moment {
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Output {
-    Send(String),
+    Answer(Ticket, ErrorCode, String),
+    Push(Box<Push>),
     /// Ask the other end whether it is still there.
     Ping,
     Work(Work),
@@ -44,9 +45,9 @@ pub(super) enum Output {
 /// What takes time, and is answered by a [`Done`].
 #[derive(Debug)]
 pub(super) enum Work {
-    LogIn(u64, Login),
-    Change(u64, Change),
-    Ask(u64, Question),
+    LogIn(Ticket, Login),
+    Change(Ticket, Change),
+    Ask(Ticket, Question),
     /// Look for what is behind this cursor.
     Look(Cursor),
 }
@@ -54,11 +55,11 @@ pub(super) enum Work {
 /// What came of work.
 #[derive(Debug)]
 pub(super) enum Done {
-    LoggedIn(u64, Result<Box<Welcome>, Refusal>),
-    Changed(u64, Answer),
-    Asked(u64, Answer),
+    LoggedIn(Ticket, Result<Box<Welcome>, Refusal>),
+    Changed(Ticket, Answer),
+    Asked(Ticket, Answer),
     Looked(Result<Option<Updates>, Fault>),
-    LoggedOut(u64, Answer),
+    LoggedOut(Ticket, Answer),
 }
 
 pub(super) type Answer = Result<Box<RawValue>, Refusal>;
@@ -82,7 +83,7 @@ pub(super) struct Session {
     asked: bool,
     rate: Rate,
     /// Changes that wait for the one that is under way.
-    changes: VecDeque<(u64, Change)>,
+    changes: VecDeque<(Ticket, Change)>,
     changing: bool,
     questions: usize,
     outputs: Vec<Output>,
@@ -158,7 +159,8 @@ impl Session {
         (self.heard_at, self.asked) = (now.instant, false);
     }
 
-    pub(super) fn text(&mut self, now: Moment, text: &str) {
+    /// `drawn`: what the request is called, if it is one.
+    pub(super) fn text(&mut self, now: Moment, drawn: RequestId, text: &str) {
         if self.is_over() {
             return;
         }
@@ -166,17 +168,18 @@ impl Session {
         let Ok(RequestFrame { id, request, data }) = serde_json::from_str(text) else {
             return self.close(close::NOT_A_REQUEST, Some(Leaving::LinkClosed));
         };
+        let ticket = Ticket::of(id, &request, drawn);
         match self.rate.take(now.instant) {
             Taken::Yes => {}
             Taken::No => {
                 let info = format!("more than {} requests a second: wait a moment", limits::SESSION_REQUESTS_PER_S);
-                return self.refuse(id, &Refusal::new(error::TOO_OFTEN, info));
+                return self.refuse(ticket, &Refusal::new(error::TOO_OFTEN, info));
             }
             Taken::Flood => return self.close(close::TOO_MANY_FRAMES, Some(Leaving::LinkClosed)),
         }
         match Request::read(&request, data) {
-            Ok(request) => self.request(now, id, request),
-            Err(refusal) => self.refuse(id, &refusal),
+            Ok(request) => self.request(now, ticket, request),
+            Err(refusal) => self.refuse(ticket, &refusal),
         }
     }
 
@@ -192,43 +195,43 @@ impl Session {
         self.close(close::NOT_A_REQUEST, Some(Leaving::LinkClosed));
     }
 
-    fn request(&mut self, now: Moment, id: u64, request: Request) {
+    fn request(&mut self, now: Moment, ticket: Ticket, request: Request) {
         match (&self.phase, request) {
-            (_, Request::Heartbeat) => self.accept(id, show::data(&Beat { time_ms: now.wall.0 })),
+            (_, Request::Heartbeat) => self.accept(ticket, show::data(&Beat { time_ms: now.wall.0 })),
             (Phase::New { until }, Request::Login(login)) => {
                 self.phase = Phase::LoggingIn { until: *until };
-                self.outputs.push(Output::Work(Work::LogIn(id, login)));
+                self.outputs.push(Output::Work(Work::LogIn(ticket, login)));
             }
             (Phase::New { .. }, _) => {
-                self.refuse_state(id, "log in first: the first request of a connection is login");
+                self.refuse_state(ticket, "log in first: the first request of a connection is login");
             }
-            (Phase::LoggingIn { .. }, _) => self.refuse_state(id, "the login is under way: wait for its answer"),
+            (Phase::LoggingIn { .. }, _) => self.refuse_state(ticket, "the login is under way: wait for its answer"),
             (Phase::Open(_), Request::Login(_)) => {
-                self.refuse_state(id, "this connection has logged in already: log in on another one");
+                self.refuse_state(ticket, "this connection has logged in already: log in on another one");
             }
             (Phase::Open(_), Request::Change(change)) => {
-                self.changes.push_back((id, change));
+                self.changes.push_back((ticket, change));
                 self.change();
             }
             (Phase::Open(_), Request::Question(question)) => {
                 self.questions += 1;
-                self.outputs.push(Output::Work(Work::Ask(id, question)));
+                self.outputs.push(Output::Work(Work::Ask(ticket, question)));
             }
             (Phase::Over(_), _) => {}
         }
     }
 
-    fn refuse_state(&mut self, id: u64, info: &'static str) {
-        self.refuse(id, &Refusal::new(error::NOT_LOGGED_IN, info));
+    fn refuse_state(&mut self, ticket: Ticket, info: &'static str) {
+        self.refuse(ticket, &Refusal::new(error::NOT_LOGGED_IN, info));
     }
 
     /// Begins the next change, if none is under way.
     fn change(&mut self) {
         if !self.changing
-            && let Some((id, change)) = self.changes.pop_front()
+            && let Some((ticket, change)) = self.changes.pop_front()
         {
             self.changing = true;
-            self.outputs.push(Output::Work(Work::Change(id, change)));
+            self.outputs.push(Output::Work(Work::Change(ticket, change)));
         }
     }
 
@@ -237,34 +240,34 @@ impl Session {
             return;
         }
         match done {
-            Done::LoggedIn(id, Ok(welcome)) => self.welcome(id, *welcome),
-            Done::LoggedIn(id, Err(refusal)) => {
+            Done::LoggedIn(ticket, Ok(welcome)) => self.welcome(ticket, *welcome),
+            Done::LoggedIn(ticket, Err(refusal)) => {
                 if let Phase::LoggingIn { until } = self.phase {
                     self.phase = Phase::New { until };
                 }
-                self.refuse(id, &refusal);
+                self.refuse(ticket, &refusal);
             }
-            Done::Changed(id, answer) => {
-                self.answer(id, answer);
+            Done::Changed(ticket, answer) => {
+                self.answer(ticket, answer);
                 self.changing = false;
                 self.change();
             }
-            Done::Asked(id, answer) => {
+            Done::Asked(ticket, answer) => {
                 self.questions -= 1;
-                self.answer(id, answer);
+                self.answer(ticket, answer);
             }
-            Done::LoggedOut(id, answer) => {
+            Done::LoggedOut(ticket, answer) => {
                 let has_left = answer.is_ok();
-                self.answer(id, answer);
+                self.answer(ticket, answer);
                 self.close(close::LOGGED_OUT, (!has_left).then_some(Leaving::LoggedOut));
             }
             Done::Looked(looked) => self.looked(looked),
         }
     }
 
-    fn welcome(&mut self, id: u64, welcome: Welcome) {
+    fn welcome(&mut self, ticket: Ticket, welcome: Welcome) {
         let Welcome { me, cursor, expires_s, answer } = welcome;
-        self.accept(id, show::data(&answer));
+        self.accept(ticket, show::data(&answer));
         // Whatever has happened since the login was committed was told to nobody.
         self.phase = Phase::Open(Open { me, cursor, expires_s, something_new: true, looking: false });
         self.look();
@@ -293,7 +296,7 @@ impl Session {
         let pushes = show::updates(&open.me, &open.cursor, &updates);
         open.cursor.number = updates.told_to();
         open.something_new |= updates.more;
-        self.outputs.extend(pushes.into_iter().map(Output::Send));
+        self.outputs.extend(pushes.into_iter().map(|push| Output::Push(Box::new(push))));
         self.look();
     }
 
@@ -304,7 +307,7 @@ impl Session {
         let Heard { something_new, online, ended } = heard;
         open.something_new |= something_new;
         for shown in &online {
-            self.outputs.push(Output::Send(show::frame(&Push::Online(show::message(shown)))));
+            self.push(Push::Online(show::message(shown)));
         }
         match ended {
             None => self.look(),
@@ -316,7 +319,7 @@ impl Session {
 
     /// The server stops. Nobody is told of the session's end: it may well come back.
     pub(super) fn going_away(&mut self) {
-        self.outputs.push(Output::Send(show::frame(&Push::GoingAway(Nothing {}))));
+        self.push(Push::GoingAway(Nothing {}));
         self.close(close::GOING_AWAY, None);
     }
 
@@ -356,8 +359,12 @@ impl Session {
     }
 
     fn kick(&mut self, reason: KickReason, how: Option<Leaving>) {
-        self.outputs.push(Output::Send(show::frame(&Push::Kicked(Kicked { reason }))));
+        self.push(Push::Kicked(Kicked { reason }));
         self.close(close::KICKED, how);
+    }
+
+    fn push(&mut self, push: Push) {
+        self.outputs.push(Output::Push(Box::new(push)));
     }
 
     fn close(&mut self, code: u16, how: Option<Leaving>) {
@@ -367,21 +374,23 @@ impl Session {
         }
     }
 
-    fn answer(&mut self, id: u64, answer: Answer) {
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
         match answer {
-            Ok(data) => self.accept(id, data),
-            Err(refusal) => self.refuse(id, &refusal),
+            Ok(data) => self.accept(ticket, data),
+            Err(refusal) => self.refuse(ticket, &refusal),
         }
     }
 
-    fn accept(&mut self, id: u64, data: Box<RawValue>) {
-        let frame = AnswerFrame { id, code: ErrorCode(0), info: String::new(), data: Some(data) };
-        self.outputs.push(Output::Send(show::frame(&frame)));
+    fn accept(&mut self, ticket: Ticket, data: Box<RawValue>) {
+        let code = ErrorCode(0);
+        let frame = AnswerFrame { id: ticket.id, code, info: String::new(), data: Some(data) };
+        self.outputs.push(Output::Answer(ticket, code, show::frame(&frame)));
     }
 
-    fn refuse(&mut self, id: u64, refusal: &Refusal) {
-        let frame = AnswerFrame { id, code: refusal.code, info: refusal.info.to_string(), data: None };
-        self.outputs.push(Output::Send(show::frame(&frame)));
+    fn refuse(&mut self, ticket: Ticket, refusal: &Refusal) {
+        let code = refusal.code;
+        let frame = AnswerFrame { id: ticket.id, code, info: refusal.info.to_string(), data: None };
+        self.outputs.push(Output::Answer(ticket, code, show::frame(&frame)));
     }
 }
 

@@ -30,7 +30,7 @@ impl Bench {
     fn logged_in() -> Self {
         let mut bench = Self::new();
         bench.says(1, "login", json!({"sdkappid": 1, "user_id": "jared", "user_sig": "x"}));
-        bench.done(Done::LoggedIn(1, Ok(Box::new(welcome(3600)))));
+        bench.done(Done::LoggedIn(ticket(1), Ok(Box::new(welcome(3600)))));
         bench.done(Done::Looked(Ok(Some(updates(0, Vec::new())))));
         bench
     }
@@ -41,7 +41,7 @@ impl Bench {
     }
 
     fn text(&mut self, text: &str) -> Vec<String> {
-        self.session.text(self.now, text);
+        self.session.text(self.now, RequestId::NONE, text);
         self.outputs()
     }
 
@@ -79,20 +79,26 @@ impl Bench {
 
 fn short(output: &Output) -> String {
     match output {
-        Output::Send(frame) => {
-            let frame: Value = serde_json::from_str(frame).expect("a frame is JSON");
-            match frame.get("push") {
-                Some(push) => format!("push {}", push.as_str().expect("a name")),
-                None => format!("answer {} {}", frame["id"], frame["code"]),
-            }
+        Output::Answer(ticket, code, text) => {
+            let frame: Value = serde_json::from_str(text).expect("a frame is JSON");
+            assert_eq!((&frame["id"], &frame["code"]), (&json!(ticket.id), &json!(code)));
+            format!("answer {} {code}", ticket.id)
+        }
+        Output::Push(push) => {
+            let frame = serde_json::to_value(push).expect("it serializes");
+            format!("push {}", frame["push"].as_str().expect("a name"))
         }
         Output::Ping => "ping".to_owned(),
         Output::Close(code) => format!("close {code}"),
-        Output::Work(Work::LogIn(id, _)) => format!("log in {id}"),
-        Output::Work(Work::Change(id, _)) => format!("change {id}"),
-        Output::Work(Work::Ask(id, _)) => format!("ask {id}"),
+        Output::Work(Work::LogIn(ticket, _)) => format!("log in {}", ticket.id),
+        Output::Work(Work::Change(ticket, _)) => format!("change {}", ticket.id),
+        Output::Work(Work::Ask(ticket, _)) => format!("ask {}", ticket.id),
         Output::Work(Work::Look(cursor)) => format!("look {cursor}"),
     }
+}
+
+fn ticket(id: u64) -> Ticket {
+    Ticket { id, place: 0, request: RequestId::NONE }
 }
 
 fn welcome(valid_s: u64) -> Welcome {
@@ -149,9 +155,9 @@ fn nothing_but_a_heartbeat_comes_before_the_login() {
     assert_eq!(bench.says(3, "login", json!({"sdkappid": 1, "user_id": "a", "user_sig": "b"})), ["log in 3"]);
     assert_eq!(bench.says(4, "read_all", json!({})), ["answer 4 20002"], "the login is under way");
     let refusal = Refusal::new(error::USERSIG_WRONG, "another key");
-    assert_eq!(bench.done(Done::LoggedIn(3, Err(refusal))), ["answer 3 70009"]);
+    assert_eq!(bench.done(Done::LoggedIn(ticket(3), Err(refusal))), ["answer 3 70009"]);
     assert_eq!(bench.says(5, "login", json!({"sdkappid": 1, "user_id": "a", "user_sig": "c"})), ["log in 5"]);
-    let outputs = bench.done(Done::LoggedIn(5, Ok(Box::new(welcome(60)))));
+    let outputs = bench.done(Done::LoggedIn(ticket(5), Ok(Box::new(welcome(60)))));
     assert_eq!(outputs, ["answer 5 0", "look epoch-0-0"], "what was committed meanwhile is looked for");
     assert_eq!(bench.says(6, "login", json!({"sdkappid": 1, "user_id": "a", "user_sig": "c"})), ["answer 6 20002"]);
 }
@@ -171,11 +177,11 @@ fn changes_are_done_one_after_the_other_and_questions_beside_them() {
     assert_eq!(bench.says(2, "read_all", json!({})), Vec::<String>::new());
     assert_eq!(bench.says(3, "blocklist", json!({})), ["ask 3"]);
     assert_eq!(bench.says(4, "logout", json!({})), Vec::<String>::new());
-    assert_eq!(bench.done(Done::Asked(3, empty())), ["answer 3 0"]);
-    assert_eq!(bench.done(Done::Changed(1, empty())), ["answer 1 0", "change 2"]);
+    assert_eq!(bench.done(Done::Asked(ticket(3), empty())), ["answer 3 0"]);
+    assert_eq!(bench.done(Done::Changed(ticket(1), empty())), ["answer 1 0", "change 2"]);
     let refusal = Refusal::new(error::BACK_END, "full");
-    assert_eq!(bench.done(Done::Changed(2, Err(refusal))), ["answer 2 90992", "change 4"]);
-    assert_eq!(bench.done(Done::LoggedOut(4, empty())), ["answer 4 0", "close 4004"]);
+    assert_eq!(bench.done(Done::Changed(ticket(2), Err(refusal))), ["answer 2 90992", "change 4"]);
+    assert_eq!(bench.done(Done::LoggedOut(ticket(4), empty())), ["answer 4 0", "close 4004"]);
     assert_eq!(bench.session.leaving(), None, "it was told");
 }
 
@@ -187,7 +193,7 @@ fn nothing_is_read_while_too_much_is_under_way() {
         bench.says(id, if id % 2 == 0 { "read_all" } else { "blocklist" }, json!({}));
     }
     assert!(!bench.session.reads_on());
-    bench.done(Done::Asked(1, empty()));
+    bench.done(Done::Asked(ticket(1), empty()));
     assert!(bench.session.reads_on());
 }
 
@@ -210,8 +216,8 @@ fn r8_much_comes_in_pieces_and_each_goes_further() {
     let events = (1..=count).map(received).collect();
     bench.session.done(Done::Looked(Ok(Some(updates(count, events)))));
     let frames = bench.session.take().into_iter().map(|output| match &output {
-        Output::Send(frame) => serde_json::from_str::<Value>(frame).expect("JSON"),
-        Output::Ping | Output::Work(_) | Output::Close(_) => panic!("{output:?}"),
+        Output::Push(push) => serde_json::to_value(push).expect("it serializes"),
+        Output::Answer(..) | Output::Ping | Output::Work(_) | Output::Close(_) => panic!("{output:?}"),
     });
     let cursors: Vec<_> = frames.map(|frame| frame["data"]["cursor"].as_str().expect("text").to_owned()).collect();
     assert_eq!(cursors, ["epoch-0-50", "epoch-0-100", "epoch-0-101"]);
@@ -270,7 +276,7 @@ fn who_is_silent_is_asked_and_then_given_up() {
 fn a_session_ends_with_its_usersig_and_with_its_app() {
     let mut bench = Bench::new();
     bench.says(1, "login", json!({"sdkappid": 1, "user_id": "jared", "user_sig": "x"}));
-    bench.done(Done::LoggedIn(1, Ok(Box::new(welcome(20)))));
+    bench.done(Done::LoggedIn(ticket(1), Ok(Box::new(welcome(20)))));
     assert_eq!(bench.pass(20), Vec::<String>::new(), "its last second still counts");
     assert_eq!(bench.pass(2), ["push kicked", "close 4003"]);
     assert_eq!(bench.session.leaving(), Some(Leaving::LoggedOut));
@@ -319,7 +325,7 @@ proptest! {
         let mut answers = std::collections::BTreeMap::<String, u32>::new();
         let mut working: Vec<Work> = Vec::new();
         for (id, frame) in frames.iter().enumerate() {
-            bench.session.text(bench.now, &frame.replace("ID", &id.to_string()));
+            bench.session.text(bench.now, RequestId::NONE, &frame.replace("ID", &id.to_string()));
             loop {
                 let mut idle = true;
                 for output in bench.session.take() {

@@ -40,7 +40,7 @@ async fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
 async fn delete(call: Call<'_>, name: &str) -> Result<(), ChatError> {
     let missing = |problem| Refusal::new(error::ACCOUNT_NOT_FOUND, format!("UserID: {problem}"));
     let user = UserId::new(name).map_err(missing)?;
-    let delete = DeleteAccount { app: call.caller.app.sdkappid, user };
+    let delete = DeleteAccount { app: call.caller.app.sdkappid, user, request: call.caller.origin.request };
     call.rest.chat.delete_account(delete).await
 }
 

@@ -27,6 +27,6 @@ const USER_ID: Field =
 async fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
     let fields = Fields::parse(Service::Account, call.body)?;
     let user = required(fields.account(&USER_ID))?;
-    call.rest.chat.kick(Kick { app: call.caller.app.sdkappid, user }).await?;
+    call.rest.chat.kick(Kick { app: call.caller.app.sdkappid, user, request: call.caller.origin.request }).await?;
     Ok(Answer::ok())
 }

@@ -50,7 +50,8 @@ use crate::{
         Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person, Prunable, Pruned, Recent, Session,
         SessionKey, Settled, Store, SyncEvent, Updates, UpdatesQuery,
     },
-    clock::{Clock, Entropy, Timestamp},
+    clock::{Clock, Entropy, Timestamp, World},
+    metrics::StoreMetrics,
 };
 
 /// How the store is opened.
@@ -59,6 +60,7 @@ pub struct SqliteOptions {
     pub folder: PathBuf,
     /// How large the database may grow, in pages; for tests of a full disk.
     pub pages_max: Option<u32>,
+    pub metrics: StoreMetrics,
 }
 
 /// Why the store cannot be opened.
@@ -98,7 +100,8 @@ impl Sqlite {
         schema::migrate(&mut connection)?;
         let epoch = schema::epoch(&connection, &entropy)?;
         let readers = Readers::start(&path)?;
-        let writer = Writer::start(connection, Arc::clone(&folder), clock, entropy, hints)?;
+        let writer =
+            Writer::start(connection, Arc::clone(&folder), World { clock, entropy }, hints, options.metrics.clone())?;
         Ok(Self { writer, readers, epoch, _folder: folder })
     }
 

@@ -282,9 +282,9 @@ pub(super) fn parked(
 }
 
 fn parked_event(row: &Row<'_>) -> rusqlite::Result<KeptEvent> {
-    let reason: String = row.get(13)?;
-    let at = Timestamp(row.get(12)?);
-    row::kept(row, Standing::Parked { place: row.get(10)?, attempts: row.get(11)?, at, reason: reason.into() })
+    let reason: String = row.get(14)?;
+    let at = Timestamp(row.get(13)?);
+    row::kept(row, Standing::Parked { place: row.get(11)?, attempts: row.get(12)?, at, reason: reason.into() })
 }
 
 /// By its row in the log; one from before there was a log is found among the parked ones.

@@ -7,7 +7,9 @@ use rusqlite::{
 use unsaid_protocol::{SdkAppId, UserId, callback::Platform};
 
 use crate::{
-    chat::{Direction, EventId, KeptEvent, Lane, MessageFlags, Origin, OwedEvent, Standing, SyncKind, Tries},
+    chat::{
+        Direction, EventId, KeptEvent, Lane, MessageFlags, Origin, OwedEvent, RequestId, Standing, SyncKind, Tries,
+    },
     clock::Timestamp,
 };
 
@@ -73,7 +75,7 @@ impl FromSql for Sql<MessageFlags> {
 
 /// The columns of the log, in the order in which [`kept`] reads them.
 pub(super) const KEPT_COLUMNS: &str = "event.id, event.name, event.app, event.lane, event.number, event.command, \
-                                       event.client_ip, event.platform, event.created_ms, event.body";
+                                       event.client_ip, event.platform, event.created_ms, event.body, event.request";
 
 /// The columns of the outbox that follow them where an event is read with its place.
 pub(super) const OWED_COLUMNS: &str = "o.place, o.previous, o.replay, o.attempts, o.refusals, o.unavailable_since_ms, \
@@ -94,7 +96,7 @@ pub(super) fn kept(row: &Row<'_>, standing: Standing) -> rusqlite::Result<KeptEv
         lane: Lane(row.get(3)?),
         number: row.get(4)?,
         command: text(5)?.parse().map_err(|_| broken(5, "no callback command"))?,
-        origin: Origin { client_ip, platform },
+        origin: Origin { client_ip, platform, request: RequestId::of_number(row.get(10)?) },
         created: Timestamp(row.get(8)?),
         body: row.get::<_, Vec<u8>>(9)?.into(),
         standing,
@@ -103,8 +105,8 @@ pub(super) fn kept(row: &Row<'_>, standing: Standing) -> rusqlite::Result<KeptEv
 
 /// Reads the tries of [`OWED_COLUMNS`].
 pub(super) fn tries(row: &Row<'_>) -> rusqlite::Result<Tries> {
-    let unavailable_since = row.get::<_, Option<i64>>(15)?.map(Timestamp);
-    Ok(Tries { attempts: row.get(13)?, refusals: row.get(14)?, unavailable_since })
+    let unavailable_since = row.get::<_, Option<i64>>(16)?.map(Timestamp);
+    Ok(Tries { attempts: row.get(14)?, refusals: row.get(15)?, unavailable_since })
 }
 
 /// Reads [`KEPT_COLUMNS`] and [`OWED_COLUMNS`].
@@ -114,16 +116,16 @@ pub(super) fn owed(row: &Row<'_>) -> rusqlite::Result<OwedEvent> {
         id,
         app,
         lane,
-        place: row.get(10)?,
+        place: row.get(11)?,
         number,
-        previous: row.get(11)?,
+        previous: row.get(12)?,
         command,
         body,
         origin,
         created,
-        age_from: Timestamp(row.get(16)?),
-        replay: row.get(12)?,
+        age_from: Timestamp(row.get(17)?),
+        replay: row.get(13)?,
         tries: tries(row)?,
-        due: Timestamp(row.get(17)?),
+        due: Timestamp(row.get(18)?),
     })
 }

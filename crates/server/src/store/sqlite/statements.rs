@@ -198,8 +198,8 @@ pub(super) fn unblock(
 pub(super) fn log_event(connection: &Connection, row: i64, event: &OwedEvent) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO event (id, name, app, lane, number, command, client_ip, platform, created_ms, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO event (id, name, app, lane, number, command, client_ip, platform, created_ms, body, request)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             row,
@@ -211,7 +211,8 @@ pub(super) fn log_event(connection: &Connection, row: i64, event: &OwedEvent) ->
             event.origin.client_ip.to_string(),
             event.origin.platform.as_str(),
             event.created.0,
-            &*event.body
+            &*event.body,
+            event.origin.request.number()
         ])
         .map(drop)
 }

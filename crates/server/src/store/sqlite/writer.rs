@@ -23,8 +23,9 @@ use super::{
 };
 use crate::{
     chat::{Applied, Command, Fault, Pruned, Settled},
-    clock::{Clock, Entropy, Timestamp},
+    clock::{Clock, Entropy, Timestamp, World},
     limits,
+    metrics::StoreMetrics,
     store::HintSender,
 };
 
@@ -48,16 +49,26 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         folder: Arc<Folder>,
-        clock: Clock,
-        entropy: Entropy,
+        world: World,
         hints: HintSender,
+        metrics: StoreMetrics,
     ) -> Result<Self, OpenError> {
         let known = Known::read(&connection)?;
         let checkpoints = Checkpoints::start(&folder.database())?;
         let (jobs, receiver) = mpsc::channel(limits::STORE_QUEUE_COMMANDS_MAX);
         let (broken_sender, broken) = watch::channel(None);
-        let thread =
-            Thread { connection, known, clock, entropy, hints, checkpoints, broken: broken_sender, _folder: folder };
+        let World { clock, entropy } = world;
+        let thread = Thread {
+            connection,
+            known,
+            clock,
+            entropy,
+            hints,
+            checkpoints,
+            metrics,
+            broken: broken_sender,
+            _folder: folder,
+        };
         thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || thread.run(receiver))
@@ -85,6 +96,7 @@ struct Thread {
     entropy: Entropy,
     hints: HintSender,
     checkpoints: Checkpoints,
+    metrics: StoreMetrics,
     broken: watch::Sender<Option<Fault>>,
     /// Nobody else may open the store before the last command in the queue is stored.
     _folder: Arc<Folder>,
@@ -151,14 +163,15 @@ impl Thread {
     }
 
     fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Done>, Fault> {
-        let now = self.clock.now();
+        let (now, began) = (self.clock.now(), self.clock.instant());
         let mut batch = Batch::begin(&self.connection, &self.known, now, &self.entropy).map_err(fault)?;
         let applied: Result<Vec<Done>, Fault> = jobs.iter().map(|job| apply(job, &mut batch)).collect();
         let committed = match applied {
             Ok(done) => batch.commit().map(|committed| (committed, done)).map_err(|error| self.commit_failed(error)),
             Err(fault) => Err(fault),
         };
-        let (mut committed, done) = committed.inspect_err(|_| self.roll_back())?;
+        let (mut committed, done) = committed.inspect_err(|_| self.failed())?;
+        self.metrics.committed(jobs.len(), self.clock.instant() - began);
         committed.apply_to(&mut self.known);
         self.hints.heard(&committed.heard);
         self.hints.committed(std::mem::take(&mut committed.owed));
@@ -166,7 +179,8 @@ impl Thread {
         Ok(done)
     }
 
-    fn roll_back(&self) {
+    fn failed(&self) {
+        self.metrics.failed();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {

@@ -7,7 +7,8 @@ use super::{
     actors::{APP, app, by_admin, message, name, user},
 };
 use crate::chat::{
-    Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, Pair, Prunable, Prune, Sent, SyncKind,
+    Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, Pair, Prunable, Prune, RequestId, Sent,
+    SyncKind,
 };
 
 async fn delete(world: &World, operator: &str, peer: &str, sent: &[&Sent]) {
@@ -158,7 +159,7 @@ pub(super) async fn what_neither_can_see_any_more_is_erased(world: World) {
     delete_conversation(&world, "bob", "alice", true).await;
     let prunable = async || world.store.prunable(APP, None, 0, 10).await.expect("readable").pairs;
     assert_eq!(prunable().await, [], "one still sees it");
-    let delete = Command::DeleteAccount(DeleteAccount { app: APP, user: user("alice") });
+    let delete = Command::DeleteAccount(DeleteAccount { app: APP, user: user("alice"), request: RequestId::NONE });
     world.done(delete).await.expect("it is there");
     let pairs = prunable().await;
     assert_eq!(pairs.len(), 1);

@@ -198,7 +198,7 @@ impl Ledger {
     }
 
     fn note_account_deleted(&mut self, delete: &DeleteAccount, code: i32, now_s: u32) {
-        let DeleteAccount { app, user } = delete;
+        let DeleteAccount { app, user, .. } = delete;
         let expected = if user.as_str() == super::actors::ADMIN { 70402 } else { 0 };
         assert_eq!(code, if self.is_there(*app, user) { expected } else { 70107 }, "{delete:?}");
         if code != 0 {

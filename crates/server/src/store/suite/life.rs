@@ -7,11 +7,14 @@ use super::{
     actors::{ADMIN, APP, app, by_admin, by_client, message, name, user},
 };
 use crate::chat::{
-    Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, ImportMessage, Kick, SendBatch,
+    Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Done, ImportMessage, Kick, RequestId, SendBatch,
 };
 
 async fn delete(world: &World, who: &str) -> Result<(), i32> {
-    world.done(Command::DeleteAccount(DeleteAccount { app: APP, user: user(who) })).await.map(drop)
+    world
+        .done(Command::DeleteAccount(DeleteAccount { app: APP, user: user(who), request: RequestId::NONE }))
+        .await
+        .map(drop)
 }
 
 pub(super) async fn r6_a_deleted_account_begins_anew(mut world: World) {
@@ -190,7 +193,7 @@ pub(super) async fn an_admin_is_not_deleted(world: World) {
 
 pub(super) async fn who_does_not_exist_is_not_kicked(world: World) {
     world.with(app(APP), &["alice"]).await;
-    let kick = |who: &str| Command::Kick(Kick { app: APP, user: user(who) });
+    let kick = |who: &str| Command::Kick(Kick { app: APP, user: user(who), request: RequestId::NONE });
     assert!(world.done(kick("alice")).await.is_ok());
     assert_eq!(world.done(kick("nobody")).await, Err(error::ACCOUNT_NOT_FOUND.0));
 }

@@ -252,7 +252,11 @@ fn open(
     let store: Box<dyn Store> = match folder {
         None => Box::new(Memory::new(clock, entropy, sender)),
         Some(folder) => {
-            let options = SqliteOptions { folder: folder.path().to_owned(), pages_max };
+            let options = SqliteOptions {
+                folder: folder.path().to_owned(),
+                pages_max,
+                metrics: crate::metrics::Metrics::new().store,
+            };
             Box::new(Sqlite::open(&options, clock, entropy, sender).expect("the folder is free"))
         }
     };

@@ -18,7 +18,7 @@ use crate::{
     chat::{
         Block, Command, DeleteAccount, DeleteConversation, DeleteMessages, Door, Import, ImportMessage, Kick, Leaving,
         Lifetime, LogIn, LogOut, MessageFlags, MessageName, Modify, Origin, Pair, Prune, Read, ReadAll, Recall,
-        Receipt, Refusal, Send, SendBatch,
+        Receipt, Refusal, RequestId, Send, SendBatch,
     },
 };
 
@@ -235,7 +235,9 @@ impl Op {
         let Around { app, now_s, ledger } = *around;
         let (from, to) = self.ends();
         Some(match &self.kind {
-            OpKind::DeleteAccount => Command::DeleteAccount(DeleteAccount { app, user: from }),
+            OpKind::DeleteAccount => {
+                Command::DeleteAccount(DeleteAccount { app, user: from, request: RequestId::NONE })
+            }
             OpKind::Block { blocked } => {
                 Command::Block(Block { app, user: from, others: self.many(), blocked: *blocked })
             }
@@ -263,9 +265,15 @@ impl Op {
             }
             OpKind::LogOut { session, how } => {
                 let how = [Leaving::LoggedOut, Leaving::LinkClosed, Leaving::TimedOut][usize::from(*how)];
-                Command::LogOut(LogOut { app, user: from, session: ledger.any_session(session), how })
+                Command::LogOut(LogOut {
+                    app,
+                    user: from,
+                    session: ledger.any_session(session),
+                    how,
+                    request: RequestId::NONE,
+                })
             }
-            OpKind::Kick => Command::Kick(Kick { app, user: from }),
+            OpKind::Kick => Command::Kick(Kick { app, user: from, request: RequestId::NONE }),
             OpKind::Send { .. }
             | OpKind::SendBatch { .. }
             | OpKind::ImportMessage { .. }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     apps::RecallBody,
-    chat::{Origin, Tries},
+    chat::{Origin, RequestId, Tries},
 };
 
 const WHO: [&str; 2] = ["alice", "bob"];
@@ -96,8 +96,16 @@ pub(super) async fn r7_the_event_keeps_where_the_recall_came_from(mut world: Wor
     let sent = world.sent("alice", "bob", 1).await;
     world.deliver_all().await;
     let origins = [
-        Origin { client_ip: IpAddr::from([203, 0, 113, 9]), platform: Platform::Ipad },
-        Origin { client_ip: "2001:db8::7".parse().expect("an address"), platform: Platform::Unknown },
+        Origin {
+            client_ip: IpAddr::from([203, 0, 113, 9]),
+            platform: Platform::Ipad,
+            request: RequestId::of_number(-7),
+        },
+        Origin {
+            client_ip: "2001:db8::7".parse().expect("an address"),
+            platform: Platform::Unknown,
+            request: RequestId::NONE,
+        },
     ];
     let mut recall = by_client("alice", name("alice", "bob", &sent));
     recall.origin = origins[0];

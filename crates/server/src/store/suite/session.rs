@@ -9,7 +9,8 @@ use super::{
 use crate::{
     apps::App,
     chat::{
-        Command, DeleteAccount, Done, EndReason, Kick, Leaving, LogIn, LogOut, LoggedIn, Origin, SessionId, Settlement,
+        Command, DeleteAccount, Done, EndReason, Kick, Leaving, LogIn, LogOut, LoggedIn, Origin, RequestId, SessionId,
+        Settlement,
     },
 };
 
@@ -36,7 +37,7 @@ impl World {
     }
 
     async fn log_out(&self, who: &str, session: &str, how: Leaving) {
-        let log_out = LogOut { app: APP, user: user(who), session: id(session), how };
+        let log_out = LogOut { app: APP, user: user(who), session: id(session), how, request: RequestId::NONE };
         self.done(Command::LogOut(log_out)).await.expect("a session ends");
     }
 
@@ -125,8 +126,8 @@ pub(super) async fn c1_the_end_of_a_session_is_told_once(mut world: World) {
 
 pub(super) async fn c1_a_kick_and_a_deletion_end_all_sessions(world: World) {
     world.with(hears_of_states(), &[]).await;
-    let kick = Command::Kick(Kick { app: APP, user: user("alice") });
-    let delete = Command::DeleteAccount(DeleteAccount { app: APP, user: user("alice") });
+    let kick = Command::Kick(Kick { app: APP, user: user("alice"), request: RequestId::NONE });
+    let delete = Command::DeleteAccount(DeleteAccount { app: APP, user: user("alice"), request: RequestId::NONE });
     for (command, signed_s) in [(kick, u64::from(START_S)), (delete, u64::from(START_S) + 1)] {
         for (session, platform) in [("s_1", Platform::Web), ("s_2", Platform::Android)] {
             world.clock.shift(1);
@@ -144,7 +145,10 @@ pub(super) async fn whoever_was_kicked_needs_a_new_usersig(mut world: World) {
     world.with(app(APP), &["alice"]).await;
     let signed_at = |signed_s: u32| LogIn { signed_s: signed_s.into(), ..log_in("alice", "s_1", Platform::Web) };
     world.log_in(signed_at(0)).await.expect("nobody has kicked her");
-    world.done(Command::Kick(Kick { app: APP, user: user("alice") })).await.expect("she is there");
+    world
+        .done(Command::Kick(Kick { app: APP, user: user("alice"), request: RequestId::NONE }))
+        .await
+        .expect("she is there");
     world.reopen().await;
     assert_eq!(world.log_in(signed_at(START_S)).await, Err(70001), "made in the same second");
     assert!(world.log_in(signed_at(START_S + 1)).await.is_ok());

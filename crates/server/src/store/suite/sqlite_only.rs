@@ -183,7 +183,7 @@ fn a_folder_belongs_to_one_server() {
         let folder = world.folder.as_ref().expect("it has one").path().to_owned();
         let (sender, _receiver) = hints(Arc::new(NoDevices));
         let second = Sqlite::open(
-            &SqliteOptions { folder: folder.clone(), pages_max: None },
+            &SqliteOptions { folder: folder.clone(), pages_max: None, metrics: crate::metrics::Metrics::new().store },
             Clock::system(),
             Entropy::seeded([2; 32]),
             sender,

@@ -7,8 +7,8 @@ use super::{
     actors::{ADMIN, APP, app, body, by_admin, by_client, message, name, user},
 };
 use crate::chat::{
-    Command, ConversationView, DeleteAccount, DeleteMessages, Done, Door, Import, MessageFlags, Modify, Origin, Send,
-    SyncKind, Updates, UpdatesQuery,
+    Command, ConversationView, DeleteAccount, DeleteMessages, Done, Door, Import, MessageFlags, Modify, Origin,
+    RequestId, Send, SyncKind, Updates, UpdatesQuery,
 };
 
 fn behind(who: &str, life: i64, after: i64) -> UpdatesQuery {
@@ -94,7 +94,10 @@ pub(super) async fn r8_a_cursor_of_another_life_or_of_the_future_is_of_no_use(wo
     assert_eq!(world.updates(behind("nobody", 0, 0)).await, None);
     let too_few = UpdatesQuery { events_max: 0, ..behind("bob", 0, 0) };
     assert_eq!(world.updates(too_few).await, None);
-    world.done(Command::DeleteAccount(DeleteAccount { app: APP, user: user("bob") })).await.expect("he is there");
+    world
+        .done(Command::DeleteAccount(DeleteAccount { app: APP, user: user("bob"), request: RequestId::NONE }))
+        .await
+        .expect("he is there");
     assert_eq!(world.updates(behind("bob", 1, 1)).await, None, "he is gone");
     world.import(APP, "bob").await;
     assert_eq!(world.updates(behind("bob", 0, 0)).await, None, "what was before is another's");
