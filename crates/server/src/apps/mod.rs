@@ -5,6 +5,7 @@
 
 mod declared;
 mod identity;
+pub mod schema;
 mod secret;
 mod settings;
 
@@ -46,6 +47,16 @@ impl Apps {
         self.by_id.rcu(|apps| {
             let mut apps = HashMap::clone(apps);
             apps.insert(app.sdkappid, Arc::clone(app));
+            apps
+        });
+        self.changes.send_replace(());
+    }
+
+    /// Takes an app out that was erased.
+    pub fn remove(&self, app: SdkAppId) {
+        self.by_id.rcu(|apps| {
+            let mut apps = HashMap::clone(apps);
+            apps.remove(&app);
             apps
         });
         self.changes.send_replace(());
