@@ -302,7 +302,7 @@ async fn c8_c9_c10_the_command_line_asks_a_running_server() {
     assert!(story.contains("HTTP 500") && !story.contains("hello"), "{story}");
     assert!(ask(&["deliveries", &app, "--account", "Jonh"]).contains(&event));
     let (succeeded, said) = say(program.address, "another token entirely", &["parked", &app]);
-    assert!(!succeeded && said.contains("not the operator's token"), "{said}");
+    assert!(!succeeded && said.contains("this token is not valid"), "{said}");
     let (succeeded, said) = say(program.address, OPERATOR, &["replay", &app]);
     assert!(!succeeded && said.contains("--all"), "{said}");
     assert!(program.terminate().success());
