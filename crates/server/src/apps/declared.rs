@@ -133,9 +133,11 @@ impl DeclaredApp {
         let (file, text) = (self.previous_secret_key_file, self.previous_secret_key);
         let previous = self::secret(around, kept, "previous_secret_key_file", file, text)?;
         let defaults = App::new(SdkAppId(id), secret, origin);
-        let keys = defaults.keys.iter().cloned().chain(previous.map(SecretKey::new));
+        let mut keys: Vec<_> = defaults.keys.iter().cloned().chain(previous.map(SecretKey::new)).collect();
+        // One that is given twice is one.
+        keys.dedup();
         let app = App {
-            keys: keys.collect(),
+            keys,
             name: self.name,
             admins: self.admins.unwrap_or(defaults.admins),
             recall_window_s: self.recall_window_s.unwrap_or(defaults.recall_window_s),

@@ -66,7 +66,7 @@ pub(super) async fn back(
 pub(super) struct Test {
     /// Which callback; a recall's unless it is said.
     #[serde(default = "recall")]
-    #[schemars(with = "Option<CommandName>")]
+    #[schemars(with = "CommandName")]
     command: CallbackCommand,
 }
 

@@ -144,6 +144,9 @@ fn without_null(mut schema: Value) -> Value {
         let kind = kinds.iter().find(|kind| *kind != "null").cloned();
         schema["type"] = kind.unwrap_or(Value::Null);
     }
+    if schema["format"] == "uint32" && schema.get("maximum").is_none() {
+        schema["maximum"] = json!(u32::MAX);
+    }
     if let Some(choices) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
         choices.retain(|choice| choice["type"] != "null");
     }

@@ -106,6 +106,7 @@ pub(super) struct Filter {
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     id: Option<String>,
+    #[schemars(length(min = 1))]
     account: Option<String>,
     #[schemars(with = "Option<CommandName>")]
     command: Option<CallbackCommand>,

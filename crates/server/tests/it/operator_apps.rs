@@ -64,6 +64,15 @@ async fn a_key_is_rotated_without_a_gap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_given_twice_is_one() {
+    let (app, ..) = start().await;
+    let key = "0123456789abcdef";
+    let body = json!({"sdkappid": 7, "secret_key": key, "previous_secret_key": key});
+    let (status, made) = app.api(Method::POST, "/apps", OPERATOR_TOKEN, body).await;
+    assert_eq!((status, &made["keys"]), (StatusCode::CREATED, &json!(1)), "{made}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c11_an_app_of_the_file_is_read_only() {
     let (app, ..) = start().await;
     app.change_app(|app| app.origin = Origin::File).await;

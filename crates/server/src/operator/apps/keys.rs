@@ -101,7 +101,7 @@ pub(in crate::operator) async fn remove(
     if !app.keys.iter().any(|known| id(known) == key) {
         return Err(Problem::new(StatusCode::NOT_FOUND, format!("the app has no key {key}")));
     }
-    if app.keys.len() == 1 {
+    if app.keys.iter().all(|known| id(known) == key) {
         return Err(Problem::new(StatusCode::CONFLICT, "this is the app's only key: add another one first"));
     }
     app.keys.retain(|known| id(known) != key);
