@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{body::Body, http::StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Problem;
 use crate::apps::is_secret;
@@ -13,7 +14,7 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads what was put together from a body, in the same way.
-pub(super) fn parse<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(wrong)
 }
 
@@ -28,11 +29,28 @@ pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> 
         Err(_) => return Err(problem("the body took longer than 10 s")),
     };
     let text = if body.is_empty() { b"{}" } else { &body[..] };
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(wrong)?;
-    reader.end().map_err(|error| Problem::unprocessable(error.to_string()))?;
-    Ok(value)
+    let mut value = serde_json::from_slice(text).map_err(|error| Problem::unprocessable(error.to_string()))?;
+    whole_numbers(&mut value);
+    parse(value)
 }
+
+/// To JSON Schema, and to some languages, 60.0 is the integer 60.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            let is_exact = |number: &f64| number.fract() == 0.0 && number.abs() < EXACT_MAX;
+            if let Some(whole) = number.as_f64().filter(|_| number.is_f64()).filter(is_exact) {
+                *number = (whole as i64).into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// Up to here every whole number has a float of its own: 2 to the 53rd.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 #[expect(clippy::needless_pass_by_value, reason = "it is used as a function from one error to another")]
 fn wrong(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {

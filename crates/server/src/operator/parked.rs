@@ -151,8 +151,13 @@ pub(super) async fn list(
 /// What is to be sent again: parked events, or delivered ones from a time on.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["parked"]}, {"required": ["delivered_since_ms"]}]))]
 pub(super) struct Again {
+    #[serde(default)]
+    #[schemars(with = "Filter")]
     parked: Option<Filter>,
+    #[serde(default)]
+    #[schemars(with = "i64")]
     delivered_since_ms: Option<i64>,
     /// From the answer before, to go on.
     next: Option<String>,

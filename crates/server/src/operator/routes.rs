@@ -174,7 +174,7 @@ fn about_operators() -> Vec<Route> {
         new("post", "/tokens", post(tokens::create), "Make a token")
             .takes(shape!(tokens::NewToken))
             .answers_with(StatusCode::CREATED, shape!(tokens::Made)),
-        new("delete", "/tokens/{token}", delete(tokens::revoke), "Revoke a token").answers(shape!(tokens::Shown)),
+        new("delete", "/tokens/{id}", delete(tokens::revoke), "Revoke a token").answers(shape!(tokens::Shown)),
         new("get", "/audit", get(audit::list), "Read the audit log, the latest first")
             .asks(shape!(audit::Which))
             .answers(shape!(audit::AuditLog)),

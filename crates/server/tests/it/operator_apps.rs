@@ -100,7 +100,7 @@ async fn c11_a_deleted_app_is_gone_with_everything_and_stays_gone() {
     jared.recall(&jonh, key).await.expect("it is recalled");
     app.tried_in_vain(1).await;
     let (status, answer) = app.operate(Method::DELETE, "?confirm=7", Value::Null).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
+    assert_eq!(status, StatusCode::CONFLICT, "{answer}");
     let (status, answer) = app.operate(Method::DELETE, "", Value::Null).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
     let (status, erased) = app.operate(Method::DELETE, "?confirm=1400000001", Value::Null).await;

@@ -233,7 +233,7 @@ async fn c11_an_endpoint_that_is_removed_parks_what_it_is_owed() {
     assert!(!shown.to_string().contains(crate::test_app::TOKEN), "secrets are never shown again");
     assert_eq!(app.tell("/replay", json!({"parked": {}})).await["replayed"], 2);
     app.all_settled().await;
-    assert_eq!(app.operate(Method::PUT, "", json!({"sdkappid": 7})).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(app.operate(Method::PUT, "", json!({"sdkappid": 7})).await.0, StatusCode::CONFLICT);
 }
 
 #[tokio::test(flavor = "multi_thread")]

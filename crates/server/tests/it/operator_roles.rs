@@ -31,7 +31,7 @@ fn operations() -> Vec<(Method, String, Value)> {
     for (path, methods) in document["paths"].as_object().expect("an object") {
         let path = path.trim_start_matches("/api/v1").replace("{sdkappid}", &SDKAPPID.to_string());
         let path = path.replace("{account}", "jared").replace("{peer}", "Jonh");
-        let path = path.replace("{event}", "evt_none").replace("{key}", "key_none").replace("{token}", "tok_none");
+        let path = path.replace("{event}", "evt_none").replace("{key}", "key_none").replace("{id}", "tok_none");
         for (method, operation) in methods.as_object().expect("an object") {
             operations.push((method.to_uppercase().parse().expect("a method"), path.clone(), operation.clone()));
         }
@@ -180,12 +180,13 @@ async fn what_is_refused_is_not_noted() {
     let before = app.audit("").await.len();
     for (method, path, body) in [
         (Method::POST, "/apps", json!({"sdkappid": 0})),
-        (Method::DELETE, "/apps/1400000001?confirm=7", Value::Null),
         (Method::POST, "/apps/1400000001/usersig", json!({"account": ""})),
         (Method::PATCH, "/apps/1400000001", json!({"nme": "x"})),
     ] {
         let (status, answer) = app.api(method, path, OPERATOR_TOKEN, body).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
     }
+    let (status, answer) = app.operate(Method::DELETE, "?confirm=7", Value::Null).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{answer}");
     assert_eq!(app.audit("").await.len(), before);
 }

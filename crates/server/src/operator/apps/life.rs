@@ -72,7 +72,7 @@ pub(in crate::operator) async fn delete(
 ) -> Result<Response<Body>, Problem> {
     if confirm != sdkappid {
         let message = format!("confirm is {confirm}, but the app is {sdkappid}: send its number to confirm");
-        return Err(Problem::unprocessable(message));
+        return Err(Problem::new(StatusCode::CONFLICT, message));
     }
     let _making = operator.making.lock().await;
     let app = operator.app(sdkappid)?;

@@ -81,7 +81,7 @@ pub(super) async fn replace(
     let declared: DeclaredApp = body::read(body).await?;
     if declared.sdkappid != sdkappid {
         let message = format!("sdkappid is {} in the body, but {sdkappid} in the path", declared.sdkappid);
-        return Err(Problem::unprocessable(message));
+        return Err(Problem::new(StatusCode::CONFLICT, message));
     }
     let _making = operator.making.lock().await;
     let before = operator.changeable(sdkappid)?;
