@@ -48,7 +48,7 @@ pub fn document() -> Value {
         let path = paths.entry(format!("/api/v1{}", route.path)).or_insert_with(|| json!({}));
         path.as_object_mut().expect("it was made as an object").insert(route.method.to_owned(), operation);
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Unsaid, operator API",
@@ -62,7 +62,29 @@ pub fn document() -> Value {
             "schemas": generator.take_definitions(true),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
-    })
+    });
+    say_how_large(&mut document);
+    document
+}
+
+/// A format names the width of a number, and few tools know what that means.
+fn say_how_large(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            let most = match fields.get("format").and_then(Value::as_str) {
+                Some("uint8") => Some(u64::from(u8::MAX)),
+                Some("uint16") => Some(u64::from(u16::MAX)),
+                Some("uint32") => Some(u64::from(u32::MAX)),
+                _ => None,
+            };
+            if let Some(most) = most {
+                fields.entry("maximum").or_insert(json!(most));
+            }
+            fields.values_mut().for_each(say_how_large);
+        }
+        Value::Array(items) => items.iter_mut().for_each(say_how_large),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
@@ -143,9 +165,6 @@ fn without_null(mut schema: Value) -> Value {
     if let Some(kinds) = schema.get("type").and_then(Value::as_array) {
         let kind = kinds.iter().find(|kind| *kind != "null").cloned();
         schema["type"] = kind.unwrap_or(Value::Null);
-    }
-    if schema["format"] == "uint32" && schema.get("maximum").is_none() {
-        schema["maximum"] = json!(u32::MAX);
     }
     if let Some(choices) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
         choices.retain(|choice| choice["type"] != "null");
