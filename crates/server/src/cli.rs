@@ -7,17 +7,23 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     config::{DEFAULT_TOML, Sources},
     demo::{self, Then},
-    operate::{self, CallbackCommand, DeliveriesFlags, ParkedFlags, ReplayFlags, StoryFlags},
+    operate::{
+        self, AppCommand, AuditFlags, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags, ReplayFlags, StoryFlags,
+        TokenCommand,
+    },
     serve,
 };
 
 /// A self-hosted server for one-to-one messaging that tells the app backend of every recall.
 #[derive(Debug, Parser)]
-#[command(name = "unsaid", version)]
+#[command(name = "unsaid", version, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 refused, or failed; 2 a wrong command line; 3 the server was not reached; 4 the token \
+                          is missing, wrong, or may not do this";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -27,6 +33,14 @@ enum Command {
     Serve(ServeFlags),
     /// Print the default configuration, with what each key means.
     Config,
+    /// The apps of a running server: list, show, create, rename, set, enable, disable, delete, key, usersig.
+    #[command(subcommand)]
+    App(AppCommand),
+    /// Tokens of the operator API: create, list, revoke.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Read the audit log: who changed what, the latest first.
+    Audit(AuditFlags),
     /// Ask a running server about an app's callbacks: status, test, back.
     #[command(subcommand)]
     Callback(CallbackCommand),
@@ -90,6 +104,9 @@ impl Cli {
                 demo::run(listen, if once { Then::End } else { Then::StayUp }).await
             }
             Command::Serve(flags) => serve::run(&flags.sources()).await,
+            Command::App(command) => operate::app(command).await,
+            Command::Token(command) => operate::token(command).await,
+            Command::Audit(flags) => operate::audit(flags).await,
             Command::Callback(command) => operate::callback(command).await,
             Command::Deliveries(flags) => operate::deliveries(flags).await,
             Command::Story(flags) => operate::story(flags).await,
@@ -104,7 +121,7 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("unsaid: {error:#}");
-                ExitCode::FAILURE
+                error.downcast_ref().map_or(ExitCode::FAILURE, |failure: &Failure| failure.exit_code().into())
             }
         }
     }

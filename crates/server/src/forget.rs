@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     apps::{App, Apps},
-    chat::{Chat, ChatError, Fault, Prunable, Prune, Pruned},
+    chat::{Chat, ChatError, Command, Fault, Prunable, Prune, Pruned},
     clock::{Clock, Timestamp},
     limits,
     story::Stories,
@@ -51,6 +51,20 @@ impl Forget {
         }
         if let Err(fault) = self.delivered_events(now).await {
             tracing::warn!(%fault, "delivered events could not be erased; it is tried again");
+        }
+        match self.chat.run(Command::EraseNotes(now.minus(limits::AUDIT_KEPT))).await {
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, "the audit log could not be shortened; it is tried again"),
+        }
+        for app in self.apps.list().into_iter().filter(|app| app.erasing) {
+            // An operator began to delete it; whoever was interrupted goes on here.
+            let erased = async {
+                while self.chat.erase_app(app.sdkappid).await? > 0 {}
+                Ok::<(), ChatError>(())
+            };
+            if let Err(error) = erased.await {
+                tracing::warn!(app = %app.sdkappid, %error, "an app could not be erased; it is tried again");
+            }
         }
         for app in self.apps.list() {
             match self.messages(&app, now).await {

@@ -129,6 +129,29 @@ pub const OLDEST_PIECE_LANES: u32 = 1024;
 /// Rows of the log of events that are looked at in one piece of pruning.
 pub const PRUNE_PIECE_ROWS: u32 = 1_000;
 
+/// Rows of an app that is deleted that are erased in one transaction.
+pub const ERASE_PIECE_ROWS: u32 = 1_000;
+
+/// Events of one lane that are counted for its operator.
+pub const LANE_COUNT_MAX: u32 = 1_000;
+
+/// Tokens of the operator API that can be kept.
+pub const TOKENS_MAX: usize = 100;
+
+/// Keys that an app may have at once.
+pub const APP_KEYS_MAX: usize = 5;
+
+/// Wrong tokens from one address in a minute; then nothing from there is looked at until the minute is over.
+pub const WRONG_TOKENS_MAX: u32 = 20;
+
+/// Addresses whose wrong tokens are counted.
+pub const WRONG_TOKEN_ADDRESSES_MAX: usize = 10_000;
+
+/// How long the audit log is kept, what one page looks at, and what is erased of it at once.
+pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * 86_400);
+pub const AUDIT_PAGE_ROWS: u32 = 20_000;
+pub const AUDIT_ERASE_ROWS: u32 = 1_000;
+
 /// Attempts of one app that are under way at once, and so its connections.
 pub const APP_ATTEMPTS_MAX: usize = 256;
 

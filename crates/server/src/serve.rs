@@ -27,6 +27,14 @@ pub async fn run(sources: &Sources) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::start(&config, World::system()?).await?;
+    if let Some(token) = server.first_token() {
+        // Not the log: it is read by others, and kept.
+        println!(
+            "\nThe first operator token of this server, shown only this once:\n\n    {}\n\n\
+             export UNSAID_API_TOKEN to use it; unsaid token create makes others, unsaid token revoke ends one.\n",
+            token.expose()
+        );
+    }
     let apps = config.apps.len();
     tracing::info!(address = %server.address(), data_dir = %config.data_dir.display(), apps, "Unsaid is ready");
     tokio::select! {

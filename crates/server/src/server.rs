@@ -10,9 +10,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    apps::{App, Apps, Origin},
+    apps::{App, Apps, Origin, Secret},
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts, EndpointRules},
-    chat::{Chat, Devices, Store},
+    chat::{Chat, Devices, Store, Token},
     clock::World,
     config::{Config, TlsFiles},
     fanout::Fanout,
@@ -44,6 +44,8 @@ pub struct Server {
     apps: Arc<Apps>,
     rules: EndpointRules,
     addresses: Vec<SocketAddr>,
+    /// Drawn at this start, for there was none.
+    first_token: Option<Secret>,
     /// How long each part of a stop may take.
     stop_grace: Duration,
     /// Ends the listeners, then the dispatcher.
@@ -103,6 +105,7 @@ impl Server {
             apps: Arc::clone(&apps),
             rules: config.callback.clone(),
             addresses: Vec::new(),
+            first_token: None,
             stop_grace: config.listener.stop_grace,
             stop_listening: CancellationToken::new(),
             stop_delivering: CancellationToken::new(),
@@ -111,10 +114,11 @@ impl Server {
         };
         server.take_over_apps(&config.apps).await?;
 
+        let tokens = server.operator_tokens(config, &world).await?;
         let World { clock, entropy } = world.clone();
         let parts = DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, clock, entropy };
         let (dispatcher, handle) = Dispatcher::new(store, parts);
-        let (clients, operator) = server.routers(config, &world, callbacks.with_dispatcher(handle), identities);
+        let (clients, operator) = server.routers(config, &world, callbacks.with_dispatcher(handle), identities, tokens);
         server.listen(config, clients, operator).await?;
 
         // Nothing is delivered by a server that cannot start.
@@ -139,6 +143,7 @@ impl Server {
         world: &World,
         callbacks: Callbacks,
         identities: Arc<Identities>,
+        tokens: Vec<Token>,
     ) -> (Router, Router) {
         let operator = Operator::new(OperatorParts {
             apps: Arc::clone(&self.apps),
@@ -147,7 +152,10 @@ impl Server {
             callbacks: callbacks.clone(),
             stories: self.stories.clone(),
             world: world.clone(),
-            token: config.operator.token.clone(),
+            configured: config.operator.token.clone(),
+            tokens,
+            show_text: config.operator.show_text,
+            trusted_proxies: config.rest.trusted_proxies.clone(),
         });
         let rest = Rest::new(RestParts {
             apps: Arc::clone(&self.apps),
@@ -191,6 +199,18 @@ impl Server {
         Ok(())
     }
 
+    /// The tokens of the operator API. Where it can be reached and there is none, neither here nor in the configuration, the
+    /// first one is drawn.
+    async fn operator_tokens(&mut self, config: &Config, world: &World) -> anyhow::Result<Vec<Token>> {
+        let tokens = self.store.tokens().await?;
+        let is_reached = config.operator.listen.is_some() || config.listen.ip().is_loopback();
+        if !tokens.is_empty() || config.operator.token.is_some() || !is_reached {
+            return Ok(tokens);
+        }
+        self.first_token = Some(operator::first_token(&self.chat, world).await?);
+        Ok(self.store.tokens().await?)
+    }
+
     /// The operator's routes have an address of their own, or share `listen` where that is loopback.
     async fn listen(&mut self, config: &Config, rest: Router, operator: Router) -> anyhow::Result<()> {
         let tls = config.tls.as_ref().map(acceptor).transpose()?;
@@ -218,6 +238,11 @@ impl Server {
     /// Where it listens; the first is `listen`.
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
+    }
+
+    /// The token that was drawn at this start, for whoever started it; it is kept nowhere else.
+    pub fn first_token(&self) -> Option<&Secret> {
+        self.first_token.as_ref()
     }
 
     pub fn chat(&self) -> &Chat {

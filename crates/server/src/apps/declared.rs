@@ -5,26 +5,35 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
     AnswerRule, App, AppError, BeforeFailure, CallbackSettings, ClientCertificate, EndpointSettings, LaneBy, Origin,
     RecallBody, Retry, Secret, SecretKey,
+    schema::{CommandName, UserName},
 };
 
 /// What is written down. What is left out has its default.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredApp {
+    #[schemars(range(min = 1))]
     pub sdkappid: u32,
     #[serde(default)]
     name: String,
+    #[schemars(length(min = 16))]
     secret_key: Option<String>,
+    #[schemars(skip)]
     secret_key_file: Option<PathBuf>,
+    #[schemars(length(min = 16))]
     previous_secret_key: Option<String>,
+    #[schemars(skip)]
     previous_secret_key_file: Option<PathBuf>,
+    #[schemars(with = "Option<Vec<UserName>>", length(min = 1))]
     admins: Option<Vec<UserId>>,
+    #[schemars(range(max = 2_592_000))]
     recall_window_s: Option<u32>,
     #[serde(default)]
     recall_body: RecallBody,
@@ -32,41 +41,55 @@ pub struct DeclaredApp {
     audit_days: u16,
     #[serde(default)]
     history_days: u16,
+    #[schemars(range(min = 1))]
     sessions_per_platform: Option<u8>,
     #[serde(default)]
     lane: LaneBy,
     callback: Option<DeclaredCallback>,
 }
 
-#[derive(Default, Deserialize)]
+/// Where callbacks go and which are switched on.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DeclaredCallback {
     url: Option<String>,
     token: Option<String>,
+    #[schemars(skip)]
     token_file: Option<PathBuf>,
     previous_token: Option<String>,
+    #[schemars(skip)]
     previous_token_file: Option<PathBuf>,
     webhook_secret: Option<String>,
+    #[schemars(skip)]
     webhook_secret_file: Option<PathBuf>,
     previous_webhook_secret: Option<String>,
+    #[schemars(skip)]
     previous_webhook_secret_file: Option<PathBuf>,
     ca_pem: Option<String>,
+    #[schemars(skip)]
     ca_file: Option<PathBuf>,
     client_cert_pem: Option<String>,
+    #[schemars(skip)]
     client_cert_file: Option<PathBuf>,
     client_key_pem: Option<String>,
+    #[schemars(skip)]
     client_key_file: Option<PathBuf>,
     #[serde(default)]
     answer: AnswerRule,
     #[serde(default)]
+    #[schemars(with = "BTreeSet<CommandName>")]
     commands: BTreeSet<CallbackCommand>,
     #[serde(default)]
     before_failure: BeforeFailure,
     #[serde(default)]
     retry: Retry,
+    #[schemars(range(min = 60, max = 2_592_000))]
     age_max_s: Option<u32>,
+    #[schemars(range(min = 1, max = 100_000))]
     rate_per_s_max: Option<u32>,
+    #[schemars(range(min = 1, max = 100_000_000))]
     backlog_events_max: Option<u64>,
+    #[schemars(range(min = 1, max = 1_099_511_627_776_u64))]
     backlog_bytes_max: Option<u64>,
 }
 
@@ -110,9 +133,11 @@ impl DeclaredApp {
         let (file, text) = (self.previous_secret_key_file, self.previous_secret_key);
         let previous = self::secret(around, kept, "previous_secret_key_file", file, text)?;
         let defaults = App::new(SdkAppId(id), secret, origin);
-        let keys = defaults.keys.iter().cloned().chain(previous.map(SecretKey::new));
+        let mut keys: Vec<_> = defaults.keys.iter().cloned().chain(previous.map(SecretKey::new)).collect();
+        // One that is given twice is one.
+        keys.dedup();
         let app = App {
-            keys: keys.collect(),
+            keys,
             name: self.name,
             admins: self.admins.unwrap_or(defaults.admins),
             recall_window_s: self.recall_window_s.unwrap_or(defaults.recall_window_s),

@@ -4,6 +4,7 @@
 //! it through [`crate::chat::Chat::save_app`], which writes both.
 
 mod declared;
+pub mod schema;
 mod secret;
 mod settings;
 
@@ -44,6 +45,16 @@ impl Apps {
         self.by_id.rcu(|apps| {
             let mut apps = HashMap::clone(apps);
             apps.insert(app.sdkappid, Arc::clone(app));
+            apps
+        });
+        self.changes.send_replace(());
+    }
+
+    /// Takes an app out that was erased.
+    pub fn remove(&self, app: SdkAppId) {
+        self.by_id.rcu(|apps| {
+            let mut apps = HashMap::clone(apps);
+            apps.remove(&app);
             apps
         });
         self.changes.send_replace(());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, webhook::WebhookSecret};
@@ -18,6 +19,9 @@ pub struct App {
     pub origin: Origin,
     /// A disabled app keeps its data and answers nobody.
     pub disabled: bool,
+    /// It is being deleted: what it has is erased piece by piece.
+    #[serde(default)]
+    pub erasing: bool,
     /// What UserSigs are verified with; each is tried.
     pub keys: Vec<SecretKey>,
     /// The accounts that may call the REST API.
@@ -60,7 +64,7 @@ impl SecretKey {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The configuration file: read-only at run time.
@@ -70,7 +74,7 @@ pub enum Origin {
 }
 
 /// The two generations of the documented recall body differ in `UnreadMsgNum` and `EventTime`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecallBody {
     /// Both.
@@ -85,7 +89,7 @@ pub enum RecallBody {
 }
 
 /// What makes a lane.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LaneBy {
     /// The account whose unread count the event reports.
@@ -133,7 +137,7 @@ impl Default for CallbackSettings {
 }
 
 /// What an answer needs to count as delivered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerRule {
     /// Status 200 and JSON whose `ErrorCode` is 0.
@@ -144,7 +148,7 @@ pub enum AnswerRule {
 }
 
 /// What becomes of a message if the app backend does not say whether it may be sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BeforeFailure {
     /// It is sent.
@@ -155,7 +159,7 @@ pub enum BeforeFailure {
 }
 
 /// Whether a callback that was not delivered is tried again.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
     /// Until it is delivered, refused for good, or too old (rule C6).
@@ -251,6 +255,7 @@ impl App {
             name: String::new(),
             origin,
             disabled: false,
+            erasing: false,
             keys: vec![SecretKey::new(secret)],
             admins: vec![UserId::new("administrator").expect("a valid UserID")],
             recall_window_s: limits::RECALL_WINDOW_DEFAULT_S,

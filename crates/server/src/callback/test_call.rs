@@ -1,5 +1,6 @@
 //! Testing an endpoint: a sample is sent, and what happened at each step is told (rule C10).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// What happened at each step of a test.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct TestReport {
     pub command: &'static str,
     /// `webhook-id` of the sample.
@@ -28,7 +29,7 @@ pub struct TestReport {
     pub total_us: u64,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct Step {
     /// `name`, `connection`, `tls`, `status` or `answer`.
     pub step: &'static str,
@@ -41,7 +42,7 @@ pub struct Step {
     pub seen: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     Done,

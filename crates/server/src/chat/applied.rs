@@ -22,6 +22,8 @@ pub enum Done {
     Each(Vec<ErrorCode>),
     /// How many messages were erased.
     Pruned(usize),
+    /// How many rows were erased.
+    Erased(u64),
 }
 
 /// What came of one message to many.

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use super::{
     applied::{Applied, ChatError, Done, Refusal},
+    audit::Noted,
     batch::SendBatch,
     block::Block,
     delete_account::{DeleteAccount, Kick},
     delete_messages::{DeleteConversation, DeleteMessages},
+    discard::Discard,
+    erase_app::EraseApp,
     import::{Import, SetProfile},
     import_message::ImportMessage,
     log_in::{LogIn, LogOut},
@@ -19,9 +22,10 @@ use super::{
     receipt::Receipt,
     replay::Replay,
     send::Send,
+    token::Token,
     tx::{Fault, Tx},
 };
-use crate::apps::App;
+use crate::{apps::App, clock::Timestamp};
 
 /// Everything that changes what is stored.
 #[derive(Clone, Debug)]
@@ -50,6 +54,15 @@ pub enum Command {
     DeleteConversation(DeleteConversation),
     Block(Block),
     Prune(Prune),
+    /// A change that the operator makes, and its note in the audit log.
+    Noted(Box<Noted>),
+    /// Erases some notes of before that moment.
+    EraseNotes(Timestamp),
+    SaveToken(Token),
+    /// By the token's id.
+    RevokeToken(String),
+    EraseApp(EraseApp),
+    Discard(Discard),
 }
 
 impl Command {
@@ -78,6 +91,12 @@ impl Command {
             Self::DeleteConversation(delete) => delete.apply(tx),
             Self::Block(block) => block.apply(tx),
             Self::Prune(prune) => prune.apply(tx),
+            Self::Noted(noted) => noted.apply(tx),
+            Self::EraseNotes(before) => tx.erase_notes(*before).map(Done::Erased).map_err(ChatError::from),
+            Self::SaveToken(token) => tx.save_token(token).map(|()| Done::Nothing).map_err(ChatError::from),
+            Self::RevokeToken(id) => tx.remove_token(id).map(|()| Done::Nothing).map_err(ChatError::from),
+            Self::EraseApp(erase) => erase.apply(tx),
+            Self::Discard(discard) => discard.apply(tx),
         };
         match done {
             Ok(done) => Ok(Ok(done)),

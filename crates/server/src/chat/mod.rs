@@ -13,6 +13,7 @@ mod pair;
 mod tx;
 
 mod applied;
+mod audit;
 mod effect;
 mod length;
 
@@ -21,6 +22,8 @@ mod before;
 mod block;
 mod delete_account;
 mod delete_messages;
+mod discard;
+mod erase_app;
 mod import;
 mod import_message;
 mod log_in;
@@ -39,12 +42,14 @@ mod command;
 mod history;
 mod session;
 mod store;
+mod token;
 mod view;
 
 use std::{fmt, sync::Arc};
 
 pub use account::Account;
 pub use applied::{Applied, Batched, ChatError, Done, Refusal, Sent};
+pub use audit::{AuditEntry, AuditFilter, AuditPage, Note, Noted};
 pub use batch::SendBatch;
 pub use before::{Asked, Before, Question, Verdict};
 pub use block::Block;
@@ -52,6 +57,8 @@ pub use command::Command;
 pub use conversation::{Conversation, Side};
 pub use delete_account::{DeleteAccount, Kick};
 pub use delete_messages::{DeleteConversation, DeleteMessages};
+pub use discard::Discard;
+pub use erase_app::EraseApp;
 pub use event::{EventId, KeptEvent, Origin, OwedEvent, RequestId, Standing, Tries};
 pub use history::{HistoryQuery, Place, Recent};
 pub use import::{Import, SetProfile};
@@ -70,7 +77,10 @@ pub use receipt::Receipt;
 pub use replay::{Found, ParkedFilter, Replay, Replayed, Rows, What};
 pub use send::{Lifetime, Send};
 pub use session::{Devices, EndReason, NoDevices, Session, SessionId, Shown};
-pub use store::{Backlog, Later, Oldest, ParkedPiece, Prunable, Pruned, SessionKey, Settled, Settlement, Store};
+pub use store::{
+    Backlog, LaneHead, Later, Oldest, ParkedPiece, Prunable, Pruned, SessionKey, Settled, Settlement, Store,
+};
+pub use token::{Role, Token};
 pub use tx::{Fault, ReadUpTo, Repeat, Tx};
 pub use view::{ConversationView, ConversationsView, Person, Update, Updates, UpdatesQuery, View};
 pub(crate) use view::{conversations, updates};
@@ -126,6 +136,29 @@ impl Chat {
         self.commit(Command::SaveApp(Arc::clone(&app))).await?;
         self.apps.put(&app);
         Ok(())
+    }
+
+    /// The same, with a note in the audit log.
+    pub async fn save_app_noted(&self, app: App, note: Note) -> Result<(), ChatError> {
+        let app = Arc::new(app);
+        self.noted(note, Some(Command::SaveApp(Arc::clone(&app)))).await?;
+        self.apps.put(&app);
+        Ok(())
+    }
+
+    /// Notes something in the audit log, together with the change that it is about.
+    pub async fn noted(&self, note: Note, change: Option<Command>) -> Result<Done, ChatError> {
+        self.commit(Command::Noted(Box::new(Noted { note, change }))).await
+    }
+
+    /// Erases a piece of an app; answers how many rows. With nothing left the app is gone.
+    pub async fn erase_app(&self, app: SdkAppId) -> Result<u64, ChatError> {
+        let done = self.commit(Command::EraseApp(EraseApp { app })).await?;
+        let Done::Erased(erased) = done else { unreachable!("it says how many") };
+        if erased == 0 {
+            self.apps.remove(app);
+        }
+        Ok(erased)
     }
 
     /// Does what has nothing to tell.

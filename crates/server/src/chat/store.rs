@@ -6,6 +6,7 @@ use unsaid_protocol::{SdkAppId, UserId};
 
 use super::{
     applied::Applied,
+    audit::{AuditFilter, AuditPage},
     command::Command,
     event::{EventId, KeptEvent, OwedEvent, Tries},
     history::{HistoryQuery, Recent},
@@ -14,6 +15,7 @@ use super::{
     pair::Pair,
     replay::ParkedFilter,
     session::{Session, SessionId},
+    token::Token,
     tx::Fault,
     view::{ConversationsView, Person, Updates, UpdatesQuery},
 };
@@ -98,6 +100,9 @@ pub trait Store: Send + Sync + 'static {
     /// The events of a lane behind the place `after`, in their order.
     fn lane(&self, app: SdkAppId, lane: Lane, after: i64, events_max: u32) -> Later<'_, Vec<OwedEvent>>;
 
+    /// The first event of each lane of an app, with how many wait in it, behind `after`.
+    fn lane_heads(&self, app: SdkAppId, after: Option<Lane>, lanes_max: u32) -> Later<'_, Vec<LaneHead>>;
+
     /// How much each app is owed, and how much is parked. Counted at each commit, so asking costs next to nothing.
     fn backlogs(&self) -> Later<'_, BTreeMap<SdkAppId, Backlog>>;
 
@@ -141,6 +146,13 @@ pub trait Store: Send + Sync + 'static {
     /// An event, while it is kept.
     fn event(&self, app: SdkAppId, id: EventId) -> Later<'_, Option<KeptEvent>>;
 
+    /// The tokens of the operator API, in the order in which they were made.
+    fn tokens(&self) -> Later<'_, Vec<Token>>;
+
+    /// Lines of the audit log, the latest first. A page may hold fewer than asked for, even none, and not be the last: only
+    /// so many rows are looked at for it.
+    fn audit(&self, filter: AuditFilter) -> Later<'_, AuditPage>;
+
     /// Erases delivered events that are older than `before`, among some rows of the log behind `after`.
     fn prune_events(&self, before: Timestamp, after: i64) -> Later<'_, Pruned>;
 
@@ -155,6 +167,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Finishes what was accepted and closes. Commands that come later are refused.
     fn close(&self) -> Later<'_, ()>;
+}
+
+/// A lane, with the event whose turn it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LaneHead {
+    /// Counted up to [`limits::LANE_COUNT_MAX`].
+    pub waiting: u32,
+    pub head: OwedEvent,
 }
 
 /// Events that wait, and events that are parked.

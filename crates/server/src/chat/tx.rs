@@ -6,6 +6,7 @@ use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
     account::Account,
+    audit::Note,
     conversation::Conversation,
     event::{EventId, OwedEvent},
     lane::Lane,
@@ -14,6 +15,7 @@ use super::{
     replay::{Found, What},
     session::{Session, SessionId},
     store::Backlog,
+    token::Token,
 };
 use crate::{apps::App, clock::Timestamp};
 
@@ -30,6 +32,16 @@ pub trait Tx {
 
     fn app(&mut self, app: SdkAppId) -> Result<Option<Arc<App>>, Fault>;
     fn save_app(&mut self, app: &Arc<App>) -> Result<(), Fault>;
+    /// Erases what an app has: at most so many rows. Answers how many; none if nothing is left but the app itself.
+    fn erase_of_app(&mut self, app: SdkAppId, rows_max: u32) -> Result<u64, Fault>;
+    fn remove_app(&mut self, app: SdkAppId) -> Result<(), Fault>;
+
+    /// Writes a line of the audit log.
+    fn add_note(&mut self, note: &Note) -> Result<(), Fault>;
+    /// Erases some lines of before that moment; answers how many.
+    fn erase_notes(&mut self, before: Timestamp) -> Result<u64, Fault>;
+    fn save_token(&mut self, token: &Token) -> Result<(), Fault>;
+    fn remove_token(&mut self, id: &str) -> Result<(), Fault>;
 
     fn account(&mut self, app: SdkAppId, user: &UserId) -> Result<Option<Account>, Fault>;
     fn save_account(&mut self, app: SdkAppId, user: &UserId, account: &Account) -> Result<(), Fault>;
@@ -112,6 +124,8 @@ pub trait Tx {
     fn kept(&mut self, app: SdkAppId, what: &What, events_max: u32) -> Result<Found, Fault>;
     /// Takes an event from where it was parked.
     fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault>;
+    /// Takes an event out of the log.
+    fn forget_event(&mut self, row: i64) -> Result<(), Fault>;
     /// Takes what waits of that command out of a lane, as if it had never been owed.
     fn disown(&mut self, app: SdkAppId, lane: &Lane, command: CallbackCommand) -> Result<(), Fault>;
     /// Puts an event whose row is in the log into the outbox once more.

@@ -66,8 +66,10 @@ pub enum LogFormat {
 pub struct OperatorSettings {
     /// An address of its own; without one it shares `listen`, if that is loopback.
     pub listen: Option<SocketAddr>,
-    /// Without a token there is no operator API.
+    /// A token that is valid as long as it stands here; others are in the store.
     pub token: Option<Secret>,
+    /// Whether operators may be shown what messages say.
+    pub show_text: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -129,13 +131,10 @@ impl Config {
         self.check_plain(layers)
     }
 
-    /// The token must not cross a network in clear, and must have an address where it can be used.
+    /// Tokens must not cross a network in clear, and one that is set must have an address where it can be used.
     fn check_operator(&self, layers: &Layers) -> Result<(), ConfigError> {
-        if self.operator.token.is_none() {
-            return Ok(());
-        }
         match self.operator.listen {
-            None if !self.listen.ip().is_loopback() => {
+            None if self.operator.token.is_some() && !self.listen.ip().is_loopback() => {
                 Err(layers.error("operator.listen", "must be set where listen is no loopback address"))
             }
             Some(address) if !address.ip().is_loopback() && self.tls.is_none() => {
@@ -180,7 +179,8 @@ fn operator(layers: &Layers) -> Result<OperatorSettings, ConfigError> {
         let least = limits::SECRET_KEY_BYTES_MIN;
         return Err(layers.error("operator.token", format!("is too short to be secret: at least {least} characters")));
     }
-    Ok(OperatorSettings { listen, token: (!token.is_empty()).then(|| Secret::new(token)) })
+    let token = (!token.is_empty()).then(|| Secret::new(token));
+    Ok(OperatorSettings { listen, token, show_text: layers.boolean("operator.show_text") })
 }
 
 fn alarm(layers: &Layers, rules: &EndpointRules) -> Result<AlarmSettings, ConfigError> {

@@ -1,32 +1,19 @@
 //! Commands for whoever runs a server: they ask a running one over its operator API, and show what it says.
 
+mod app;
+mod ask;
 mod show;
+mod table;
+mod token;
 
-use std::{path::PathBuf, time::Duration};
-
-use anyhow::{Context, bail};
+use anyhow::bail;
+pub use app::{AppCommand, app};
+pub use ask::{Failure, ServerFlags};
 use clap::{Args, Subcommand};
 use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
-use unsaid_client::{OperatorClient, OperatorConfig};
-
-/// Which server, and how its answers are shown.
-#[derive(Clone, Debug, Args)]
-pub struct ServerFlags {
-    /// Where the operator API is: [operator] listen, or the server's own address.
-    #[arg(long, value_name = "URL", env = "UNSAID_API_URL", default_value = "http://127.0.0.1:8080")]
-    api: String,
-    /// The operator's token; better in the environment, where other users of this machine do not see it.
-    #[arg(long, value_name = "TOKEN", env = "UNSAID_API_TOKEN", hide_env_values = true, default_value = "")]
-    token: String,
-    /// The authority of the server's certificate, in PEM; else those that the system trusts.
-    #[arg(long, value_name = "FILE", env = "UNSAID_API_CA_FILE")]
-    ca_file: Option<PathBuf>,
-    /// Show the answer as JSON.
-    #[arg(long)]
-    json: bool,
-}
+pub use token::{AuditFlags, TokenCommand, audit, token};
 
 #[derive(Debug, Subcommand)]
 pub enum CallbackCommand {
@@ -230,37 +217,13 @@ impl FilterFlags {
 }
 
 impl AppFlags {
-    /// Asks about the app; an answer that is no success is an error with what it says.
+    /// Asks about the app.
     async fn ask(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
-        let ServerFlags { api, token, ca_file, .. } = &self.server;
-        if token.is_empty() {
-            bail!("there is no token: set UNSAID_API_TOKEN to operator.token of the server");
-        }
-        let ca_pem = ca_file
-            .as_ref()
-            .map(|file| std::fs::read(file).with_context(|| format!("--ca-file {} cannot be read", file.display())));
-        let client = OperatorClient::new(&OperatorConfig {
-            base: api.clone(),
-            ca_pem: ca_pem.transpose()?,
-            token: token.clone(),
-            timeout: Duration::from_secs(30),
-        })?;
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let (status, answer) = client.call(method, &format!("/apps/{}{path}", self.app), body).await?;
-        let answer: Value = serde_json::from_slice(&answer)
-            .with_context(|| format!("{api} answers with HTTP {status}, but not as an operator API: check --api"))?;
-        if !status.is_success() {
-            bail!("{}", answer["message"].as_str().unwrap_or("the server refuses this"));
-        }
-        Ok(answer)
+        self.server.ask(method, &format!("/apps/{}{path}", self.app), body).await
     }
 
     fn show(&self, answer: &Value, text: fn(&Value) -> String) {
-        if self.server.json {
-            println!("{answer:#}");
-        } else {
-            print!("{}", text(answer));
-        }
+        self.server.show(answer, text);
     }
 }
 

@@ -110,12 +110,12 @@ fn two_columns(lines: &[(String, String)]) -> String {
     shown.map(|(name, value)| format!("{name:<11} {value}\n")).collect()
 }
 
-fn list(value: &Value) -> &[Value] {
+pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
 /// Text without its quotes; nothing for what is not there. What a receiver sent must not move the cursor.
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -125,7 +125,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// A moment in UTC, as `2026-11-23 01:02:03.004`.
-fn time(ms: Option<i64>) -> String {
+pub(super) fn time(ms: Option<i64>) -> String {
     let Some(ms) = ms else {
         return "-".to_owned();
     };

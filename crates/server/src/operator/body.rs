@@ -5,12 +5,18 @@ use std::time::Duration;
 use axum::{body::Body, http::StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Problem;
 use crate::apps::is_secret;
 
 const BODY_BYTES_MAX: usize = 256 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads what was put together from a body, in the same way.
+pub(super) fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(wrong)
+}
 
 /// Reads a JSON body; what is wrong with it names the field. An empty one is `{}`.
 pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
@@ -23,9 +29,32 @@ pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> 
         Err(_) => return Err(problem("the body took longer than 10 s")),
     };
     let text = if body.is_empty() { b"{}" } else { &body[..] };
-    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text)).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = if is_secret(&path) { "must be a string".to_owned() } else { error.inner().to_string() };
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{path}: {problem}"))
-    })
+    let mut value = serde_json::from_slice(text).map_err(|error| Problem::unprocessable(error.to_string()))?;
+    whole_numbers(&mut value);
+    parse(value)
+}
+
+/// To JSON Schema, and to some languages, 60.0 is the integer 60.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            let is_exact = |number: &f64| number.fract() == 0.0 && number.abs() < EXACT_MAX;
+            if let Some(whole) = number.as_f64().filter(|_| number.is_f64()).filter(is_exact) {
+                *number = (whole as i64).into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// Up to here every whole number has a float of its own: 2 to the 53rd.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+#[expect(clippy::needless_pass_by_value, reason = "it is used as a function from one error to another")]
+fn wrong(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let path = error.path().to_string();
+    let problem = if is_secret(&path) { "must be a string".to_owned() } else { error.inner().to_string() };
+    Problem::unprocessable(format!("{path}: {problem}"))
 }

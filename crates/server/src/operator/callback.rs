@@ -4,23 +4,24 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{Response, StatusCode},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
-use super::{Operator, Problem, body, json};
+use super::{Operator, Problem, admit::Caller, ask::Named, body, json};
 use crate::{
-    apps::App,
+    apps::schema::CommandName,
     callback::FlowState,
     chat::{Backlog, Fault},
     clock::Timestamp,
 };
 
 /// How an app's callbacks stand.
-#[derive(Serialize)]
-struct Shown {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Shown {
     sdkappid: u32,
     /// `flowing`, `unavailable`, `refusing`; the last two while the breaker is open.
     state: &'static str,
@@ -35,33 +36,37 @@ struct Shown {
     in_flight: usize,
     /// How many attempts may be under way at once.
     at_once: usize,
+    #[schemars(with = "Option<i64>")]
     delivered_last_ms: Option<Timestamp>,
 }
 
-/// `GET /api/v1/apps/{sdkappid}/callback`.
 pub(super) async fn show(
     State(operator): State<Arc<Operator>>,
-    Path(app): Path<u32>,
+    Named(app): Named<u32>,
 ) -> Result<Response<Body>, Problem> {
     let app = operator.app(app)?;
     Ok(json(StatusCode::OK, &shown(&operator, app.sdkappid).await?))
 }
 
-/// `POST /api/v1/apps/{sdkappid}/callback/back`: the endpoint is back, what waits is tried at once (rule C9).
+/// The endpoint is back, so what waits is tried at once (rule C9).
 pub(super) async fn back(
     State(operator): State<Arc<Operator>>,
-    Path(app): Path<u32>,
+    caller: Caller,
+    Named(app): Named<u32>,
 ) -> Result<Response<Body>, Problem> {
     let app = operator.app(app)?;
+    operator.chat.noted(caller.note("callback.back", Some(app.sdkappid), ""), None).await?;
     tracing::info!(app = %app.sdkappid, "the operator says that the endpoint is back");
     operator.callbacks.back(app.sdkappid).await;
     Ok(json(StatusCode::OK, &shown(&operator, app.sdkappid).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Test {
+pub(super) struct Test {
+    /// Which callback; a recall's unless it is said.
     #[serde(default = "recall")]
+    #[schemars(with = "CommandName")]
     command: CallbackCommand,
 }
 
@@ -69,14 +74,16 @@ fn recall() -> CallbackCommand {
     CallbackCommand::AfterMsgWithDraw
 }
 
-/// `POST /api/v1/apps/{sdkappid}/callback/test`: sends a sample, and tells what happened at each step (rule C10).
+/// Sends a sample, and tells what happened at each step (rule C10).
 pub(super) async fn test(
     State(operator): State<Arc<Operator>>,
-    Path(app): Path<u32>,
+    caller: Caller,
+    Named(app): Named<u32>,
     body: Body,
 ) -> Result<Response<Body>, Problem> {
-    let app: Arc<App> = operator.app(app)?;
+    let app = operator.app(app)?;
     let Test { command } = body::read(body).await?;
+    operator.chat.noted(caller.note("callback.test", Some(app.sdkappid), command.as_str()), None).await?;
     Ok(json(StatusCode::OK, &operator.callbacks.test(app.sdkappid, command).await))
 }
 

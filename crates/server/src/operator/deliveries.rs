@@ -4,42 +4,59 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::State,
     http::{Response, StatusCode},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use unsaid_protocol::callback::CallbackCommand;
 
-use super::{Operator, Problem, json, parked};
+use super::{
+    Operator, Problem,
+    ask::{self, Asked, Named},
+    json, parked,
+};
 use crate::{
+    apps::schema::CommandName,
     chat::EventId,
     clock::Timestamp,
-    story::{Filter, Found},
+    story::{Filter, Found, Page},
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct Which {
+    /// Whose lane; where lanes are conversations, both names with a tab between them.
     account: Option<String>,
     msg_key: Option<String>,
+    #[schemars(with = "Option<CommandName>")]
     command: Option<CallbackCommand>,
     /// `delivered`, `refused`, `unavailable`, or the name of one outcome.
     outcome: Option<String>,
     since_ms: Option<i64>,
     until_ms: Option<i64>,
-    before: Option<i64>,
+    /// From the page before.
+    #[schemars(regex(pattern = r"^[0-9]{1,18}$"))]
+    next: Option<String>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 
-const PAGE_DEFAULT: u32 = 100;
-const PAGE_MAX: u32 = 1000;
+/// Attempts, the latest first.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Attempts {
+    attempts: Vec<Found>,
+    /// To be asked for as `next`; none if everything was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
 
-/// `GET /api/v1/apps/{sdkappid}/deliveries`: the latest first. A page may be empty and yet name a `next`: then that many
+/// The latest first. A page may be empty and yet name a `next`: then that many
 /// records were looked at in vain.
 pub(super) async fn list(
     State(operator): State<Arc<Operator>>,
-    Path(app): Path<u32>,
-    Query(asked): Query<Asked>,
+    Named(app): Named<u32>,
+    Asked(asked): Asked<Which>,
 ) -> Result<Response<Body>, Problem> {
     let app = operator.app(app)?;
     let filter = Filter {
@@ -50,24 +67,24 @@ pub(super) async fn list(
         outcome: asked.outcome,
         since: asked.since_ms.map(Timestamp),
         until: asked.until_ms.map(Timestamp),
-        before: asked.before,
-        limit: asked.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX),
+        before: ask::number(asked.next.as_deref())?,
+        limit: ask::page(asked.limit)?,
     };
-    Ok(json(StatusCode::OK, &operator.stories.find(filter).await?))
+    let Page { attempts, next } = operator.stories.find(filter).await?;
+    Ok(json(StatusCode::OK, &Attempts { attempts, next: next.map(|next| next.to_string()) }))
 }
 
 /// An event and every attempt at it that is kept.
-#[derive(Serialize)]
-struct Story {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Story {
     /// None once it is no longer kept.
     event: Option<parked::Shown>,
     attempts: Vec<Found>,
 }
 
-/// `GET /api/v1/apps/{sdkappid}/events/{event}`.
 pub(super) async fn story(
     State(operator): State<Arc<Operator>>,
-    Path((app, id)): Path<(u32, String)>,
+    Named((app, id)): Named<(u32, String)>,
 ) -> Result<Response<Body>, Problem> {
     let app = operator.app(app)?;
     let event = operator.chat.store().event(app.sdkappid, EventId(id.clone())).await?;

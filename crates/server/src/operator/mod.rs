@@ -1,36 +1,48 @@
 //! The operator's edge: `/api/v1`, for whoever runs this server, and what tells that it lives.
 //!
-//! A request has to carry the operator's token as `Authorization: Bearer`. Without a token in the configuration there
-//! is no operator API.
+//! A request carries a token as `Authorization: Bearer`; its role says whether it may only read (`admit.rs`). Whatever is
+//! changed is noted in the audit log, in the same transaction. What there is stands on one screen (`routes.rs`), and the
+//! OpenAPI document is made from it.
 
-mod apps;
+mod routes;
+
+mod admit;
+mod ask;
 mod body;
+
+mod accounts;
+mod apps;
+mod audit;
 mod callback;
 mod deliveries;
 mod health;
+mod lanes;
+mod messages;
+mod openapi;
 mod parked;
+mod tokens;
+mod usersig;
 
 use std::sync::Arc;
 
 use axum::{
-    Router,
     body::Body,
-    extract::{Request, State},
     http::{HeaderValue, Response, StatusCode, header},
-    middleware::{self, Next},
-    routing::{get, post, put},
 };
 pub use health::{Health, health};
+use ipnet::IpNet;
+pub use openapi::document;
+pub use routes::router;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use unsaid_protocol::SdkAppId;
 
+use self::admit::{Tokens, Wrong};
 use crate::{
-    apps::{App, Apps, Secret},
+    apps::{App, Apps, Origin, Secret},
     callback::{Callbacks, EndpointRules},
-    chat::{Chat, Fault},
+    chat::{Chat, Fault, Token},
     clock::{Clock, Entropy, World},
     story::Stories,
 };
@@ -44,10 +56,13 @@ pub struct Operator {
     stories: Stories,
     clock: Clock,
     entropy: Entropy,
-    /// Apps are made one after the other, so that of two with one number the second finds the first.
+    /// Apps and tokens are made one after the other, so that of two with one name the second finds the first.
     making: Mutex<()>,
-    /// Of the token, so that comparing takes the same time wherever two tokens differ.
-    token_digest: Option<[u8; 32]>,
+    tokens: Tokens,
+    wrong: Wrong,
+    /// Whether what messages say may be shown.
+    show_text: bool,
+    trusted_proxies: Vec<IpNet>,
 }
 
 /// What an operator API is made of.
@@ -58,36 +73,60 @@ pub struct OperatorParts {
     pub callbacks: Callbacks,
     pub stories: Stories,
     pub world: World,
-    pub token: Option<Secret>,
+    /// The token of the configuration, if there is one, and those of the store.
+    pub configured: Option<Secret>,
+    pub tokens: Vec<Token>,
+    pub show_text: bool,
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Draws the first token of a server that has none. It is the one thing of it that is shown, once.
+pub async fn first_token(chat: &Chat, world: &World) -> anyhow::Result<Secret> {
+    tokens::first(chat, world).await
 }
 
 impl Operator {
     pub fn new(parts: OperatorParts) -> Arc<Self> {
-        let OperatorParts { apps, chat, rules, callbacks, stories, world: World { clock, entropy }, token } = parts;
-        let token_digest = token.map(|token| Sha256::digest(token.expose()).into());
-        Arc::new(Self { apps, chat, rules, callbacks, stories, clock, entropy, making: Mutex::new(()), token_digest })
+        let OperatorParts { apps, chat, rules, callbacks, stories, world: World { clock, entropy }, .. } = parts;
+        Arc::new(Self {
+            apps,
+            chat,
+            rules,
+            callbacks,
+            stories,
+            clock,
+            entropy,
+            making: Mutex::new(()),
+            tokens: Tokens::new(parts.tokens, parts.configured),
+            wrong: Wrong::default(),
+            show_text: parts.show_text,
+            trusted_proxies: parts.trusted_proxies,
+        })
+    }
+
+    fn world(&self) -> World {
+        World { clock: self.clock.clone(), entropy: self.entropy.clone() }
+    }
+
+    /// An app that may be changed at run time.
+    fn changeable(&self, sdkappid: u32) -> Result<Arc<App>, Problem> {
+        let app = self.app(sdkappid)?;
+        let conflict = |message: &str| Err(Problem::new(StatusCode::CONFLICT, message));
+        if app.erasing {
+            return conflict("the app is being deleted: send DELETE again to go on");
+        }
+        if app.origin == Origin::File {
+            return conflict(
+                "the app is declared in the configuration file: change it there, and start the server again",
+            );
+        }
+        Ok(app)
     }
 
     fn app(&self, sdkappid: u32) -> Result<Arc<App>, Problem> {
         let missing = || Problem::new(StatusCode::NOT_FOUND, format!("there is no app {sdkappid}"));
         self.apps.get(SdkAppId(sdkappid)).ok_or_else(missing)
     }
-}
-
-/// The routes of the operator.
-pub fn router(operator: Arc<Operator>) -> Router {
-    let api = Router::new()
-        .route("/apps", get(apps::list).post(apps::create))
-        .route("/apps/{sdkappid}", put(apps::replace))
-        .route("/apps/{sdkappid}/callback", get(callback::show))
-        .route("/apps/{sdkappid}/callback/back", post(callback::back))
-        .route("/apps/{sdkappid}/callback/test", post(callback::test))
-        .route("/apps/{sdkappid}/parked", get(parked::list))
-        .route("/apps/{sdkappid}/replay", post(parked::replay))
-        .route("/apps/{sdkappid}/deliveries", get(deliveries::list))
-        .route("/apps/{sdkappid}/events/{event}", get(deliveries::story))
-        .layer(middleware::from_fn_with_state(Arc::clone(&operator), admit));
-    Router::new().nest("/api/v1", api).with_state(operator)
 }
 
 /// An answer that is no success: an HTTP status, and a sentence that says what to do.
@@ -100,6 +139,14 @@ struct Problem {
 impl Problem {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
+    }
+
+    fn unprocessable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+    }
+
+    fn broken_next() -> Self {
+        Self::unprocessable("next: is not what the page before gave: send that as it is")
     }
 }
 
@@ -124,19 +171,4 @@ fn json<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-async fn admit(State(operator): State<Arc<Operator>>, request: Request, next: Next) -> Result<Response<Body>, Problem> {
-    let Some(expected) = operator.token_digest else {
-        let message = "the operator API is off: set operator.token, or operator.token_file";
-        return Err(Problem::new(StatusCode::FORBIDDEN, message));
-    };
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let given: [u8; 32] = Sha256::digest(given).into();
-    if given != expected {
-        let message = "this is not the operator's token: send Authorization: Bearer, and operator.token";
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, message));
-    }
-    Ok(next.run(request).await)
 }

@@ -4,26 +4,38 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::State,
     http::{Response, StatusCode},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use unsaid_protocol::{UserId, callback::CallbackCommand};
 
-use super::{Operator, Problem, body, json};
+use super::{
+    Operator, Problem,
+    admit::Caller,
+    ask::{self, Asked, Named},
+    body, json,
+};
 use crate::{
-    chat::{ChatError, EventId, KeptEvent, Lane, ParkedFilter, ParkedPiece, Replay, Rows, Standing, What},
+    apps::schema::CommandName,
+    chat::{
+        ChatError, Command, Discard, EventId, KeptEvent, Lane, ParkedFilter, ParkedPiece, Replay, Rows, Standing, What,
+    },
     clock::Timestamp,
 };
 
 /// An event as it is shown: what a message says is left out (rule C8).
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
 pub(super) struct Shown {
     id: String,
+    #[schemars(with = "CommandName")]
     command: CallbackCommand,
     lane: String,
     number: i64,
+    #[schemars(with = "i64")]
     created_ms: Timestamp,
     /// What caused it: `X-Request-Id` of its answer, and `request` in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,13 +45,16 @@ pub(super) struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>")]
     due_ms: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>")]
     parked_ms: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// Of commands that hold no text.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
     body: Option<Box<RawValue>>,
 }
 
@@ -78,51 +93,52 @@ impl From<KeptEvent> for Shown {
 }
 
 /// Which parked events; what is left out holds for all.
-#[derive(Clone, Deserialize, Default)]
+#[derive(Clone, Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ParkedFilter")]
 pub(super) struct Filter {
     id: Option<String>,
     /// Whose lane; where lanes are conversations, both names with a tab between them.
     account: Option<String>,
+    #[schemars(with = "Option<CommandName>")]
     command: Option<CallbackCommand>,
     /// Parked at that moment or later, in milliseconds.
     since_ms: Option<i64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     id: Option<String>,
+    #[schemars(length(min = 1))]
     account: Option<String>,
+    #[schemars(with = "Option<CommandName>")]
     command: Option<CallbackCommand>,
     since_ms: Option<i64>,
     /// From the page before.
-    after: Option<String>,
+    next: Option<String>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Events {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Events {
     events: Vec<Shown>,
-    /// What to ask for as `after`; none if this is the last page.
+    /// To be asked for as `next`; none if this is the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-const PAGE_DEFAULT: u32 = 100;
-const PAGE_MAX: u32 = 1000;
-
-/// `GET /api/v1/apps/{sdkappid}/parked`.
 pub(super) async fn list(
     State(operator): State<Arc<Operator>>,
-    Path(app): Path<u32>,
-    Query(page): Query<Page>,
+    Named(app): Named<u32>,
+    Asked(page): Asked<Page>,
 ) -> Result<Response<Body>, Problem> {
     let app = operator.app(app)?;
-    let Page { id, account, command, since_ms, after, limit } = page;
+    let Page { id, account, command, since_ms, next, limit } = page;
     let filter = Filter { id, account, command, since_ms }.parse()?;
-    let after = after.map(|after| parse_place(&after)).transpose()?;
-    let limit = limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let after = next.map(|next| parse_place(&next)).transpose()?;
+    let limit = ask::page(limit)?;
     let store = operator.chat.store();
     let mut piece = store.parked(app.sdkappid, filter.clone(), after, limit).await?;
     // A page without events would read as if there were none.
@@ -137,17 +153,23 @@ pub(super) async fn list(
 }
 
 /// What is to be sent again: parked events, or delivered ones from a time on.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Again {
+#[schemars(extend("oneOf" = [{"required": ["parked"]}, {"required": ["delivered_since_ms"]}]))]
+pub(super) struct Again {
+    #[serde(default)]
+    #[schemars(with = "Filter")]
     parked: Option<Filter>,
+    #[serde(default)]
+    #[schemars(with = "i64")]
     delivered_since_ms: Option<i64>,
     /// From the answer before, to go on.
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Sent {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Replayed")]
+pub(super) struct Sent {
     replayed: u64,
     /// Events whose account is gone.
     skipped: u64,
@@ -159,14 +181,16 @@ struct Sent {
 /// How long one request goes on piece by piece.
 const REPLAY_TIME: Duration = Duration::from_secs(1);
 
-/// `POST /api/v1/apps/{sdkappid}/replay`.
 pub(super) async fn replay(
     State(operator): State<Arc<Operator>>,
-    Path(app): Path<u32>,
+    caller: Caller,
+    Named(app): Named<u32>,
     body: Body,
 ) -> Result<Response<Body>, Problem> {
     let app = operator.app(app)?;
-    let mut next = Some(body::read::<Again>(body).await?.what()?);
+    let what = body::read::<Again>(body).await?.what()?;
+    operator.chat.noted(caller.note("event.replay", Some(app.sdkappid), told(&what)), None).await?;
+    let mut next = Some(what);
     let (mut sent, began) = (Sent { replayed: 0, skipped: 0, next: None }, operator.clock.instant());
     while let Some(what) = next {
         let piece = operator.chat.replay(Replay { app: app.sdkappid, what }).await?;
@@ -182,11 +206,44 @@ pub(super) async fn replay(
     Ok(json(StatusCode::OK, &sent))
 }
 
+/// It is never sent.
+pub(super) async fn discard(
+    State(operator): State<Arc<Operator>>,
+    caller: Caller,
+    Named((app, id)): Named<(u32, String)>,
+) -> Result<Response<Body>, Problem> {
+    let app = operator.app(app)?.sdkappid;
+    let id = EventId(id);
+    let event = operator.chat.store().event(app, id.clone()).await?;
+    let Some(event) = event.filter(|event| matches!(event.standing, Standing::Parked { .. })) else {
+        let message = format!("no event {} is parked: it was replayed, thrown away, or never was", id.0);
+        return Err(Problem::new(StatusCode::NOT_FOUND, message));
+    };
+    let note = caller.note("event.discard", Some(app), format!("{} {} in lane {}", id.0, event.command, event.lane.0));
+    operator.chat.noted(note, Some(Command::Discard(Discard { app, id }))).await?;
+    Ok(json(StatusCode::OK, &Shown::from(event)))
+}
+
+/// What is replayed, for the audit log.
+fn told(what: &What) -> String {
+    match what {
+        What::Delivered { since, .. } => format!("delivered since {} ms", since.0),
+        What::Parked { filter: ParkedFilter { id, lane, command, since, .. }, .. } => {
+            let id = id.as_ref().map(|id| format!(" {}", id.0));
+            let lane = lane.as_ref().map(|lane| format!(" of lane {}", lane.0));
+            let command = command.map(|command| format!(" {command}"));
+            let since = since.map(|since| format!(" since {} ms", since.0));
+            let parts = [id, lane, command, since].into_iter().flatten();
+            parts.fold("parked".to_owned(), |told, part| told + &part)
+        }
+    }
+}
+
 impl Filter {
     fn parse(self) -> Result<ParkedFilter, Problem> {
         let lane = self.account.map(|account| {
             let names = account.split('\t').map(UserId::new).collect::<Result<Vec<_>, _>>();
-            names.map(|_| Lane(account.clone())).map_err(|error| unprocessable(format!("account: {error}")))
+            names.map(|_| Lane(account.clone())).map_err(|error| Problem::unprocessable(format!("account: {error}")))
         });
         Ok(ParkedFilter {
             id: self.id.map(EventId),
@@ -206,7 +263,7 @@ impl Again {
                 let (until, after) = match next.map(|next| next.split_once(' ')) {
                     None => (None, None),
                     Some(Some((until, after))) => (Some(parse_number(until)?), Some(parse_place(after)?)),
-                    Some(None) => return Err(broken_cursor()),
+                    Some(None) => return Err(Problem::broken_next()),
                 };
                 let filter = ParkedFilter { until: until.map(Timestamp), ..filter.parse()? };
                 Ok(What::Parked { filter, after })
@@ -217,11 +274,13 @@ impl Again {
                     Some(Some((after, through))) => {
                         Some(Rows { after: parse_number(after)?, through: parse_number(through)? })
                     }
-                    Some(None) => return Err(broken_cursor()),
+                    Some(None) => return Err(Problem::broken_next()),
                 };
                 Ok(What::Delivered { since: Timestamp(since_ms), rows })
             }
-            _ => Err(unprocessable("say either parked (a filter, {} for all) or delivered_since_ms".to_owned())),
+            _ => {
+                Err(Problem::unprocessable("say either parked (a filter, {} for all) or delivered_since_ms".to_owned()))
+            }
         }
     }
 }
@@ -241,20 +300,12 @@ fn place(lane: &Lane, place: i64) -> String {
 }
 
 fn parse_place(text: &str) -> Result<(Lane, i64), Problem> {
-    let (place, lane) = text.split_once(' ').ok_or_else(broken_cursor)?;
+    let (place, lane) = text.split_once(' ').ok_or_else(Problem::broken_next)?;
     Ok((Lane(lane.to_owned()), parse_number(place)?))
 }
 
 fn parse_number(text: &str) -> Result<i64, Problem> {
-    text.parse().map_err(|_| broken_cursor())
-}
-
-fn broken_cursor() -> Problem {
-    unprocessable("this is not the cursor that the answer before gave: send that one as it is".to_owned())
-}
-
-fn unprocessable(message: String) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+    text.parse().map_err(|_| Problem::broken_next())
 }
 
 impl From<ChatError> for Problem {

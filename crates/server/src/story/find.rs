@@ -1,6 +1,7 @@
 //! Finding attempts: by event through its index; by anything else backwards in time, a bounded piece at a time.
 
 use rusqlite::{Connection, Row, params};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use unsaid_protocol::SdkAppId;
@@ -25,7 +26,8 @@ pub struct Filter {
 }
 
 /// An attempt, as it was taken down.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Attempt")]
 pub struct Found {
     pub record: i64,
     pub at_ms: i64,
@@ -37,14 +39,14 @@ pub struct Found {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub msg_key: Option<String>,
     /// Its number, its phases in microseconds, the address, the status, what was sent and what came back.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub detail: Box<RawValue>,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Page {
     pub attempts: Vec<Found>,
     /// What to ask for as `before`; none if everything was looked at.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<i64>,
 }
 

@@ -4,6 +4,7 @@
 //! owed any more, every callback passed its checks, and every lane kept its order.
 
 mod device;
+mod document;
 mod test_app;
 
 mod rest_commands;
@@ -18,7 +19,10 @@ mod rest_semantics;
 mod metrics;
 mod modify_receipt;
 mod operator;
+mod operator_apps;
 mod operator_callbacks;
+mod operator_roles;
+mod operator_support;
 mod story;
 
 mod recall;

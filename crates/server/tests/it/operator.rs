@@ -3,19 +3,12 @@
 use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
 use serde_json::{Value, json};
-use unsaid::apps::Secret;
 use unsaid_protocol::SdkAppId;
-use unsaid_testkit::Receiver;
 
-use crate::test_app::{ADMIN, TestApp, client, endpoint_url, usersig};
-
-const OPERATOR_TOKEN: &str = "the operator's token";
-
-async fn start() -> (TestApp, std::sync::Arc<Receiver>) {
-    let (app, _, _, receiver) =
-        TestApp::start_with(|config, _| config.operator.token = Some(Secret::new(OPERATOR_TOKEN))).await;
-    (app, receiver)
-}
+use crate::{
+    operator_callbacks::{OPERATOR_TOKEN, start},
+    test_app::{ADMIN, TestApp, client, endpoint_url, usersig},
+};
 
 async fn call(app: &TestApp, method: Method, token: &str, body: &str) -> (StatusCode, Value) {
     let request = Request::builder()
@@ -30,7 +23,7 @@ async fn call(app: &TestApp, method: Method, token: &str, body: &str) -> (Status
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_made_at_run_time_works_at_once() {
-    let (app, receiver) = start().await;
+    let (app, _, _, receiver) = start().await;
     let body = json!({"sdkappid": 7, "name": "Seven", "callback": {"url": endpoint_url(receiver.address()),
         "token": "s3cret-Token_01", "ca_pem": app.authority.ca_pem(), "commands": ["C2C.CallbackAfterMsgWithDraw"]}});
     let (status, made) = call(&app, Method::POST, OPERATOR_TOKEN, &body.to_string()).await;
@@ -46,14 +39,15 @@ async fn an_app_made_at_run_time_works_at_once() {
     assert_eq!(answer, r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#);
 
     let (_, apps) = call(&app, Method::GET, OPERATOR_TOKEN, "").await;
-    assert_eq!(apps[0]["sdkappid"], 7);
-    assert_eq!(apps[0]["callback_commands"], json!(["C2C.CallbackAfterMsgWithDraw"]));
+    assert_eq!(apps["apps"][0]["sdkappid"], 7);
+    assert_eq!(apps["apps"][0]["callback"]["commands"], json!(["C2C.CallbackAfterMsgWithDraw"]));
+    assert_eq!(apps["apps"][0]["callback"]["secrets_set"], json!(["token"]));
     assert!(!apps.to_string().contains(key), "secrets are never shown again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_operator_may_and_only_what_can_work() {
-    let (app, _) = start().await;
+    let (app, ..) = start().await;
     let ok = r#"{"sdkappid":7}"#;
     assert_eq!(call(&app, Method::POST, "another token", ok).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(call(&app, Method::POST, "", ok).await.0, StatusCode::UNAUTHORIZED);
@@ -88,9 +82,17 @@ async fn only_the_operator_may_and_only_what_can_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_token_there_is_no_operator_api() {
-    let (app, ..) = TestApp::start().await;
-    assert_eq!(call(&app, Method::GET, "", "").await.0, StatusCode::FORBIDDEN);
+async fn the_first_token_is_drawn_once_where_there_is_none() {
+    let (mut app, ..) = TestApp::start().await;
+    assert_eq!(call(&app, Method::GET, "", "").await.0, StatusCode::UNAUTHORIZED);
+    let token = app.server().first_token().expect("there was none").expose().to_owned();
+    assert_eq!(call(&app, Method::GET, &token, "").await.0, StatusCode::OK);
+    app.stop().await;
+    app.start_again().await;
+    assert!(app.server().first_token().is_none(), "it is kept");
+    assert_eq!(call(&app, Method::GET, &token, "").await.0, StatusCode::OK);
+    let kept = std::fs::read(app.data_dir().join("unsaid.db")).expect("readable");
+    assert!(!kept.windows(token.len()).any(|text| text == token.as_bytes()), "only its hash is kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -239,6 +239,12 @@ fn the_demo_stays_up_with_lines_that_work() {
 
 /// What a command of the program says, and whether it succeeded.
 fn say(address: SocketAddr, token: &str, arguments: &[&str]) -> (bool, String) {
+    let (code, said) = exit(address, token, arguments);
+    (code == 0, said)
+}
+
+/// What a command of the program says, and its exit code.
+fn exit(address: SocketAddr, token: &str, arguments: &[&str]) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_unsaid"))
         .args(arguments)
         .env("UNSAID_API_URL", format!("http://{address}"))
@@ -246,7 +252,7 @@ fn say(address: SocketAddr, token: &str, arguments: &[&str]) -> (bool, String) {
         .output()
         .expect("the program starts");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    (output.status.success(), said)
+    (output.status.code().expect("it ends by itself"), said)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -302,8 +308,52 @@ async fn c8_c9_c10_the_command_line_asks_a_running_server() {
     assert!(story.contains("HTTP 500") && !story.contains("hello"), "{story}");
     assert!(ask(&["deliveries", &app, "--account", "Jonh"]).contains(&event));
     let (succeeded, said) = say(program.address, "another token entirely", &["parked", &app]);
-    assert!(!succeeded && said.contains("not the operator's token"), "{said}");
+    assert!(!succeeded && said.contains("this token is not valid"), "{said}");
     let (succeeded, said) = say(program.address, OPERATOR, &["replay", &app]);
     assert!(!succeeded && said.contains("--all"), "{said}");
+    assert!(program.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_makes_apps_and_tokens_and_its_exit_codes_mean_something() {
+    const OPERATOR: &str = "the operator's token";
+    let authority = Authority::new();
+    let receiver = receiver(&authority).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let listen = free_address();
+    let config = config_file(folder.path(), listen, &receiver, &authority);
+    let text = std::fs::read_to_string(&config).expect("readable");
+    let text = format!("{text}[operator]\ntoken = \"{OPERATOR}\"\n");
+    std::fs::write(&config, text).expect("writable");
+    let program = Program::serve(&config);
+    let app = SDKAPPID.to_string();
+    let ask = |arguments: &[&str]| {
+        let (succeeded, said) = tokio::task::block_in_place(|| say(program.address, OPERATOR, arguments));
+        assert!(succeeded, "{arguments:?}: {said}");
+        said
+    };
+
+    let made = ask(&["token", "create", "--role", "viewer", "--name", "on call"]);
+    let viewer = made.lines().find_map(|line| line.trim().strip_prefix("unsaid_")).expect("it is shown once");
+    let viewer = format!("unsaid_{viewer}");
+    let (code, apps) = exit(program.address, &viewer, &["app", "list"]);
+    assert!(code == 0 && apps.contains(&app) && apps.contains("file"), "{apps}");
+    let (code, said) = exit(program.address, &viewer, &["app", "create", "8"]);
+    assert!(code == 4 && said.contains("only reads"), "{said}");
+    let (code, said) = exit(program.address, OPERATOR, &["app", "rename", &app, "x"]);
+    assert!(code == 1 && said.contains("configuration file"), "{said}");
+    assert_eq!(exit(program.address, OPERATOR, &["app", "create", "none"]).0, 2);
+    assert_eq!(exit(free_address(), OPERATOR, &["app", "list"]).0, 3);
+    assert!(ask(&["app", "create", "8", "--name", "Eight"]).contains("secret_key"));
+    assert!(ask(&["app", "rename", "8", "Acht"]).contains("Acht"));
+    assert!(ask(&["app", "set", "8", "recall_window_s=60"]).contains("60"));
+    assert!(ask(&["app", "key", "rotate", "8"]).contains("still valid"));
+    assert!(ask(&["app", "usersig", "8", "mira"]).starts_with("eJ"));
+    assert!(ask(&["app", "delete", "8", "--confirm", "8"]).contains("gone"));
+    let tokens = ask(&["token", "list"]);
+    let id = tokens.lines().find(|line| line.contains("on call")).and_then(|line| line.split(' ').next());
+    assert!(ask(&["token", "revoke", id.expect("it is listed")]).contains("revoked"));
+    let log = ask(&["audit", "--app", "8"]);
+    assert!(log.contains("app.delete") && log.contains("usersig.make") && log.contains("mira"), "{log}");
     assert!(program.terminate().success());
 }

@@ -107,7 +107,10 @@ async fn c8_attempts_are_found_by_account_key_command_outcome_and_time() {
         app.deliveries(&query, count).await;
     }
     let page = app.ask("/deliveries?limit=2").await;
-    assert_eq!(app.deliveries(&format!("?before={}", page["next"]), 1).await[0]["event"], all[2]["event"]);
+    assert_eq!(
+        app.deliveries(&format!("?next={}", page["next"].as_str().expect("there is more")), 1).await[0]["event"],
+        all[2]["event"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

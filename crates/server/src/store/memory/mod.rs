@@ -18,10 +18,10 @@ use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        self, Account, Applied, Backlog, Command, Content, Conversation, ConversationsView, EventId, Fault,
-        HistoryQuery, Holder, KeptEvent, Lane, Later, Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter,
-        ParkedPiece, Person, Place, Prunable, Pruned, Recent, Session, SessionKey, Settled, Settlement, Side, Standing,
-        Store, SyncEvent, Updates, UpdatesQuery, View,
+        self, Account, Applied, AuditEntry, AuditFilter, AuditPage, Backlog, Command, Content, Conversation,
+        ConversationsView, EventId, Fault, HistoryQuery, Holder, KeptEvent, Lane, LaneHead, Later, Message,
+        MessageName, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person, Place, Prunable, Pruned, Recent,
+        Session, SessionKey, Settled, Settlement, Side, Standing, Store, SyncEvent, Token, Updates, UpdatesQuery, View,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -57,6 +57,8 @@ pub(super) struct State {
     event_row: i64,
     outbox: BTreeMap<Stand, OwedEvent>,
     parked: BTreeMap<Stand, (OwedEvent, Timestamp, Arc<str>)>,
+    tokens: Vec<Token>,
+    audit: Vec<AuditEntry>,
     audit_copies: Vec<(MessageName, Content, Timestamp)>,
     closed: bool,
 }
@@ -217,6 +219,21 @@ impl Store for Memory {
         })
     }
 
+    fn lane_heads(&self, app: SdkAppId, after: Option<Lane>, lanes_max: u32) -> Later<'_, Vec<LaneHead>> {
+        self.answer(|state| {
+            let mut heads: Vec<LaneHead> = Vec::new();
+            for event in state.outbox.values().filter(|event| event.app == app) {
+                match heads.last_mut() {
+                    Some(last) if last.head.lane == event.lane => last.waiting += 1,
+                    _ => heads.push(LaneHead { waiting: 1, head: event.clone() }),
+                }
+            }
+            heads.retain(|head| after.as_ref().is_none_or(|after| head.head.lane > *after));
+            heads.truncate(lanes_max as usize);
+            heads
+        })
+    }
+
     fn backlogs(&self) -> Later<'_, BTreeMap<SdkAppId, Backlog>> {
         self.answer(|state| state.backlogs())
     }
@@ -248,6 +265,21 @@ impl Store for Memory {
         self.answer(|state| {
             let kept = state.log.values().find(|kept| kept.app == app && kept.id == id);
             kept.map(|kept| KeptEvent { standing: state.standing(kept), ..kept.clone() })
+        })
+    }
+
+    fn tokens(&self) -> Later<'_, Vec<Token>> {
+        self.answer(|state| state.tokens.clone())
+    }
+
+    fn audit(&self, filter: AuditFilter) -> Later<'_, AuditPage> {
+        self.answer(|state| {
+            let latest = state.audit.iter().rev();
+            let behind = latest.filter(|entry| filter.before.is_none_or(|before| entry.id < before));
+            let entries: Vec<_> =
+                behind.filter(|entry| filter.covers(entry)).take(filter.entries_max as usize).cloned().collect();
+            let full = entries.len() >= filter.entries_max as usize;
+            AuditPage { next: entries.last().filter(|_| full).map(|entry| entry.id), entries }
         })
     }
 
@@ -367,6 +399,13 @@ impl State {
                 }
             }
         }
+    }
+
+    /// Rows that are erased with an app.
+    fn rows_of_app(&self, app: SdkAppId) -> u64 {
+        let accounts = self.accounts.keys().filter(|(of, _)| *of == app).count();
+        let others = self.outbox.keys().chain(self.parked.keys()).filter(|(of, ..)| *of == app).count();
+        (accounts + others) as u64
     }
 
     fn backlogs(&self) -> BTreeMap<SdkAppId, Backlog> {

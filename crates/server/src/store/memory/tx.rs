@@ -8,9 +8,9 @@ use super::State;
 use crate::{
     apps::App,
     chat::{
-        Account, Backlog, Content, Conversation, Direction, EventId, Fault, Found, KeptEvent, Lane, Message,
-        MessageFlags, MessageName, OwedEvent, Pair, ParkedPiece, ReadUpTo, Repeat, Rows, Session, SessionId, Standing,
-        SyncEvent, Tx, What,
+        Account, AuditEntry, Backlog, Content, Conversation, Direction, EventId, Fault, Found, KeptEvent, Lane,
+        Message, MessageFlags, MessageName, Note, OwedEvent, Pair, ParkedPiece, ReadUpTo, Repeat, Rows, Session,
+        SessionId, Standing, SyncEvent, Token, Tx, What,
     },
     clock::{Entropy, Timestamp},
 };
@@ -49,6 +49,58 @@ impl Tx for MemoryTx<'_> {
 
     fn save_app(&mut self, app: &Arc<App>) -> Result<(), Fault> {
         self.state.apps.insert(app.sdkappid, Arc::clone(app));
+        Ok(())
+    }
+
+    /// All at once.
+    fn erase_of_app(&mut self, app: SdkAppId, _: u32) -> Result<u64, Fault> {
+        let state = &mut *self.state;
+        let events = state.outbox.iter();
+        let parked = state.parked.iter().map(|(stand, (event, ..))| (stand, event));
+        let gone: Vec<EventId> =
+            events.chain(parked).filter(|(stand, _)| stand.0 == app).map(|(_, event)| event.id.clone()).collect();
+        state.log.retain(|_, kept| !gone.contains(&kept.id));
+        let before = state.rows_of_app(app);
+        state.outbox.retain(|(of, ..), _| *of != app);
+        state.parked.retain(|(of, ..), _| *of != app);
+        state.sessions.retain(|(of, ..), _| *of != app);
+        state.blocked.retain(|(of, ..), _| *of != app);
+        state.messages.retain(|(of, _), _| *of != app);
+        state.conversations.retain(|(of, _), _| *of != app);
+        state.audit_copies.retain(|(name, ..)| name.app != app);
+        state.sync_events.retain(|(of, ..), _| *of != app);
+        state.profiles.retain(|(of, _), _| *of != app);
+        state.accounts.retain(|(of, _), _| *of != app);
+        Ok(before)
+    }
+
+    fn remove_app(&mut self, app: SdkAppId) -> Result<(), Fault> {
+        self.state.apps.remove(&app);
+        Ok(())
+    }
+
+    fn add_note(&mut self, note: &Note) -> Result<(), Fault> {
+        let Note { actor, client_ip, action, app, what } = note.clone();
+        let id = self.state.audit.last().map_or(1, |entry| entry.id + 1);
+        let (client_ip, action) = (client_ip.to_string(), action.to_owned());
+        self.state.audit.push(AuditEntry { id, at: self.now, actor, client_ip, action, app, what });
+        Ok(())
+    }
+
+    fn erase_notes(&mut self, before: Timestamp) -> Result<u64, Fault> {
+        let count = self.state.audit.len();
+        self.state.audit.retain(|entry| entry.at >= before);
+        Ok((count - self.state.audit.len()) as u64)
+    }
+
+    fn save_token(&mut self, token: &Token) -> Result<(), Fault> {
+        self.state.tokens.push(token.clone());
+        self.state.tokens.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
+        Ok(())
+    }
+
+    fn remove_token(&mut self, id: &str) -> Result<(), Fault> {
+        self.state.tokens.retain(|token| token.id != id);
         Ok(())
     }
 
@@ -280,6 +332,11 @@ impl Tx for MemoryTx<'_> {
 
     fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
         self.state.parked.remove(&(app, lane.clone(), place));
+        Ok(())
+    }
+
+    fn forget_event(&mut self, row: i64) -> Result<(), Fault> {
+        self.state.log.remove(&row);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
-    contacts, fault, messages, outbox, query,
+    contacts, erase, fault, messages, operators, outbox, query,
     row::Sql,
     sessions,
     statements::{self, AccountRow},
@@ -21,7 +21,7 @@ use crate::{
     apps::App,
     chat::{
         Account, Backlog, Content, Conversation, Direction, EventId, Fault, Found, Holder, Lane, Message, MessageFlags,
-        MessageName, OwedEvent, Pair, ReadUpTo, Repeat, Session, SessionId, SyncEvent, Tx, What,
+        MessageName, Note, OwedEvent, Pair, ReadUpTo, Repeat, Session, SessionId, SyncEvent, Token, Tx, What,
     },
     clock::{Entropy, Timestamp},
 };
@@ -58,6 +58,7 @@ pub(super) struct Batch<'a> {
     accounts: HashMap<(SdkAppId, UserId), Row<AccountRow>>,
     conversations: HashMap<(SdkAppId, Pair), Row<Conversation>>,
     apps: Vec<Arc<App>>,
+    removed_apps: Vec<SdkAppId>,
     serial: i64,
     event_row: i64,
     /// Of the apps whose outbox has changed.
@@ -75,6 +76,7 @@ struct Row<T> {
 /// What holds once the transaction is durable.
 pub(super) struct Committed {
     apps: Vec<Arc<App>>,
+    removed_apps: Vec<SdkAppId>,
     serial: i64,
     event_row: i64,
     backlogs: BTreeMap<SdkAppId, Backlog>,
@@ -90,6 +92,10 @@ impl Committed {
         known.event_row = self.event_row;
         known.backlogs.append(&mut self.backlogs);
         known.apps.extend(self.apps.drain(..).map(|app| (app.sdkappid, app)));
+        for app in self.removed_apps.drain(..) {
+            known.apps.remove(&app);
+            known.backlogs.remove(&app);
+        }
     }
 }
 
@@ -109,6 +115,7 @@ impl<'a> Batch<'a> {
             accounts: HashMap::new(),
             conversations: HashMap::new(),
             apps: Vec::new(),
+            removed_apps: Vec::new(),
             serial: known.serial,
             event_row: known.event_row,
             backlogs: BTreeMap::new(),
@@ -141,8 +148,8 @@ impl<'a> Batch<'a> {
             statements::write_backlog(self.connection, *app, backlog)?;
         }
         self.connection.prepare_cached("COMMIT")?.execute([])?;
-        let Self { apps, serial, event_row, backlogs, owed, heard, .. } = self;
-        Ok(Committed { apps, serial, event_row, backlogs, owed, heard })
+        let Self { apps, removed_apps, serial, event_row, backlogs, owed, heard, .. } = self;
+        Ok(Committed { apps, removed_apps, serial, event_row, backlogs, owed, heard })
     }
 
     fn account_row(&mut self, app: SdkAppId, user: &UserId) -> Result<&mut Row<AccountRow>, Fault> {
@@ -166,6 +173,9 @@ impl Tx for Batch<'_> {
     }
 
     fn app(&mut self, app: SdkAppId) -> Result<Option<Arc<App>>, Fault> {
+        if self.removed_apps.contains(&app) {
+            return Ok(None);
+        }
         let changed = self.apps.iter().rev().find(|changed| changed.sdkappid == app);
         Ok(changed.or_else(|| self.known.apps.get(&app)).cloned())
     }
@@ -180,7 +190,47 @@ impl Tx for Batch<'_> {
             .and_then(|mut statement| statement.execute(params![Sql(app.sdkappid), settings]))
             .map_err(fault)?;
         self.apps.push(Arc::clone(app));
+        self.removed_apps.retain(|removed| *removed != app.sdkappid);
         Ok(())
+    }
+
+    /// What this batch still holds of it is let go unwritten. The counts of its backlog are written by the commit, unless the
+    /// app goes in the same batch.
+    fn erase_of_app(&mut self, app: SdkAppId, rows_max: u32) -> Result<u64, Fault> {
+        self.accounts.retain(|(of, _), _| *of != app);
+        self.conversations.retain(|(of, _), _| *of != app);
+        let erased = erase::some(self.connection, app, rows_max).map_err(fault)?;
+        if erased == 0 {
+            *self.backlog_of(app) = Backlog::default();
+        }
+        Ok(erased)
+    }
+
+    fn remove_app(&mut self, app: SdkAppId) -> Result<(), Fault> {
+        self.apps.retain(|changed| changed.sdkappid != app);
+        self.backlogs.remove(&app);
+        self.removed_apps.push(app);
+        for sql in ["DELETE FROM app WHERE app = ?1", "DELETE FROM backlog WHERE app = ?1"] {
+            let delete = self.connection.prepare_cached(sql);
+            delete.and_then(|mut statement| statement.execute(params![Sql(app)])).map_err(fault)?;
+        }
+        Ok(())
+    }
+
+    fn add_note(&mut self, note: &Note) -> Result<(), Fault> {
+        operators::add_note(self.connection, self.now, note).map_err(fault)
+    }
+
+    fn erase_notes(&mut self, before: Timestamp) -> Result<u64, Fault> {
+        operators::erase_notes(self.connection, before).map_err(fault)
+    }
+
+    fn save_token(&mut self, token: &Token) -> Result<(), Fault> {
+        operators::save_token(self.connection, token).map_err(fault)
+    }
+
+    fn remove_token(&mut self, id: &str) -> Result<(), Fault> {
+        operators::remove_token(self.connection, id).map_err(fault)
     }
 
     fn account(&mut self, app: SdkAppId, user: &UserId) -> Result<Option<Account>, Fault> {
@@ -385,6 +435,11 @@ impl Tx for Batch<'_> {
 
     fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
         outbox::unpark(self, app, lane, place)
+    }
+
+    fn forget_event(&mut self, row: i64) -> Result<(), Fault> {
+        let erase = self.connection.prepare_cached("DELETE FROM event WHERE id = ?1");
+        erase.and_then(|mut statement| statement.execute([row])).map(drop).map_err(fault)
     }
 
     fn disown(&mut self, app: SdkAppId, lane: &Lane, command: CallbackCommand) -> Result<(), Fault> {

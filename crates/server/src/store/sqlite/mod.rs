@@ -7,8 +7,10 @@
 mod batch;
 mod checkpoint;
 mod contacts;
+mod erase;
 mod folder;
 mod messages;
+mod operators;
 mod outbox;
 #[cfg(test)]
 mod plans;
@@ -46,9 +48,9 @@ use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        self, Applied, Backlog, Command, ConversationsView, EventId, Fault, HistoryQuery, KeptEvent, Lane, Later,
-        Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person, Prunable, Pruned, Recent, Session,
-        SessionKey, Settled, Store, SyncEvent, Updates, UpdatesQuery,
+        self, Applied, AuditFilter, AuditPage, Backlog, Command, ConversationsView, EventId, Fault, HistoryQuery,
+        KeptEvent, Lane, LaneHead, Later, Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person,
+        Prunable, Pruned, Recent, Session, SessionKey, Settled, Store, SyncEvent, Token, Updates, UpdatesQuery,
     },
     clock::{Clock, Entropy, Timestamp, World},
     metrics::StoreMetrics,
@@ -205,6 +207,10 @@ impl Store for Sqlite {
         self.readers.read(move |connection| query::lane(connection, app, &lane, after, events_max))
     }
 
+    fn lane_heads(&self, app: SdkAppId, after: Option<Lane>, lanes_max: u32) -> Later<'_, Vec<LaneHead>> {
+        self.readers.read(move |connection| query::lane_heads(connection, app, after, lanes_max))
+    }
+
     fn backlogs(&self) -> Later<'_, BTreeMap<SdkAppId, Backlog>> {
         self.readers.read(statements::read_backlogs)
     }
@@ -225,6 +231,14 @@ impl Store for Sqlite {
 
     fn event(&self, app: SdkAppId, id: EventId) -> Later<'_, Option<KeptEvent>> {
         self.readers.read(move |connection| query::event(connection, app, &id))
+    }
+
+    fn tokens(&self) -> Later<'_, Vec<Token>> {
+        self.readers.read(operators::tokens)
+    }
+
+    fn audit(&self, filter: AuditFilter) -> Later<'_, AuditPage> {
+        self.readers.read(move |connection| operators::audit(connection, &filter))
     }
 
     fn prune_events(&self, before: Timestamp, after: i64) -> Later<'_, Pruned> {

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     apps::App,
     chat::{
-        Content, Direction, EventId, Found, HistoryQuery, KeptEvent, Lane, Message, MessageFlags, Oldest, OwedEvent,
-        Pair, ParkedFilter, ParkedPiece, Place, Prunable, Rows, Standing, SyncEvent, SyncKind, Tries, What,
+        Content, Direction, EventId, Found, HistoryQuery, KeptEvent, Lane, LaneHead, Message, MessageFlags, Oldest,
+        OwedEvent, Pair, ParkedFilter, ParkedPiece, Place, Prunable, Rows, Standing, SyncEvent, SyncKind, Tries, What,
     },
     clock::Timestamp,
     limits,
@@ -206,6 +206,32 @@ pub(super) fn lane(
          WHERE o.app = ?1 AND o.lane = ?2 AND o.place > ?3 ORDER BY o.place LIMIT ?4"
     );
     connection.prepare_cached(&sql)?.query_map(params![Sql(app), lane.0, after, events_max], row::owed)?.collect()
+}
+
+/// Jumps from lane to lane; each is counted along the key, up to a bound.
+pub(super) fn lane_heads(
+    connection: &Connection,
+    app: SdkAppId,
+    after: Option<Lane>,
+    lanes_max: u32,
+) -> rusqlite::Result<Vec<LaneHead>> {
+    let transaction = connection.unchecked_transaction()?;
+    let sql = format!(
+        "SELECT {KEPT_COLUMNS}, {OWED_COLUMNS} FROM outbox AS o CROSS JOIN event ON event.id = o.event
+         WHERE o.app = ?1 AND o.lane > ?2 ORDER BY o.lane, o.place LIMIT 1"
+    );
+    let mut next = transaction.prepare_cached(&sql)?;
+    let mut count = transaction
+        .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM outbox WHERE app = ?1 AND lane = ?2 LIMIT ?3)")?;
+    let (mut heads, mut last) = (Vec::new(), after.unwrap_or_else(|| Lane(String::new())));
+    while heads.len() < lanes_max as usize
+        && let Some(head) = next.query_row(params![Sql(app), last.0], row::owed).optional()?
+    {
+        last = head.lane.clone();
+        let waiting = count.query_row(params![Sql(app), last.0, limits::LANE_COUNT_MAX], |row| row.get(0))?;
+        heads.push(LaneHead { waiting, head });
+    }
+    Ok(heads)
 }
 
 /// Jumps from lane to lane: the first event of each waits longest in it.

@@ -38,25 +38,35 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
+    fn check_receipt(&mut self, receipt: &Receipt, code: i32) {
+        assert_eq!(code, self.receipt_code(receipt), "{receipt:?}");
+        if code == 0 {
+            self.note_receipt(receipt);
+        }
+    }
+
+    fn check_modify(&mut self, modify: &Modify, code: i32) {
+        assert_eq!(code, self.modify_code(modify), "{modify:?}");
+        if code == 0 {
+            self.note_modified(modify);
+        }
+    }
+
     /// Checks what a command was answered, and notes what it did.
     pub(super) fn note(&mut self, command: &Command, applied: &Applied, now: Timestamp) {
         let code = applied.as_ref().err().map_or(0, |refusal| refusal.code.0);
         match command {
-            // Sending events again changes nothing that was said, and a profile is not looked at here.
-            Command::Replay(_) | Command::SetProfile(_) => {}
+            // Sending events again, or never, changes nothing that was said, and a profile is not looked at here.
+            Command::Replay(_) | Command::Discard(_) | Command::SetProfile(_) => {}
+            // What is kept for operators is none of the accounts' business; apps are not erased here.
+            Command::Noted(_)
+            | Command::EraseNotes(_)
+            | Command::SaveToken(_)
+            | Command::RevokeToken(_)
+            | Command::EraseApp(_) => {}
             Command::ReadAll(read) => self.note_all_read(read, code),
-            Command::Receipt(receipt) => {
-                assert_eq!(code, self.receipt_code(receipt), "{receipt:?}");
-                if code == 0 {
-                    self.note_receipt(receipt);
-                }
-            }
-            Command::Modify(modify) => {
-                assert_eq!(code, self.modify_code(modify), "{modify:?}");
-                if code == 0 {
-                    self.note_modified(modify);
-                }
-            }
+            Command::Receipt(receipt) => self.check_receipt(receipt, code),
+            Command::Modify(modify) => self.check_modify(modify, code),
             // Neither leaves anything that could be seen.
             Command::SendFailed(send, _) => {
                 assert_eq!(code, self.code(send.app, &send.from, 90008, &send.to, 90012), "{send:?}");

@@ -1,0 +1,186 @@
+//! Who calls, and whether they may: a bearer token has a role, and a route says which one it needs.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, Request},
+    http::{Response, StatusCode, header, request::Parts},
+    middleware::Next,
+};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use tokio::time::Instant;
+use unsaid_protocol::SdkAppId;
+
+use super::{Operator, Problem};
+use crate::{
+    apps::Secret,
+    chat::{Note, Role, Token},
+    clock::{Clock, Timestamp},
+    limits,
+    listener::client_ip,
+};
+
+/// The name of the token that stands in the configuration.
+pub(super) const CONFIGURED: &str = "configuration";
+
+/// What a route needs of its caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Access {
+    /// Nothing: it says nothing about this server.
+    Open,
+    /// A token that reads.
+    Reads,
+    /// A token that may change everything.
+    Changes,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) name: String,
+    pub(super) role: Role,
+    client_ip: IpAddr,
+}
+
+impl Caller {
+    /// What is noted of something that it does.
+    pub(super) fn note(&self, action: &'static str, app: Option<SdkAppId>, what: impl Into<String>) -> Note {
+        Note { actor: self.name.clone(), client_ip: self.client_ip, action, app, what: what.into() }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(head.extensions.get::<Self>().cloned().expect("the route asks for a token"))
+    }
+}
+
+/// The tokens that are valid now. The store has them, too, but for the one of the configuration.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    valid: RwLock<Vec<Token>>,
+}
+
+impl Tokens {
+    pub(super) fn new(stored: Vec<Token>, configured: Option<Secret>) -> Self {
+        let configured = configured.map(|text| Token {
+            id: CONFIGURED.to_owned(),
+            name: CONFIGURED.to_owned(),
+            role: Role::Operator,
+            digest: digest(text.expose()),
+            created: Timestamp(0),
+            created_by: CONFIGURED.to_owned(),
+        });
+        Self { valid: RwLock::new(configured.into_iter().chain(stored).collect()) }
+    }
+
+    pub(super) fn list(&self) -> Vec<Token> {
+        self.valid.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn add(&self, token: Token) {
+        self.valid.write().unwrap_or_else(PoisonError::into_inner).push(token);
+    }
+
+    pub(super) fn remove(&self, id: &str) {
+        self.valid.write().unwrap_or_else(PoisonError::into_inner).retain(|token| token.id != id);
+    }
+
+    /// Looks at all of them, each in the same time wherever it differs.
+    fn find(&self, text: &str) -> Option<(String, Role)> {
+        let given = digest(text);
+        let valid = self.valid.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = u32::MAX;
+        for (number, token) in (0..).zip(valid.iter()) {
+            let same: Choice = token.digest[..].ct_eq(&given[..]);
+            found.conditional_assign(&number, same);
+        }
+        valid.get(found as usize).map(|token| (token.name.clone(), token.role))
+    }
+}
+
+pub(super) fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
+}
+
+/// Wrong tokens of the last minute, by address.
+#[derive(Debug, Default)]
+pub(super) struct Wrong {
+    by_address: Mutex<HashMap<IpAddr, (Instant, u32)>>,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl Wrong {
+    /// How long nothing from that address is looked at, if so.
+    fn waits(&self, from: IpAddr, clock: &Clock) -> Option<Duration> {
+        let by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, count) = by_address.get(&from)?;
+        let left = MINUTE.checked_sub(clock.instant() - *since)?;
+        (*count >= limits::WRONG_TOKENS_MAX).then_some(left)
+    }
+
+    fn count(&self, from: IpAddr, clock: &Clock) {
+        let now = clock.instant();
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if by_address.len() >= limits::WRONG_TOKEN_ADDRESSES_MAX {
+            by_address.retain(|_, (since, _)| now - *since < MINUTE);
+        }
+        // Whoever has that many addresses is not stopped by a count for each; what is remembered of the others stays.
+        if by_address.len() >= limits::WRONG_TOKEN_ADDRESSES_MAX && !by_address.contains_key(&from) {
+            return;
+        }
+        let (since, count) = by_address.entry(from).or_insert((now, 0));
+        if now - *since >= MINUTE {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+    }
+}
+
+/// Lets a request through whose token may do what the route does.
+pub(super) async fn admit(
+    (operator, access): (Arc<Operator>, Access),
+    request: Request,
+    next: Next,
+) -> Result<Response<Body>, Problem> {
+    if access == Access::Open {
+        return Ok(next.run(request).await);
+    }
+    let (mut head, body) = request.into_parts();
+    let caller = identify(&operator, &head)?;
+    if access == Access::Changes && caller.role < Role::Operator {
+        let message = format!("the token {:?} only reads: this needs one with the role operator", caller.name);
+        return Err(Problem::new(StatusCode::FORBIDDEN, message));
+    }
+    head.extensions.insert(caller);
+    Ok(next.run(Request::from_parts(head, body)).await)
+}
+
+fn identify(operator: &Operator, head: &Parts) -> Result<Caller, Problem> {
+    let from = client_ip(head, &operator.trusted_proxies);
+    if let Some(left) = operator.wrong.waits(from, &operator.clock) {
+        let seconds = left.as_secs() + 1;
+        let message = format!("too many wrong tokens came from {from}: try again in {seconds} s");
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message));
+    }
+    let refused = |message: &str| Problem::new(StatusCode::UNAUTHORIZED, message);
+    let given = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(given) = given.and_then(|value| value.strip_prefix("Bearer ")).filter(|given| !given.is_empty()) else {
+        return Err(refused("there is no token: send it as Authorization: Bearer; unsaid token create makes one"));
+    };
+    let Some((name, role)) = operator.tokens.find(given) else {
+        operator.wrong.count(from, &operator.clock);
+        return Err(refused("this token is not valid: it was revoked, or is mistyped; unsaid token create makes one"));
+    };
+    Ok(Caller { name, role, client_ip: from })
+}
