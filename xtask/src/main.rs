@@ -2,6 +2,7 @@
 //!
 //! It must stay small enough to build in seconds, and must never be needed to build or run the server.
 
+mod api;
 mod system;
 mod test;
 mod tidy;
@@ -17,12 +18,14 @@ Usage: cargo xtask <command>
 Commands:
   test [--full]  everything that has to pass before a change is merged; --full adds
                  more kills and seeds, the demo in release mode and a short load run
+  api            the operator API against its document, by Schemathesis; --full has it, too
   tidy           style as a test: lengths, names, links, licences
   help           this text";
 
 #[derive(PartialEq, Eq, Debug)]
 enum Task {
     Test(test::Extent),
+    Api,
     Tidy,
     Help,
 }
@@ -48,6 +51,7 @@ fn parse(arguments: &[String]) -> Option<Task> {
     match words.as_slice() {
         ["test"] => Some(Task::Test(test::Extent::Usual)),
         ["test", "--full"] => Some(Task::Test(test::Extent::Full)),
+        ["api"] => Some(Task::Api),
         ["tidy"] => Some(Task::Tidy),
         [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => Some(Task::Help),
         _ => None,
@@ -58,6 +62,7 @@ fn parse(arguments: &[String]) -> Option<Task> {
 fn run(task: &Task) -> Result<bool> {
     match task {
         Task::Test(extent) => test::run(&root()?, *extent),
+        Task::Api => test::api(&root()?),
         Task::Tidy => tidy::run(&root()?),
         Task::Help => {
             println!("{USAGE}");
@@ -86,6 +91,7 @@ mod tests {
         check("test", Some(Task::Test(test::Extent::Usual)));
         check("test --full", Some(Task::Test(test::Extent::Full)));
         check("test --help", Some(Task::Help));
+        check("api", Some(Task::Api));
         check("tidy", Some(Task::Tidy));
         check("", Some(Task::Help));
         check("test --ful", None);

@@ -2,11 +2,11 @@
 
 use std::{
     env,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// What became of a step.
 #[derive(PartialEq, Eq, Debug)]
@@ -53,4 +53,15 @@ pub(crate) fn stream(command: &mut Command) -> Result<ExitStatus> {
 pub(crate) fn answers(program: &str, arguments: &[&str]) -> bool {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     output.is_ok_and(|output| output.status.success())
+}
+
+/// The server program, built if it is not.
+pub(crate) fn server_program(root: &Path) -> Result<PathBuf> {
+    let status = stream(&mut cargo_command(root, &["build", "--locked", "--package", "unsaid"]))?;
+    ensure!(status.success(), "cargo build: {status}");
+    let metadata = cargo_command(root, &["metadata", "--format-version", "1", "--no-deps", "--locked"]).output();
+    let metadata = metadata.context("cargo metadata cannot be started")?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).context("cargo metadata is JSON")?;
+    let target = metadata["target_directory"].as_str().context("cargo metadata names the target directory")?;
+    Ok(Path::new(target).join("debug/unsaid"))
 }

@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
+    api,
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
     tidy, web,
 };
@@ -47,8 +48,9 @@ enum Needs {
 }
 
 /// What a run without `--full` leaves out.
-const LEFT_OUT: [&str; 3] = [
+const LEFT_OUT: [&str; 4] = [
     "tests, long form: more kills and more seeds (UNSAID_TEST_FULL=1)",
+    "operator API: requests of every kind made out of its document, by Schemathesis",
     "demo, release: the demo as users run it",
     "load, release: 20,000 recalls, of which none may be lost or unknown",
 ];
@@ -74,6 +76,12 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<bool> {
     }
     print!("\n{}", summary(&reports, extent));
     Ok(!reports.iter().any(|report| matches!(report.outcome, Outcome::Failed(_))))
+}
+
+/// The step of that name alone; true if it did not fail.
+pub(crate) fn api(root: &Path) -> Result<bool> {
+    let report = perform(Step::new("operator API", Needs::Compiler, || api::operator_api(root)));
+    Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 
 impl<'a> Step<'a> {
@@ -107,6 +115,7 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
         Step::new("tidy", Nothing, || Ok(passed_if(tidy::run(root)?, "see the findings above"))),
     ];
     if extent == Extent::Full {
+        steps.push(Step::new("operator API", Compiler, || api::operator_api(root)));
         steps.push(Step::new("demo, release", Compiler, || {
             cargo(root, &["run", "--release", "--locked", "--", "demo", "--once"], &[])
         }));

@@ -8,9 +8,9 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use crate::system::{Outcome, answers, apt_get, cargo_command, is_root, stream};
+use crate::system::{Outcome, answers, apt_get, is_root, server_program, stream};
 
 /// The SDK and the page are written for this version of Node and newer ones.
 const NODE_MAJOR_LEAST: u32 = 20;
@@ -39,7 +39,7 @@ pub(crate) fn browser(root: &Path) -> Result<Outcome> {
 }
 
 fn tests(root: &Path, folder: &str, variables: &[(&str, &Path)]) -> Result<Outcome> {
-    let server = server(root)?;
+    let server = server_program(root)?;
     let folder = root.join(folder);
     let install = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
     for arguments in [&install[..], &["test"]] {
@@ -52,17 +52,6 @@ fn tests(root: &Path, folder: &str, variables: &[(&str, &Path)]) -> Result<Outco
         }
     }
     Ok(Outcome::Passed)
-}
-
-/// The server program, built if it is not.
-fn server(root: &Path) -> Result<PathBuf> {
-    let status = stream(&mut cargo_command(root, &["build", "--locked", "--package", "unsaid"]))?;
-    ensure!(status.success(), "cargo build: {status}");
-    let metadata = cargo_command(root, &["metadata", "--format-version", "1", "--no-deps", "--locked"]).output();
-    let metadata = metadata.context("cargo metadata cannot be started")?;
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).context("cargo metadata is JSON")?;
-    let target = metadata["target_directory"].as_str().context("cargo metadata names the target directory")?;
-    Ok(Path::new(target).join("debug/unsaid"))
 }
 
 fn node() -> Result<(), String> {

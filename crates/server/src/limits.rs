@@ -69,8 +69,9 @@ pub const APP_QUESTIONS_MAX: usize = 256;
 /// Peers of one call for unread counts (rest 5.1).
 pub const UNREAD_PEERS_MAX: usize = 10;
 
-/// A key shorter than this is a mistake.
+/// A key shorter than this is a mistake; and so is a longer one.
 pub const SECRET_KEY_BYTES_MIN: usize = 16;
+pub const SECRET_KEY_BYTES_MAX: usize = 128;
 
 pub const URL_BYTES_MAX: usize = 2048;
 
@@ -140,9 +141,6 @@ pub const TOKENS_MAX: usize = 100;
 
 /// Keys that an app may have at once.
 pub const APP_KEYS_MAX: usize = 5;
-
-/// Wrong tokens from one address in a minute; then nothing from there is looked at until the minute is over.
-pub const WRONG_TOKENS_MAX: u32 = 20;
 
 /// Addresses whose wrong tokens are counted.
 pub const WRONG_TOKEN_ADDRESSES_MAX: usize = 10_000;

@@ -155,6 +155,7 @@ impl Server {
             configured: config.operator.token.clone(),
             tokens,
             show_text: config.operator.show_text,
+            wrong_tokens_per_min: config.operator.wrong_tokens_per_min,
             trusted_proxies: config.rest.trusted_proxies.clone(),
         });
         let rest = Rest::new(RestParts {

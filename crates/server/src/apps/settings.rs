@@ -289,9 +289,14 @@ impl App {
             return error("secret_key", "an app needs a key to verify UserSigs with".to_owned());
         }
         for key in &self.keys {
-            if key.secret.expose().len() < limits::SECRET_KEY_BYTES_MIN {
-                let least = limits::SECRET_KEY_BYTES_MIN;
+            let key = key.secret.expose();
+            let (least, most) = (limits::SECRET_KEY_BYTES_MIN, limits::SECRET_KEY_BYTES_MAX);
+            if key.len() < least {
                 return error("secret_key", format!("is too short to be secret: at least {least} characters"));
+            }
+            if key.len() > most || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let problem = format!("must be at most {most} letters, digits and signs, all ASCII and without blanks");
+                return error("secret_key", problem);
             }
         }
         if self.admins.is_empty() {
@@ -355,6 +360,21 @@ mod tests {
             change(&mut app.callback);
             assert!(app.check().is_err(), "{app:?}");
         }
+    }
+
+    #[test]
+    fn a_key_is_long_enough_to_be_secret_and_can_be_typed() {
+        let check = |key: &str, good: bool| {
+            let app = App { keys: vec![SecretKey::new(Secret::new(key))], ..app() };
+            assert_eq!(app.check().is_ok(), good, "{key:?}");
+        };
+        check(&"k".repeat(16), true);
+        check(&"k".repeat(128), true);
+        check(&"k".repeat(15), false);
+        check(&"k".repeat(129), false);
+        check("0123456789 abcdef", false);
+        check("0123456789abcdef\n", false);
+        check("0123456789abcdef\u{e9}", false);
     }
 
     #[test]

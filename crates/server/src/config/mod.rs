@@ -70,6 +70,8 @@ pub struct OperatorSettings {
     pub token: Option<Secret>,
     /// Whether operators may be shown what messages say.
     pub show_text: bool,
+    /// Wrong tokens from one address; then nothing from there is looked at until the minute is over. 0 is no bound.
+    pub wrong_tokens_per_min: u32,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -180,7 +182,12 @@ fn operator(layers: &Layers) -> Result<OperatorSettings, ConfigError> {
         return Err(layers.error("operator.token", format!("is too short to be secret: at least {least} characters")));
     }
     let token = (!token.is_empty()).then(|| Secret::new(token));
-    Ok(OperatorSettings { listen, token, show_text: layers.boolean("operator.show_text") })
+    Ok(OperatorSettings {
+        listen,
+        token,
+        show_text: layers.boolean("operator.show_text"),
+        wrong_tokens_per_min: layers.integer("operator.wrong_tokens_per_min", 0, 1_000_000)? as u32,
+    })
 }
 
 fn alarm(layers: &Layers, rules: &EndpointRules) -> Result<AlarmSettings, ConfigError> {

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
+    num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
@@ -113,20 +114,27 @@ pub(super) fn digest(text: &str) -> [u8; 32] {
 }
 
 /// Wrong tokens of the last minute, by address.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wrong {
+    /// None is no bound.
+    per_min: Option<NonZeroU32>,
     by_address: Mutex<HashMap<IpAddr, (Instant, u32)>>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl Wrong {
+    pub(super) fn new(per_min: u32) -> Self {
+        Self { per_min: NonZeroU32::new(per_min), by_address: Mutex::default() }
+    }
+
     /// How long nothing from that address is looked at, if so.
     fn waits(&self, from: IpAddr, clock: &Clock) -> Option<Duration> {
+        let per_min = self.per_min?;
         let by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, count) = by_address.get(&from)?;
         let left = MINUTE.checked_sub(clock.instant() - *since)?;
-        (*count >= limits::WRONG_TOKENS_MAX).then_some(left)
+        (*count >= per_min.get()).then_some(left)
     }
 
     fn count(&self, from: IpAddr, clock: &Clock) {
@@ -167,17 +175,18 @@ pub(super) async fn admit(
 }
 
 fn identify(operator: &Operator, head: &Parts) -> Result<Caller, Problem> {
+    let refused = |message: &str| Problem::new(StatusCode::UNAUTHORIZED, message);
+    let given = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    // Nothing was guessed, so nothing is counted.
+    let Some(given) = given.and_then(|value| value.strip_prefix("Bearer ")).filter(|given| !given.is_empty()) else {
+        return Err(refused("there is no token: send it as Authorization: Bearer; unsaid token create makes one"));
+    };
     let from = client_ip(head, &operator.trusted_proxies);
     if let Some(left) = operator.wrong.waits(from, &operator.clock) {
         let seconds = left.as_secs() + 1;
         let message = format!("too many wrong tokens came from {from}: try again in {seconds} s");
         return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message));
     }
-    let refused = |message: &str| Problem::new(StatusCode::UNAUTHORIZED, message);
-    let given = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(given) = given.and_then(|value| value.strip_prefix("Bearer ")).filter(|given| !given.is_empty()) else {
-        return Err(refused("there is no token: send it as Authorization: Bearer; unsaid token create makes one"));
-    };
     let Some((name, role)) = operator.tokens.find(given) else {
         operator.wrong.count(from, &operator.clock);
         return Err(refused("this token is not valid: it was revoked, or is mistyped; unsaid token create makes one"));

@@ -49,7 +49,7 @@ pub(super) fn page(limit: Option<u32>) -> Result<u32, Problem> {
     if (1..=PAGE_MAX).contains(&limit) {
         return Ok(limit);
     }
-    Err(Problem::unprocessable(format!("limit is {limit}, but must be from 1 to {PAGE_MAX}")))
+    Err(Problem::malformed(format!("limit is {limit}, but must be from 1 to {PAGE_MAX}")))
 }
 
 /// What the page before has given as `next`, as a number.

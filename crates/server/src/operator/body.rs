@@ -29,7 +29,7 @@ pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> 
         Err(_) => return Err(problem("the body took longer than 10 s")),
     };
     let text = if body.is_empty() { b"{}" } else { &body[..] };
-    let mut value = serde_json::from_slice(text).map_err(|error| Problem::unprocessable(error.to_string()))?;
+    let mut value = serde_json::from_slice(text).map_err(|error| Problem::malformed(error.to_string()))?;
     whole_numbers(&mut value);
     parse(value)
 }
@@ -56,5 +56,5 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 fn wrong(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let path = error.path().to_string();
     let problem = if is_secret(&path) { "must be a string".to_owned() } else { error.inner().to_string() };
-    Problem::unprocessable(format!("{path}: {problem}"))
+    Problem::malformed(format!("{path}: {problem}"))
 }

@@ -77,6 +77,7 @@ pub struct OperatorParts {
     pub configured: Option<Secret>,
     pub tokens: Vec<Token>,
     pub show_text: bool,
+    pub wrong_tokens_per_min: u32,
     pub trusted_proxies: Vec<IpNet>,
 }
 
@@ -98,7 +99,7 @@ impl Operator {
             entropy,
             making: Mutex::new(()),
             tokens: Tokens::new(parts.tokens, parts.configured),
-            wrong: Wrong::default(),
+            wrong: Wrong::new(parts.wrong_tokens_per_min),
             show_text: parts.show_text,
             trusted_proxies: parts.trusted_proxies,
         })
@@ -141,12 +142,18 @@ impl Problem {
         Self { status, message: message.into() }
     }
 
+    /// It does not have the form that the document says.
+    fn malformed(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// It has that form, and cannot be.
     fn unprocessable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
     }
 
     fn broken_next() -> Self {
-        Self::unprocessable("next: is not what the page before gave: send that as it is")
+        Self::new(StatusCode::NOT_FOUND, "next: no page begins there; send what the page before gave, as it is")
     }
 }
 
@@ -162,7 +169,11 @@ impl axum::response::IntoResponse for Problem {
         struct Message {
             message: String,
         }
-        json(self.status, &Message { message: self.message })
+        let mut response = json(self.status, &Message { message: self.message });
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }
 

@@ -278,9 +278,7 @@ impl Again {
                 };
                 Ok(What::Delivered { since: Timestamp(since_ms), rows })
             }
-            _ => {
-                Err(Problem::unprocessable("say either parked (a filter, {} for all) or delivered_since_ms".to_owned()))
-            }
+            _ => Err(Problem::malformed("say either parked (a filter, {} for all) or delivered_since_ms".to_owned())),
         }
     }
 }

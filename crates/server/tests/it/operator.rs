@@ -52,9 +52,9 @@ async fn only_the_operator_may_and_only_what_can_work() {
     assert_eq!(call(&app, Method::POST, "another token", ok).await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(call(&app, Method::POST, "", ok).await.0, StatusCode::UNAUTHORIZED);
     for (body, status, part) in [
-        ("{", StatusCode::UNPROCESSABLE_ENTITY, "EOF"),
+        ("{", StatusCode::BAD_REQUEST, "EOF"),
         (r#"{"sdkappid":0}"#, StatusCode::UNPROCESSABLE_ENTITY, "sdkappid"),
-        (r#"{"sdkappid":7,"key":1}"#, StatusCode::UNPROCESSABLE_ENTITY, "unknown field"),
+        (r#"{"sdkappid":7,"key":1}"#, StatusCode::BAD_REQUEST, "unknown field"),
         (r#"{"sdkappid":7,"secret_key":"short"}"#, StatusCode::UNPROCESSABLE_ENTITY, "secret_key"),
         (r#"{"sdkappid":7,"secret_key_file":"/etc/passwd"}"#, StatusCode::UNPROCESSABLE_ENTITY, "configuration file"),
         (r#"{"sdkappid":7,"callback":{"ca_file":"/etc/passwd"}}"#, StatusCode::UNPROCESSABLE_ENTITY, "ca_file"),
@@ -70,7 +70,7 @@ async fn only_the_operator_may_and_only_what_can_work() {
         ),
         (
             r#"{"sdkappid":7,"callback":{"webhook_secret":424242}}"#,
-            StatusCode::UNPROCESSABLE_ENTITY,
+            StatusCode::BAD_REQUEST,
             "webhook_secret: must be a string",
         ),
         (r#"{"sdkappid":1400000001}"#, StatusCode::CONFLICT, "already"),

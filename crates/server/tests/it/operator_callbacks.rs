@@ -96,7 +96,7 @@ async fn c10_a_test_tells_what_happened_at_each_step() {
     .await;
     let report = app.tell("/callback/test", json!({})).await;
     assert_eq!(report["outcome"], "connection_refused", "{report}");
-    assert_eq!(app.operate(Method::POST, "/callback/test", json!({"command": "C2C.No"})).await.0, 422);
+    assert_eq!(app.operate(Method::POST, "/callback/test", json!({"command": "C2C.No"})).await.0, 400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,8 +137,12 @@ async fn c6_parked_events_are_shown_and_replayed_with_their_id_and_body() {
     }
     assert_eq!(app.ask(&format!("/events/{id}")).await["event"]["state"], "delivered");
     assert_eq!(app.operate(Method::GET, "/events/evt_no", Value::Null).await.0, StatusCode::NOT_FOUND);
-    for wrong in [json!({}), json!({"parked": {}, "delivered_since_ms": 1}), json!({"parked": {}, "next": "x"})] {
-        assert_eq!(app.operate(Method::POST, "/replay", wrong).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    for (wrong, status) in [
+        (json!({}), StatusCode::BAD_REQUEST),
+        (json!({"parked": {}, "delivered_since_ms": 1}), StatusCode::BAD_REQUEST),
+        (json!({"parked": {}, "next": "x"}), StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(app.operate(Method::POST, "/replay", wrong).await.0, status);
     }
 }
 

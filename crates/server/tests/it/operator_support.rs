@@ -25,7 +25,7 @@ async fn lanes_that_wait_are_shown_with_their_head() {
     app.operate(Method::POST, "/callback/back", Value::Null).await;
     app.all_settled().await;
     assert_eq!(app.ask("/lanes").await["lanes"], json!([]));
-    assert_eq!(app.operate(Method::GET, "/lanes?limit=0", Value::Null).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(app.operate(Method::GET, "/lanes?limit=0", Value::Null).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(app.operate(Method::GET, "/lanes?page=2", Value::Null).await.0, StatusCode::BAD_REQUEST);
 }
 

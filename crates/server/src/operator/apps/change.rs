@@ -49,7 +49,7 @@ pub(in crate::operator) async fn change(
 ) -> Result<Response<Body>, Problem> {
     let changes: Map<String, Value> = body::read(body).await?;
     if let Some(name) = NOT_CHANGED.iter().find(|name| changes.contains_key(**name)) {
-        return Err(Problem::unprocessable(format!("{name}: is not changed here; keys are changed at .../keys")));
+        return Err(Problem::malformed(format!("{name}: is not changed here; keys are changed at .../keys")));
     }
     let _making = operator.making.lock().await;
     let before = operator.changeable(sdkappid)?;
