@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 use unsaid::clock::Clock;
-use unsaid_client::{SessionClient, SessionConfig};
+use unsaid_client::{OperatorClient, OperatorConfig, SessionClient, SessionConfig};
 use unsaid_protocol::{
     callback::CallbackCommand,
     session::{Login, Send},
@@ -20,7 +20,7 @@ use unsaid_protocol::{
 use unsaid_testkit::{Answer, Authority, Script};
 
 use crate::{
-    operator_callbacks::start,
+    operator_callbacks::{OPERATOR_TOKEN, start},
     programs::{admin_client, config_file},
     test_app::{ADMIN, SDKAPPID, SECRET_KEY, TOKEN, client, of_command, receiver, usersig},
 };
@@ -83,7 +83,10 @@ impl Talkative {
         let child = Command::new(env!("CARGO_BIN_EXE_unsaid"))
             .args(["serve", "--set", "log_format=json", "--set", "log=trace", "--config"])
             .arg(config)
+            .env("UNSAID_OPERATOR__TOKEN", OPERATOR_TOKEN)
+            .env("UNSAID_APP_1400000001_CALLBACK_WEBHOOK_SECRET", WEBHOOK_SECRET)
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
             .stderr(File::create(&log).expect("writable"))
             .spawn()
             .expect("the program starts");
@@ -170,10 +173,51 @@ async fn no_log_however_talkative_has_texts_tokens_keys_or_signatures() {
     let answered = server.said(|event| event["code"] == "90008" || event["code"] == "70001").await;
     assert!(answered["took_ms"].is_number() && answered["span"]["request"].is_string(), "{answered}");
 
+    let secrets = operate(server.address).await;
     let log = server.stop();
-    for secret in [SECRET_KEY, TOKEN, &expired, &signed, "text-"] {
-        let line = log.lines().find(|line| line.contains(secret));
+    let known = [SECRET_KEY, TOKEN, WEBHOOK_SECRET, &expired, &signed, "text-"].map(str::to_owned);
+    for secret in known.into_iter().chain(secrets) {
+        let line = log.lines().find(|line| line.contains(&secret));
         assert!(line.is_none(), "{secret} is in the log: {line:?}");
     }
     assert!(log.lines().count() > 10, "it logs all it can: {log}");
+}
+
+const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Does what an operator does with secrets. Answers all that were sent, and all that came.
+async fn operate(server: SocketAddr) -> Vec<String> {
+    let operator = |token: &str| {
+        let timeout = Duration::from_secs(10);
+        let config =
+            OperatorConfig { base: format!("http://{server}"), ca_pem: None, token: token.to_owned(), timeout };
+        OperatorClient::new(&config).expect("valid")
+    };
+    let wrong = "a-token-that-nobody-has";
+    let (status, _) = operator(wrong).call(Method::GET, "/apps", String::new()).await.expect("answered");
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    let sent = json!({"sdkappid": 7, "secret_key": "a-key-from-over-the-network", "callback": {
+        "url": "https://localhost:1/", "token": "a-token-from-over-the-network", "webhook_secret": WEBHOOK_SECRET}});
+    let changed = json!({"callback": {"token": "another-token-from-over-the-network"}});
+    let refused = json!({"callback": {"webhook_secret": "whsec_that-is-none"}});
+    let named = json!({"name": "second", "role": "viewer"});
+    let account = json!({"account": "jared"});
+    let mut secrets: Vec<String> =
+        [OPERATOR_TOKEN, wrong, "from-over-the-network", "whsec_"].map(str::to_owned).to_vec();
+    for (method, path, body, secret) in [
+        (Method::POST, "/apps", sent, "secret_key"),
+        (Method::PATCH, "/apps/7", changed, ""),
+        (Method::PATCH, "/apps/7", refused, ""),
+        (Method::POST, "/apps/7/keys", json!({}), "secret_key"),
+        (Method::POST, "/apps/7/callback/test", json!({}), ""),
+        (Method::POST, "/tokens", named, "token"),
+        (Method::POST, "/apps/1400000001/usersig", account, "usersig"),
+    ] {
+        let (_, answer) = operator(OPERATOR_TOKEN).call(method, path, body.to_string()).await.expect("answered");
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let of_answer = answer[secret].as_str();
+        assert!(secret.is_empty() || of_answer.is_some(), "{path}: {answer}");
+        secrets.extend(of_answer.map(str::to_owned));
+    }
+    secrets
 }
