@@ -23,11 +23,11 @@ pub struct DeclaredApp {
     pub sdkappid: u32,
     #[serde(default)]
     name: String,
-    #[schemars(length(min = 16, max = 128), regex(pattern = r"^[!-~]*$"))]
+    #[schemars(length(min = 16, max = 128), regex(pattern = r"^[ -~]*$"))]
     secret_key: Option<String>,
     #[schemars(skip)]
     secret_key_file: Option<PathBuf>,
-    #[schemars(length(min = 16, max = 128), regex(pattern = r"^[!-~]*$"))]
+    #[schemars(length(min = 16, max = 128), regex(pattern = r"^[ -~]*$"))]
     previous_secret_key: Option<String>,
     #[schemars(skip)]
     previous_secret_key_file: Option<PathBuf>,

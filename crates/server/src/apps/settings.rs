@@ -294,8 +294,8 @@ impl App {
             if key.len() < least {
                 return error("secret_key", format!("is too short to be secret: at least {least} characters"));
             }
-            if key.len() > most || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-                let problem = format!("must be at most {most} letters, digits and signs, all ASCII and without blanks");
+            if key.len() > most || !key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+                let problem = format!("must be at most {most} letters, digits, signs and blanks, all ASCII");
                 return error("secret_key", problem);
             }
         }
@@ -372,7 +372,7 @@ mod tests {
         check(&"k".repeat(128), true);
         check(&"k".repeat(15), false);
         check(&"k".repeat(129), false);
-        check("0123456789 abcdef", false);
+        check("a key with blanks", true);
         check("0123456789abcdef\n", false);
         check("0123456789abcdef\u{e9}", false);
     }

@@ -37,7 +37,7 @@ pub(in crate::operator) struct KeyList {
 #[serde(deny_unknown_fields)]
 pub(in crate::operator) struct NewKey {
     /// It is drawn where it is not given.
-    #[schemars(length(min = 16, max = 128), regex(pattern = r"^[!-~]*$"))]
+    #[schemars(length(min = 16, max = 128), regex(pattern = r"^[ -~]*$"))]
     secret_key: Option<String>,
 }
 
