@@ -48,6 +48,8 @@ macro_rules! codes {
 }
 
 codes! {
+    OTHER_LOGIN = 6208, "a device that was away comes back, and the account has logged in on another one meanwhile",
+        "log in anew, without session, if the user wants to be here: that ends the other one";
     ILLEGAL_REQUEST = 20001, "a client's request is unknown, or a field is missing or of the wrong type",
         "check what ErrorInfo names against docs/gateway.md";
     NOT_LOGGED_IN = 20002, "a client is not logged in, or is logged in already",

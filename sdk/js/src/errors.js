@@ -3,6 +3,8 @@
 
 /** Codes that the SDK gives without, or in the name of, the server. */
 export const CODE = Object.freeze({
+  /** Another device has taken the place of this one while it was away. The gateway's code. */
+  OTHER_LOGIN: 6208,
   /** An argument is missing or of the wrong kind. The gateway uses the same code. */
   ARGUMENT: 20001,
   /** There is no such message, or it is not this account's own. The gateway uses the same code. */

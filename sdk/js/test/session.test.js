@@ -418,6 +418,7 @@ test('a UserSig that expired meanwhile, or another refusal, ends the login', asy
     assert.equal(all.gateway.sockets.length, 2);
   };
   await check(70001, EVENT.KICKED_OUT, { type: TYPES.KICKED_OUT_USERSIG_EXPIRED, reason: 'user_sig_expired' });
+  await check(6208, EVENT.KICKED_OUT, { type: TYPES.KICKED_OUT_MULT_ACCOUNT, reason: 'other_login' });
   await check(60016, EVENT.ERROR, { code: 60016, message: 'no' });
 });
 

@@ -80,7 +80,8 @@ impl LogIn {
         }
         let ended = self.displace(tx, &app)?;
         let Origin { client_ip, platform, .. } = self.origin;
-        let session = Session { id: self.session.clone(), platform, client_ip, since: tx.now() };
+        let (id, resumes) = (self.session.clone(), self.resumes.clone());
+        let session = Session { id, platform, client_ip, since: tx.now(), resumes };
         tx.save_session(self.app, &self.user, &session)?;
         let mut account = tx.account(self.app, &self.user)?.expect("it is there now");
         let kicked = |(session, why): &(Session, EndReason)| {
@@ -94,19 +95,28 @@ impl LogIn {
         Ok(Done::LoggedIn(LoggedIn { account, ended }))
     }
 
-    /// The session that is resumed goes, and of the platform's others as many as are too many, the oldest first.
-    fn displace(&self, tx: &mut dyn Tx, app: &App) -> Result<Vec<(Session, EndReason)>, Fault> {
+    /// The session that is resumed goes, and of the platform's others as many as are too many, the oldest first. Whoever comes
+    /// back to a session that is gone displaces nobody: another device took its place.
+    fn displace(&self, tx: &mut dyn Tx, app: &App) -> Result<Vec<(Session, EndReason)>, ChatError> {
         let sessions = tx.sessions(self.app, &self.user)?;
-        let (resumed, others): (Vec<_>, Vec<_>) =
-            sessions.into_iter().partition(|session| self.resumes.as_ref() == Some(&session.id));
+        let (resumed, others): (Vec<_>, Vec<_>) = sessions.into_iter().partition(|session| self.goes_on_with(session));
         let same: Vec<_> = others.into_iter().filter(|session| session.platform == self.origin.platform).collect();
         let too_many = (same.len() + 1).saturating_sub(usize::from(app.sessions_per_platform));
+        if self.resumes.is_some() && resumed.is_empty() && too_many > 0 {
+            let info = "the account has logged in on another device since: log in without session to end that login";
+            return Err(Refusal::new(error::OTHER_LOGIN, info).into());
+        }
         let displaced = same.into_iter().take(too_many).map(|session| (session, EndReason::OtherLogin));
         let ended: Vec<_> = resumed.into_iter().map(|session| (session, EndReason::Resumed)).chain(displaced).collect();
         for (session, _) in &ended {
             tx.remove_session(self.app, &self.user, &session.id)?;
         }
         Ok(ended)
+    }
+
+    /// It is the one that is named, or one that went on with that: then its device has not heard the answer.
+    fn goes_on_with(&self, session: &Session) -> bool {
+        self.resumes.as_ref().is_some_and(|named| *named == session.id || session.resumes.as_ref() == Some(named))
     }
 }
 

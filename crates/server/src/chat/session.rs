@@ -18,6 +18,8 @@ pub struct Session {
     pub client_ip: IpAddr,
     /// When it logged in.
     pub since: Timestamp,
+    /// The session that it goes on with, which may have been gone already.
+    pub resumes: Option<SessionId>,
 }
 
 impl Session {

@@ -79,6 +79,23 @@ async fn c1_a_broken_connection_is_told_and_a_session_that_goes_on_is_not_displa
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn c1_a_device_that_was_away_does_not_end_the_one_that_took_its_place() {
+    let (app, ..) = TestApp::start_with(states_only).await;
+    let first = app.device("jared", "Web").await;
+    let (session, cursor) = (first.logged_in.session.clone(), first.cursor.clone());
+    drop(first);
+    assert_eq!(app.told(2).await[1], "jared Web Disconnect LinkClose");
+    let second = app.device("jared", "Web").await;
+    let late = Login { session: Some(session), cursor: Some(cursor), ..app.login("jared", "Web") };
+    assert_eq!(app.device_with(late.clone()).await.err(), Some(6208));
+    second.client.heartbeat().await.expect("it stays");
+    second.client.logout().await.expect("it may");
+    let first = app.device_with(late).await.expect("its place is free");
+    first.client.logout().await.expect("it may");
+    assert_eq!(app.told(6).await[2..4], ["jared Web Login Register", "jared Web Logout Unregister"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c1_those_of_a_killed_server_who_do_not_come_back_are_told_of() {
     let (mut app, ..) = TestApp::start_with(|config, app| {
         states_only(config, app);

@@ -313,6 +313,7 @@ export class Session {
   /** The server does not take this login back. */
   #refused(error) {
     if (error.code === 70001) return this.#kicked('user_sig_expired');
+    if (error.code === CODE.OTHER_LOGIN) return this.#kicked('other_login');
     this.#end(error);
     this.#raise(EVENT.ERROR, { code: error.code, message: error.message });
     this.#raise(EVENT.SDK_NOT_READY, {});
@@ -352,5 +353,6 @@ function timeout(request, ms) {
 
 /** Codes that a later attempt would get as well; with the others it is worth trying. */
 function refusesForGood(code) {
-  return (code >= 70001 && code <= 70020) || code === 60016 || code === 60006 || code === 20001;
+  const final = [CODE.OTHER_LOGIN, 60016, 60006, 20001];
+  return (code >= 70001 && code <= 70020) || final.includes(code);
 }

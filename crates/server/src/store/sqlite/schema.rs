@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, oldest_reader: 3, sql: include_str!("schema_4.sql") },
     Migration { version: 5, oldest_reader: 3, sql: include_str!("schema_5.sql") },
     Migration { version: 6, oldest_reader: 3, sql: include_str!("schema_6.sql") },
+    Migration { version: 7, oldest_reader: 3, sql: include_str!("schema_7.sql") },
 ];
 
 /// Brings the store to the newest version that this server knows.

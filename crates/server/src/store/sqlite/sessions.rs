@@ -13,7 +13,8 @@ use crate::{
 pub(super) fn of(connection: &Connection, app: SdkAppId, user: &UserId) -> rusqlite::Result<Vec<Session>> {
     connection
         .prepare_cached(
-            "SELECT id, platform, client_ip, since_ms FROM session WHERE app = ?1 AND user = ?2 ORDER BY since_ms, id",
+            "SELECT id, platform, client_ip, since_ms, resumes FROM session WHERE app = ?1 AND user = ?2
+             ORDER BY since_ms, id",
         )?
         .query_map(params![Sql(app), Sql(user)], |row| session(row, 0))?
         .collect()
@@ -28,8 +29,8 @@ pub(super) fn all(
     let (app, user, id) = after.map_or((0, "", ""), |(app, user, id)| (app.0, user.as_str(), &*id.0));
     connection
         .prepare_cached(
-            "SELECT app, user, id, platform, client_ip, since_ms FROM session WHERE (app, user, id) > (?1, ?2, ?3)
-             ORDER BY app, user, id LIMIT ?4",
+            "SELECT app, user, id, platform, client_ip, since_ms, resumes FROM session
+             WHERE (app, user, id) > (?1, ?2, ?3) ORDER BY app, user, id LIMIT ?4",
         )?
         .query_map(params![app, user, id, sessions_max], |row| {
             let session = session(row, 2)?;
@@ -40,12 +41,14 @@ pub(super) fn all(
 }
 
 pub(super) fn write(connection: &Connection, app: SdkAppId, user: &UserId, session: &Session) -> rusqlite::Result<()> {
-    let Session { id, platform, client_ip, since } = session;
+    let Session { id, platform, client_ip, since, resumes } = session;
+    let resumes = resumes.as_ref().map_or("", |session| &*session.0);
     connection
         .prepare_cached(
-            "INSERT INTO session (app, user, id, platform, client_ip, since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO session (app, user, id, platform, client_ip, since_ms, resumes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![Sql(app), Sql(user), &*id.0, platform.as_str(), client_ip.to_string(), since.0])
+        .execute(params![Sql(app), Sql(user), &*id.0, platform.as_str(), client_ip.to_string(), since.0, resumes])
         .map(drop)
 }
 
@@ -64,6 +67,7 @@ pub(super) fn remove(
 fn session(row: &Row<'_>, column: usize) -> rusqlite::Result<Session> {
     let id: String = row.get(column)?;
     let (platform, client_ip): (String, String) = (row.get(column + 1)?, row.get(column + 2)?);
+    let resumes: String = row.get(column + 4)?;
     let broken = |column: usize, what: &str| {
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what.into())
     };
@@ -72,5 +76,6 @@ fn session(row: &Row<'_>, column: usize) -> rusqlite::Result<Session> {
         platform: Platform::from_name(&platform).ok_or_else(|| broken(column + 1, "no platform"))?,
         client_ip: client_ip.parse().map_err(|_| broken(column + 2, "no address"))?,
         since: Timestamp(row.get(column + 3)?),
+        resumes: (!resumes.is_empty()).then(|| SessionId(resumes.into())),
     })
 }

@@ -159,6 +159,8 @@ macro_rules! store_suite {
                 session::c1_a_login_is_told_and_makes_an_account;
                 session::c1_a_login_displaces_those_of_its_platform;
                 session::c1_whoever_comes_back_displaces_nobody;
+                session::c1_whoever_comes_back_too_late_displaces_nobody;
+                session::c1_whoever_has_not_heard_the_answer_comes_back_as_often_as_it_takes;
                 session::c1_the_end_of_a_session_is_told_once;
                 session::c1_a_kick_and_a_deletion_end_all_sessions;
                 session::whoever_was_kicked_needs_a_new_usersig;

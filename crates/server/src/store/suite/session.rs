@@ -105,6 +105,33 @@ pub(super) async fn c1_whoever_comes_back_displaces_nobody(world: World) {
     assert_eq!(world.session_names("alice").await, ["s_2"]);
 }
 
+pub(super) async fn c1_whoever_comes_back_too_late_displaces_nobody(mut world: World) {
+    world.with(hears_of_states(), &[]).await;
+    world.log_in(log_in("alice", "s_1", Platform::Web)).await.expect("she may");
+    world.log_in(log_in("alice", "s_2", Platform::Web)).await.expect("she may, and displaces the first");
+    world.reopen().await;
+    let late = LogIn { resumes: Some(id("s_1")), ..log_in("alice", "s_3", Platform::Web) };
+    assert_eq!(world.log_in(late.clone()).await.expect_err("it was displaced"), 6208);
+    assert_eq!(world.session_names("alice").await, ["s_2"]);
+    // On another platform there is room, and here, too, once the other one has gone.
+    let phone = LogIn { resumes: Some(id("s_0")), ..log_in("alice", "s_4", Platform::Ios) };
+    assert_eq!(world.log_in(phone).await.expect("she may").ended, []);
+    world.log_out("alice", "s_2", Leaving::LinkClosed).await;
+    assert_eq!(world.log_in(late).await.expect("she may").ended, []);
+}
+
+pub(super) async fn c1_whoever_has_not_heard_the_answer_comes_back_as_often_as_it_takes(mut world: World) {
+    world.with(hears_of_states(), &[]).await;
+    world.log_in(log_in("alice", "s_1", Platform::Web)).await.expect("she may");
+    let back = |session: &str| LogIn { resumes: Some(id("s_1")), ..log_in("alice", session, Platform::Web) };
+    world.log_in(back("s_2")).await.expect("she may");
+    // She was not told of s_2, and knows s_1 only.
+    world.reopen().await;
+    assert_eq!(world.log_in(back("s_3")).await.expect("she may").ended, [(id("s_2"), EndReason::Resumed)]);
+    assert_eq!(world.log_in(back("s_4")).await.expect("she may").ended, [(id("s_3"), EndReason::Resumed)]);
+    assert_eq!(world.session_names("alice").await, ["s_4"]);
+}
+
 pub(super) async fn c1_the_end_of_a_session_is_told_once(mut world: World) {
     world.with(hears_of_states(), &[]).await;
     for (how, words) in [
