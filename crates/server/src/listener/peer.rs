@@ -5,13 +5,23 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::http::request::Parts;
 use ipnet::IpNet;
 
-/// The address at the other end of a connection; an extension of each request.
+/// The other end of a connection; an extension of each request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    pub address: SocketAddr,
+    pub transport: Transport,
+}
+
+/// How what is said reaches this server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    Plain,
+    Tls,
+}
 
 /// The caller's address (rule R7): that of the connection, or the forwarded one where that is a trusted proxy's.
 pub fn client_ip(head: &Parts, trusted_proxies: &[IpNet]) -> IpAddr {
-    let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| peer.ip());
+    let peer = head.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address.ip());
     let peer = peer.to_canonical();
     let trusted = |ip: IpAddr| trusted_proxies.iter().any(|network| network.contains(&ip));
     if !trusted(peer) {
@@ -44,7 +54,7 @@ mod tests {
             request = request.header("x-forwarded-for", *value);
         }
         let (mut head, ()) = request.body(()).expect("valid").into_parts();
-        head.extensions.insert(Peer(peer.parse().expect("valid")));
+        head.extensions.insert(Peer { address: peer.parse().expect("valid"), transport: Transport::Plain });
         client_ip(&head, &["10.0.0.0/8".parse().expect("valid")]).to_string()
     }
 
