@@ -13,7 +13,7 @@ use super::{
     Console,
     gate::Visit,
     page::{self, Answer, Frame, Moment, Said, ago, number, took},
-    settings::{Form, Group, Sections},
+    settings::{self, Form, Group},
 };
 use crate::{
     apps::{Origin, Secret},
@@ -54,8 +54,8 @@ struct Tested {
     class: &'static str,
     steps: Vec<Tried>,
     total: String,
-    /// The field of the form that mends it.
-    mend: Option<&'static str>,
+    /// The field of the form that mends it, and its label.
+    mend: Option<(&'static str, &'static str)>,
 }
 
 struct Tried {
@@ -159,7 +159,7 @@ impl Tested {
             class: if report.class == "delivered" { "good" } else { "bad" },
             steps: report.steps.iter().map(Tried::new).collect(),
             total: took(report.total_us),
-            mend: report.setting.and_then(Sections::field_of),
+            mend: report.setting.and_then(settings::field_of),
             report,
         }
     }

@@ -87,10 +87,11 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/console/audit", get(audit::list))
         .route("/console/tokens", get(tokens::list).post(tokens::create))
         .route("/console/tokens/{id}/revoke", get(tokens::ask_revocation).post(tokens::revoke))
-        .layer(from_fn_with_state(Arc::clone(&console), gate::admit));
+        .route("/console/{*other}", get(page::missing))
+        .route_layer(from_fn_with_state(Arc::clone(&console), gate::admit));
     let open = Router::new()
         .route("/console/", get(|| async { Redirect::permanent("/console") }))
         .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/console/assets/{name}", get(page::asset));
-    signed_in.merge(open).layer(from_fn(page::guard)).with_state(console)
+    signed_in.merge(open).route_layer(from_fn(page::guard)).with_state(console)
 }

@@ -12,10 +12,16 @@ use super::{
     gate::Visit,
     page::{self, Answer, Frame, Moment, ago, name_of, number, state},
 };
-use crate::{metrics::Step, operator::Problem};
+use crate::{
+    metrics::{Recent, Step},
+    operator::Problem,
+};
 
 /// What a chart may span: its name, how many steps, and of how many looks each.
 const SPANS: [(&str, usize, usize); 3] = [("15 min", 90, 1), ("1 h", 120, 3), ("3 h", 120, 9)];
+
+/// A chart of a server that has just begun spans as little as this.
+const STEPS_LEAST: usize = 12;
 
 /// What the figures are about: the last minute.
 const MINUTE_LOOKS: usize = 6;
@@ -35,7 +41,8 @@ struct Figures {
     verdict: (&'static str, String),
     tiles: Vec<Tile>,
     charts: Vec<Chart>,
-    span: &'static str,
+    /// How far back the charts go.
+    span: String,
     apps: Vec<Row>,
 }
 
@@ -63,7 +70,10 @@ pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit) -> A
     let (span, steps, looks) = SPANS[chosen];
     let apps = rows(&console).await?;
     let minute = console.recent.steps(1, MINUTE_LOOKS).pop().unwrap_or_default();
-    let charts = charts(&console.recent.steps(steps, looks), steps);
+    let taken = console.recent.steps(steps, looks);
+    let room = taken.len().clamp(STEPS_LEAST, steps);
+    let span = if room == steps { span.to_owned() } else { ago((room * looks) as u64 * Recent::PAUSE.as_secs()) };
+    let charts = charts(&taken, room);
     let figures = Figures { verdict: verdict(&apps), tiles: tiles(&minute, &apps), charts, span, apps };
     if visit.wants_fragment() {
         return Ok(page::show(&figures));

@@ -277,6 +277,10 @@ pub(super) fn problem(visit: &Visit, problem: &Problem) -> Response<Body> {
     show_with(*status, &ProblemPage { frame, status: status.as_u16(), message })
 }
 
+pub(super) async fn missing() -> Trouble {
+    Problem::new(StatusCode::NOT_FOUND, "There is no such page. The link may be of an older version.").into()
+}
+
 pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response<Body> {
     match ASSETS.iter().find(|(known, _)| *known == name) {
         Some((name, bytes)) => pages::embedded(name, bytes, &headers),

@@ -19,9 +19,6 @@ use super::{
 };
 use crate::operator::{Problem, apps::Shown};
 
-/// The groups of settings, in the order in which they are shown.
-pub(super) struct Sections;
-
 struct Setting {
     name: &'static str,
     /// Where it belongs: a setting of the app, or of its callbacks.
@@ -147,14 +144,13 @@ impl Setting {
     }
 }
 
-impl Sections {
-    /// The field for what a setting is called in the configuration file: a text there may be in a file.
-    pub(super) fn field_of(setting: &str) -> Option<&'static str> {
-        let name = setting.strip_prefix("callback.").unwrap_or(setting);
-        let name = name.split('[').next().unwrap_or_default();
-        let names = [name.to_owned(), name.replace("_file", "_pem"), name.replace("_file", ""), format!("{name}_pem")];
-        names.iter().find_map(|name| SETTINGS.iter().find(|setting| setting.name == name)).map(|setting| setting.name)
-    }
+/// The field for what a setting is called in the configuration file, and its label: a text there may be in a file.
+pub(super) fn field_of(setting: &str) -> Option<(&'static str, &'static str)> {
+    let name = setting.strip_prefix("callback.").unwrap_or(setting);
+    let name = name.split('[').next().unwrap_or_default();
+    let names = [name.to_owned(), name.replace("_file", "_pem"), name.replace("_file", ""), format!("{name}_pem")];
+    let found = names.iter().find_map(|name| SETTINGS.iter().find(|setting| setting.name == name));
+    found.map(|setting| (setting.name, setting.label))
 }
 
 /// A form with what is filled in, and what is wrong with it.
@@ -308,7 +304,7 @@ fn located(problem: &Problem) -> (Option<&'static str>, String) {
     let prefix = format!("{setting}: ");
     let message = problem.message.strip_prefix(&prefix).unwrap_or(&problem.message);
     // What is said of switches is said where they are: beside the whole form.
-    (Sections::field_of(setting), message.to_owned())
+    (field_of(setting).map(|(name, _)| name), message.to_owned())
 }
 
 /// What a form changes of an app.
@@ -431,7 +427,7 @@ mod tests {
             ("recall_window_s", Some("recall_window_s")),
             ("callback.commands", None),
         ] {
-            assert_eq!(Sections::field_of(setting), expected, "{setting}");
+            assert_eq!(field_of(setting).map(|(name, _)| name), expected, "{setting}");
         }
     }
 }

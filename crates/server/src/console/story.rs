@@ -165,7 +165,7 @@ fn now(event: Option<&parked::Shown>) -> Now {
             class: "bad",
             word: "parked",
             text: format!(
-                "Not tried any more, after {tried} attempts: {}. Mend what is wrong, then send it again.",
+                "Not tried any more, after {tried} attempts: {}. Since",
                 event.reason.as_deref().unwrap_or("no reason is kept")
             ),
             at: event.parked_ms.map(Moment),

@@ -15,9 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::Metrics;
 use crate::clock::Clock;
 
-/// How often is looked.
-const PAUSE: Duration = Duration::from_secs(10);
-
 /// As many looks are remembered: three hours of them.
 const LOOKS_MAX: usize = 3 * 360 + 1;
 
@@ -60,6 +57,9 @@ pub struct Step {
 }
 
 impl Recent {
+    /// How often is looked.
+    pub const PAUSE: Duration = Duration::from_secs(10);
+
     pub fn new(metrics: Arc<Metrics>, clock: Clock) -> Arc<Self> {
         let recent = Self { metrics, clock, looks: Mutex::default() };
         recent.look();
@@ -71,7 +71,7 @@ impl Recent {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => self.look(),
+                () = tokio::time::sleep(Self::PAUSE) => self.look(),
             }
         }
     }
@@ -166,7 +166,7 @@ mod tests {
         }
         metrics.rest.answered(Some(recall), ErrorCode(20023), Duration::ZERO);
         (0..5).for_each(|_| attempted(&metrics, &Outcome::Unavailable(Unavailable::NotJson)));
-        tokio::time::advance(PAUSE).await;
+        tokio::time::advance(Recent::PAUSE).await;
         recent.look();
         tokio::time::advance(Duration::from_secs(5)).await;
         let steps = recent.steps(10, 1);
@@ -184,7 +184,7 @@ mod tests {
     async fn only_the_last_hours_are_remembered() {
         let recent = Recent::new(Arc::new(Metrics::new()), Clock::standing_at(Timestamp(0)));
         for _ in 0..2 * LOOKS_MAX {
-            tokio::time::advance(PAUSE).await;
+            tokio::time::advance(Recent::PAUSE).await;
             recent.look();
         }
         assert_eq!(recent.steps(usize::MAX - 1, 1).len(), LOOKS_MAX - 1);
