@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use super::{
     Console,
     form::query,
-    gate::Visit,
+    gate::{Named, Visit},
     page::{self, Answer, Frame, Moment},
 };
 use crate::{
@@ -39,7 +39,7 @@ struct Found {
 
 const ROWS: u32 = 50;
 
-pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     let (frame, _) = Frame::of_app(&console, &visit, app, ("accounts", "Accounts")).await?;
     let (account, peer) = (visit.query.text("account").to_owned(), visit.query.text("peer").to_owned());
     let mut page = Accounts { frame, sdkappid: app, account, peer, found: None, wrong: String::new() };

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
 use unsaid_protocol::callback::CallbackCommand;
 
 use super::{
     Console,
-    gate::Visit,
+    gate::{Named, Visit},
     page::{self, Answer, Frame, Moment, Said, ago, number, took},
     settings::{self, Form, Group},
 };
@@ -96,7 +93,7 @@ const SWITCHES: [CallbackCommand; 8] = [
     CallbackCommand::StateChange,
 ];
 
-pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     shown(&console, &visit, app, StatusCode::OK, None).await
 }
 
@@ -189,19 +186,19 @@ fn path(app: u32) -> String {
     format!("/console/apps/{app}")
 }
 
-pub(super) async fn test(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn test(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     let command = visit.form.text("command").parse().unwrap_or(CallbackCommand::AfterMsgWithDraw);
     let report = console.operator.test_callback(&visit.caller, app, command).await?;
     Ok(page::then(&console, &visit, &format!("{}#test", path(app)), Said::Tested(Box::new(report))))
 }
 
-pub(super) async fn back(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn back(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     console.operator.say_back(&visit.caller, app).await?;
     let said = Said::Done("What waits is tried at once.".to_owned());
     Ok(page::then(&console, &visit, &path(app), said))
 }
 
-pub(super) async fn add_key(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn add_key(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     let added = console.operator.add_key(&visit.caller, app, keys::NewKey { secret_key: None }).await?;
     let said = Said::Secret {
         what: "This is the new secret key".to_owned(),
@@ -232,7 +229,7 @@ pub(super) struct Confirm {
 pub(super) async fn ask_key_removal(
     State(console): State<Arc<Console>>,
     visit: Visit,
-    Path((app, key)): Path<(u32, String)>,
+    Named((app, key)): Named<(u32, String)>,
 ) -> Answer {
     let (frame, _) = Frame::of_app(&console, &visit, app, ("app", "Remove a key")).await?;
     Ok(page::show(&Confirm {
@@ -250,24 +247,24 @@ pub(super) async fn ask_key_removal(
 pub(super) async fn remove_key(
     State(console): State<Arc<Console>>,
     visit: Visit,
-    Path((app, key)): Path<(u32, String)>,
+    Named((app, key)): Named<(u32, String)>,
 ) -> Answer {
     console.operator.remove_key(&visit.caller, app, key).await?;
     Ok(page::then(&console, &visit, &path(app), Said::Done("The key was removed.".to_owned())))
 }
 
-pub(super) async fn enable(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn enable(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     console.operator.enable_app(&visit.caller, app).await?;
     Ok(page::then(&console, &visit, &path(app), Said::Done("The app is switched on.".to_owned())))
 }
 
-pub(super) async fn disable(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn disable(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     console.operator.disable_app(&visit.caller, app).await?;
     let said = "The app is switched off: it keeps its data and answers nobody. What it was owed is parked.";
     Ok(page::then(&console, &visit, &path(app), Said::Done(said.to_owned())))
 }
 
-pub(super) async fn ask_deletion(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn ask_deletion(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     Ok(page::show(&deletion(&console, &visit, app, String::new()).await?))
 }
 
@@ -287,7 +284,7 @@ async fn deletion(console: &Console, visit: &Visit, app: u32, wrong: String) -> 
     })
 }
 
-pub(super) async fn delete(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn delete(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     let confirm = visit.form.text("confirm").parse().unwrap_or(0);
     if confirm != app {
         let wrong = format!("Type {app} to confirm.");

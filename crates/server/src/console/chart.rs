@@ -46,7 +46,7 @@ pub(super) struct Scale {
 
 impl Chart {
     /// `steps` is how many the chart has room for; what has not happened yet stays empty on the left.
-    pub(super) fn new(title: &'static str, scale: Scale, steps: usize, series: Vec<Series>) -> Self {
+    pub(super) fn new(title: &'static str, scale: Scale, steps: usize, series: &[Series]) -> Self {
         let values = || series.iter().flat_map(|series| series.values.iter().flatten().copied());
         let highest = values().fold(0.0, f64::max);
         let top = scale.top.unwrap_or_else(|| round_up(highest));
@@ -123,7 +123,7 @@ mod tests {
     fn a_chart_says_in_words_what_it_shows() {
         let series = Series { name: "delivered", class: "good", values: vec![Some(3.0), Some(1.0)] };
         let scale = Scale { write: |value| format!("{value}/s"), top: None };
-        let chart = Chart::new("Callbacks", scale, 10, vec![series]);
+        let chart = Chart::new("Callbacks", scale, 10, &[series]);
         assert_eq!(chart.summary, "Callbacks: now delivered 1/s; the highest was 3/s");
         assert_eq!(chart.top, "5/s");
     }

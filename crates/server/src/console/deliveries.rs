@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use unsaid_protocol::callback::CallbackCommand;
 
 use super::{
     Console,
     form::{Fields, encoded, query},
-    gate::Visit,
+    gate::{Named, Visit},
     page::{self, Answer, Frame, Moment, took},
     story::Detail,
 };
@@ -65,7 +65,7 @@ struct Row {
 const OUTCOMES: [(&str, &str); 4] =
     [("", "all"), ("delivered", "delivered"), ("refused", "refused"), ("unavailable", "unavailable")];
 
-pub(super) async fn list(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn list(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     let asked = &visit.query;
     let found = console.operator.find_deliveries(app, which(asked)?).await?;
     let is_filtered = ["account", "msg_key", "command", "outcome"].iter().any(|name| asked.filled(name).is_some());
@@ -141,7 +141,7 @@ impl Row {
             lane: lane(&found.lane),
             msg_key: found.msg_key.unwrap_or_default(),
             class: class(&found.class),
-            outcome: found.outcome.replace('_', " "),
+            outcome: detail.outcome(&found.outcome),
             attempt: format!("{}{}", detail.number, if detail.replay { ", sent again" } else { "" }),
             took: took(detail.total_us),
             story: format!("/console/apps/{app}/events/{}", encoded(&found.event)),

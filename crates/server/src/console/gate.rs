@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{FromRequestParts, Request, State},
+    extract::{FromRequestParts, Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Redirect},
 };
 
+use serde::de::DeserializeOwned;
+
 use super::{
     Console,
     form::{Fields, encoded},
-    page::{self, Said},
+    page::{self, Said, Trouble},
     session::{Known, Name, Use},
 };
 use crate::{
@@ -35,6 +37,19 @@ pub(super) struct Visit {
     pub(super) csrf: Secret,
     pub(super) said: Option<Said>,
     pub(super) session: Name,
+}
+
+/// What stands in the path.
+pub(super) struct Named<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Sync + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(head: &mut Parts, state: &S) -> Result<Self, Trouble> {
+        let named = Path::from_request_parts(head, state).await;
+        let missing = || Problem::new(StatusCode::NOT_FOUND, "There is nothing of that name.");
+        Ok(named.map(|Path(named)| Self(named)).map_err(|_| missing())?)
+    }
 }
 
 /// A page asks for the part of itself that changes.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     metrics::{Recent, Step},
-    operator::Problem,
+    operator::{Problem, apps, callback},
 };
 
 /// What a chart may span: its name, how many steps, and of how many looks each.
@@ -89,20 +89,25 @@ impl Overview {
 }
 
 async fn rows(console: &Console) -> Result<Vec<Row>, Problem> {
-    let mut rows = Vec::new();
-    for app in console.operator.list_apps() {
-        let callbacks = console.operator.show_callbacks(app.sdkappid).await?;
-        rows.push(Row {
+    let all = console.operator.show_all_callbacks().await?;
+    let mut rows: Vec<_> = all.iter().map(|(app, callbacks)| Row::new(app, callbacks)).collect();
+    // What needs somebody comes first.
+    rows.sort_by_key(|row| ["bad", "warn", "good", "idle"].iter().position(|class| *class == row.state.0));
+    Ok(rows)
+}
+
+impl Row {
+    fn new(app: &apps::Shown, callbacks: &callback::Shown) -> Self {
+        Self {
             sdkappid: app.sdkappid,
-            name: name_of(&app),
-            state: state(&app, &callbacks),
+            name: name_of(app),
+            state: state(app, callbacks),
             waiting: number(callbacks.waiting),
             oldest: callbacks.oldest_waits_s.map_or_else(|| "–".to_owned(), ago),
             parked: callbacks.parked,
             delivered: callbacks.delivered_last_ms.map(Moment),
-        });
+        }
     }
-    Ok(rows)
 }
 
 /// All of it in a sentence.
@@ -140,12 +145,12 @@ fn charts(steps: &[Step], room: usize) -> Vec<Chart> {
     };
     let rate = Scale { write: a_second, top: None };
     vec![
-        Chart::new("Recalls a second", rate, room, vec![series("recalls", "main", |step| Some(step.recalls_per_s))]),
+        Chart::new("Recalls a second", rate, room, &[series("recalls", "main", |step| Some(step.recalls_per_s))]),
         Chart::new(
             "Callbacks a second",
             rate,
             room,
-            vec![
+            &[
                 series("delivered", "main", |step| Some(step.delivered_per_s)),
                 series("failed", "bad", |step| Some(step.failed_per_s)),
             ],
@@ -154,13 +159,13 @@ fn charts(steps: &[Step], room: usize) -> Vec<Chart> {
             "Attempts that delivered",
             Scale { write: percent, top: Some(1.0) },
             room,
-            vec![series("success", "main", |step| step.success)],
+            &[series("success", "main", |step| step.success)],
         ),
         Chart::new(
             "From the commit to the delivery",
             Scale { write: seconds, top: None },
             room,
-            vec![series("half", "main", |step| step.p50_s), series("99 %", "warn", |step| step.p99_s)],
+            &[series("half", "main", |step| step.p50_s), series("99 %", "warn", |step| step.p99_s)],
         ),
     ]
 }

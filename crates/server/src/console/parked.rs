@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use super::{
     Console,
     app::Confirm,
     deliveries::{command, commands, lane, short},
     form::{Fields, encoded, query},
-    gate::Visit,
+    gate::{Named, Visit},
     page::{self, Answer, Frame, Moment, Said, number},
 };
 use crate::operator::{
@@ -46,7 +46,7 @@ struct Row {
     discard: String,
 }
 
-pub(super) async fn list(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn list(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     let asked = &visit.query;
     let page = Page {
         id: None,
@@ -96,7 +96,7 @@ fn again(form: &Fields) -> Result<Again, Problem> {
     Ok(Again { parked: Some(filter), delivered_since_ms: None, next: None })
 }
 
-pub(super) async fn replay(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn replay(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     let sent = console.operator.replay(&visit.caller, app, again(&visit.form)?).await?;
     let mut said = match sent.replayed {
         0 => "Nothing was sent again: no such event is parked any more.".to_owned(),
@@ -115,7 +115,7 @@ pub(super) async fn replay(State(console): State<Arc<Console>>, visit: Visit, Pa
 pub(super) async fn ask_discard(
     State(console): State<Arc<Console>>,
     visit: Visit,
-    Path((app, id)): Path<(u32, String)>,
+    Named((app, id)): Named<(u32, String)>,
 ) -> Answer {
     let (frame, _) = Frame::of_app(&console, &visit, app, ("parked", "Throw away")).await?;
     let parked = format!("/console/apps/{app}/parked");
@@ -134,7 +134,7 @@ pub(super) async fn ask_discard(
 pub(super) async fn discard(
     State(console): State<Arc<Console>>,
     visit: Visit,
-    Path((app, id)): Path<(u32, String)>,
+    Named((app, id)): Named<(u32, String)>,
 ) -> Answer {
     let event = console.operator.discard(&visit.caller, app, id).await?;
     let said = Said::Done(format!("{} was thrown away.", event.id));

@@ -3,18 +3,14 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    http::Response,
-};
+use axum::{body::Body, extract::State, http::Response};
 use serde_json::{Map, Value, json};
 
 use super::{
     Console,
     app::{self, SWITCHES_SENT},
     form::Fields,
-    gate::Visit,
+    gate::{Named, Visit},
     page::{self, Answer, Said},
 };
 use crate::operator::{Problem, apps::Shown};
@@ -334,7 +330,7 @@ fn changes(form: &Fields, app: &Shown) -> Result<Map<String, Value>, Problem> {
     Ok(of_app)
 }
 
-pub(super) async fn save(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn save(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     let changes = match changes(&visit.form, &console.operator.show_app(app)?) {
         Ok(changes) => changes,
         Err(problem) => return app::shown(&console, &visit, app, problem.status, Some(&problem)).await,
@@ -344,14 +340,14 @@ pub(super) async fn save(State(console): State<Arc<Console>>, visit: Visit, Path
         return app::shown(&console, &visit, app, problem.status, Some(&problem)).await;
     }
     if visit.form.has("then_test") {
-        return app::test(State(console), visit, Path(app)).await;
+        return app::test(State(console), visit, Named(app)).await;
     }
     let said = if is_changed { "Saved. It holds from now on." } else { "Nothing was changed." };
     Ok(page::then(&console, &visit, &format!("/console/apps/{app}"), Said::Done(said.to_owned())))
 }
 
 /// Whether a form would be saved: for whoever is still typing.
-pub(super) async fn check(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Response<Body> {
+pub(super) async fn check(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Response<Body> {
     let checked = console.operator.show_app(app).and_then(|shown| {
         let changes = changes(&visit.form, &shown)?;
         console.operator.check_change(app, changes)

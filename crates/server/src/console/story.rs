@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
@@ -11,7 +11,7 @@ use super::{
     Console,
     deliveries::{class, lane},
     form::encoded,
-    gate::Visit,
+    gate::{Named, Visit},
     page::{self, Answer, Frame, Moment, took},
 };
 use crate::{
@@ -47,6 +47,14 @@ impl Detail {
     pub(super) fn read(detail: &RawValue) -> Self {
         serde_json::from_str(detail.get()).unwrap_or_default()
     }
+
+    /// The outcome in words.
+    pub(super) fn outcome(&self, name: &str) -> String {
+        match (name, self.status) {
+            ("status" | "refused_status", Some(status)) => format!("HTTP {status}"),
+            _ => name.replace('_', " "),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -62,6 +70,8 @@ struct StoryPage {
     /// What every attempt sends.
     body: Option<String>,
     attempts: Vec<Attempt>,
+    /// So many are left out behind the first ones.
+    left_out: usize,
     now: Now,
 }
 
@@ -98,7 +108,7 @@ struct Phase {
 pub(super) async fn show(
     State(console): State<Arc<Console>>,
     visit: Visit,
-    Path((app, id)): Path<(u32, String)>,
+    Named((app, id)): Named<(u32, String)>,
 ) -> Answer {
     let Story { event, attempts } = console.operator.tell_story(app, id.clone()).await?;
     let (frame, _) = Frame::of_app(&console, &visit, app, ("story", "Story")).await?;
@@ -116,12 +126,33 @@ pub(super) async fn show(
         owed: event.as_ref().map(|event| Moment(event.created_ms)),
         body: sent.map(pretty),
         now: now(event.as_ref()),
-        attempts: attempts.iter().zip(details).map(|(found, detail)| Attempt::new(found, detail)).collect(),
+        left_out: attempts.len().saturating_sub(FIRST + LAST),
+        attempts: shown(attempts.iter().zip(details).map(|(found, detail)| Attempt::new(found, detail)).collect()),
         id,
     }))
 }
 
+/// An endpoint that is away for days is tried thousands of times: the first attempts say how it began, the last how it is.
+const FIRST: usize = 5;
+const LAST: usize = 20;
+
+fn shown(mut attempts: Vec<Attempt>) -> Vec<Attempt> {
+    if attempts.len() > FIRST + LAST {
+        attempts.drain(FIRST..attempts.len() - LAST);
+    }
+    attempts
+}
+
 impl StoryPage {
+    /// Whether those that are left out come before this one.
+    fn leaps(&self, index: &usize) -> bool {
+        self.left_out > 0 && *index == FIRST
+    }
+
+    fn deliveries(&self) -> String {
+        format!("/console/apps/{}/deliveries", self.sdkappid)
+    }
+
     fn discard(&self) -> String {
         format!("/console/apps/{}/parked/{}/discard", self.sdkappid, encoded(&self.id))
     }
@@ -194,7 +225,7 @@ impl Attempt {
             title: format!("Attempt {}{replay}", detail.number),
             at: Moment(Timestamp(found.at_ms)),
             class: class(&found.class),
-            outcome: found.outcome.replace('_', " "),
+            outcome: detail.outcome(&found.outcome),
             phases: phases(&detail),
             total: took(detail.total_us),
             message: detail.message.unwrap_or_default(),
@@ -241,6 +272,28 @@ mod tests {
         let expected =
             [("name", "0.00%", "10.00%"), ("connection", "10.00%", "30.00%"), ("answer", "40.00%", "60.00%")];
         assert_eq!(shown, expected.map(|(name, from, width)| (name, from.to_owned(), width.to_owned())));
+    }
+
+    #[test]
+    fn of_thousands_of_attempts_the_first_and_the_last_are_shown() {
+        let attempts = |count: i64| {
+            let detail = || RawValue::from_string("{}".to_owned()).expect("JSON");
+            let found = |at_ms| Found {
+                record: at_ms,
+                at_ms,
+                event: String::new(),
+                lane: String::new(),
+                command: String::new(),
+                class: String::new(),
+                outcome: String::new(),
+                msg_key: None,
+                detail: detail(),
+            };
+            let all = (0..count).map(|at_ms| Attempt::new(&found(at_ms), Detail::default())).collect();
+            shown(all).iter().map(|attempt| attempt.at.0.0).collect::<Vec<_>>()
+        };
+        assert_eq!(attempts(25), (0..25).collect::<Vec<_>>());
+        assert_eq!(attempts(4000), (0..5).chain(3980..4000).collect::<Vec<_>>());
     }
 
     #[test]

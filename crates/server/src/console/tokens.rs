@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
 use serde_json::json;
 
 use super::{
     Console,
     app::Confirm,
-    gate::Visit,
+    gate::{Named, Visit},
     page::{self, Answer, Frame, Moment, Said},
 };
 use crate::{
@@ -68,7 +65,7 @@ async fn made(console: &Console, visit: &Visit) -> Result<Made, Problem> {
 pub(super) async fn ask_revocation(
     State(console): State<Arc<Console>>,
     visit: Visit,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Answer {
     let found = console.operator.list_tokens().into_iter().find(|token| token.id == id);
     let missing = || Problem::new(StatusCode::NOT_FOUND, format!("there is no token {id}"));
@@ -85,7 +82,7 @@ pub(super) async fn ask_revocation(
     }))
 }
 
-pub(super) async fn revoke(State(console): State<Arc<Console>>, visit: Visit, Path(id): Path<String>) -> Answer {
+pub(super) async fn revoke(State(console): State<Arc<Console>>, visit: Visit, Named(id): Named<String>) -> Answer {
     let token = console.operator.revoke_token(&visit.caller, id).await?;
     let said = Said::Done(format!("The token {:?} was revoked.", token.name));
     Ok(page::then(&console, &visit, "/console/tokens", said))

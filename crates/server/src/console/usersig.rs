@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{extract::State, http::StatusCode};
 use serde_json::json;
 
 use super::{
     Console,
-    gate::Visit,
+    gate::{Named, Visit},
     page::{self, Answer, Frame, Said},
 };
 use crate::{
@@ -36,7 +33,7 @@ struct UserSigPage {
 const EXPIRIES: [(u64, &str); 4] =
     [(3_600, "an hour"), (86_400, "a day"), (7 * 86_400, "a week"), (180 * 86_400, "180 days")];
 
-pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn show(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     shown(&console, &visit, app, StatusCode::OK, String::new()).await
 }
 
@@ -48,7 +45,7 @@ async fn shown(console: &Console, visit: &Visit, app: u32, status: StatusCode, w
     Ok(page::show_with(status, &UserSigPage { frame, sdkappid: app, account, expiries, wrong }))
 }
 
-pub(super) async fn make(State(console): State<Arc<Console>>, visit: Visit, Path(app): Path<u32>) -> Answer {
+pub(super) async fn make(State(console): State<Arc<Console>>, visit: Visit, Named(app): Named<u32>) -> Answer {
     let made = match made(&console, &visit, app).await {
         Ok(made) => made,
         Err(Problem { status, message, .. }) => return shown(&console, &visit, app, status, message).await,

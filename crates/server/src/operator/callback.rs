@@ -9,9 +9,9 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use unsaid_protocol::callback::CallbackCommand;
+use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
-use super::{Operator, Problem, admit::Caller, ask::Named, body, json};
+use super::{Operator, Problem, admit::Caller, apps, ask::Named, body, json};
 use crate::{
     apps::schema::CommandName,
     callback::{FlowState, TestReport},
@@ -81,12 +81,30 @@ pub(super) async fn test(
 impl Operator {
     pub(crate) async fn show_callbacks(&self, app: u32) -> Result<Shown, Problem> {
         let app = self.app(app)?.sdkappid;
-        let store = self.chat.store();
-        let backlog = store.backlogs().await?.get(&app).copied().unwrap_or_default();
+        let backlog = self.chat.store().backlogs().await?.get(&app).copied().unwrap_or_default();
+        let flow = self.callbacks.state(app).await.unwrap_or_default();
+        self.standing(app, backlog, flow).await
+    }
+
+    /// Every app with how its callbacks stand.
+    pub(crate) async fn show_all_callbacks(&self) -> Result<Vec<(apps::Shown, Shown)>, Problem> {
+        let backlogs = self.chat.store().backlogs().await?;
+        let mut flows = self.callbacks.states().await;
+        let mut all = Vec::new();
+        for app in self.list_apps() {
+            let sdkappid = SdkAppId(app.sdkappid);
+            let backlog = backlogs.get(&sdkappid).copied().unwrap_or_default();
+            let flow = flows.remove(&sdkappid).unwrap_or_default();
+            all.push((app, self.standing(sdkappid, backlog, flow).await?));
+        }
+        Ok(all)
+    }
+
+    async fn standing(&self, app: SdkAppId, backlog: Backlog, flow: FlowState) -> Result<Shown, Problem> {
         let Backlog { waiting, waiting_bytes, parked } = backlog;
-        let oldest = store.oldest_of_all(app).await?;
-        let flow = self.callbacks.state(app).await;
-        let FlowState { breaker, in_flight, at_once, delivered_last, .. } = flow.unwrap_or_default();
+        // Where nothing waits nothing is searched.
+        let oldest = if waiting > 0 { self.chat.store().oldest_of_all(app).await? } else { None };
+        let FlowState { breaker, in_flight, at_once, delivered_last, .. } = flow;
         let now = self.clock.now();
         Ok(Shown {
             sdkappid: app.0,

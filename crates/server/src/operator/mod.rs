@@ -2,7 +2,8 @@
 //!
 //! A request carries a token as `Authorization: Bearer`; its role says whether it may only read (`admit.rs`). Whatever is
 //! changed is noted in the audit log, in the same transaction. What there is stands on one screen (`routes.rs`), and the
-//! OpenAPI document is made from it.
+//! OpenAPI document is made from it. Each route is a function of the [`Operator`] with typed arguments and a typed answer, in a thin
+//! wrapper that speaks HTTP; the console calls the same functions.
 
 mod routes;
 

@@ -18,8 +18,6 @@ test('the pictures of the README', { skip: skip || onRequest }, async (t) => {
   const backend = await stage.backend();
   const page = await stage.signedIn(LOOK);
   await mkdir(dirname(picture('console')), { recursive: true });
-  await busy(stage, backend, 160_000);
-
   // A recall that arrives at the second attempt.
   stage.receiver.answers = { status: 503, ErrorCode: 0 };
   const key = await stage.recall(backend);
@@ -30,6 +28,8 @@ test('the pictures of the README', { skip: skip || onRequest }, async (t) => {
   await page.getByRole('heading', { name: 'Now: delivered' }).waitFor();
   await page.screenshot({ path: picture('story'), fullPage: true });
 
+  await stage.server.operate('POST', '/apps', { sdkappid: SDKAPPID + 1, name: 'Ferry, staging' });
+  await busy(stage, backend, 160_000);
   await page.goto(`${stage.server.address}/console`);
   await page.getByText('Callbacks flow.').waitFor();
   await page.screenshot({ path: picture('console'), fullPage: true });

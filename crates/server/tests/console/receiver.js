@@ -2,6 +2,7 @@
 // answers as a test wants.
 
 import { once } from 'node:events';
+import { STATUS_CODES } from 'node:http';
 import { createServer } from 'node:https';
 import { receiverCertificate } from './certificate.js';
 
@@ -52,7 +53,8 @@ export class Receiver {
     const arrival = { headers: request.headers, query, body: JSON.parse(said) };
     this.#arrivals.push(arrival);
     const { status, ErrorCode } = this.answers;
-    response.writeHead(status).end(JSON.stringify({ ActionStatus: ErrorCode ? 'FAIL' : 'OK', ErrorCode, ErrorInfo: '' }));
+    const answer = JSON.stringify({ ActionStatus: ErrorCode ? 'FAIL' : 'OK', ErrorInfo: '', ErrorCode });
+    response.writeHead(status).end(status === 200 ? answer : STATUS_CODES[status]);
     for (const waiting of this.#waiting) {
       if (!waiting.wanted(arrival)) continue;
       clearTimeout(waiting.timer);

@@ -33,9 +33,11 @@ function keepLive(part) {
   const say = (text) => {
     if (said && said.textContent !== text) said.textContent = text;
   };
+  let isLooking = false;
   const look = async () => {
-    if (document.hidden) return;
+    if (document.hidden || isLooking) return;
     if (part.contains(document.activeElement) || isSelected(part)) return say('Live, and waiting while you read here.');
+    isLooking = true;
     try {
       const response = await fetch(url, { credentials: 'same-origin' });
       if (response.redirected) return location.reload();
@@ -51,6 +53,8 @@ function keepLive(part) {
       else if (news) news.textContent = '';
     } catch {
       say('The server does not answer; it is asked again.');
+    } finally {
+      isLooking = false;
     }
   };
   say('Live: new ones come by themselves.');
