@@ -22,7 +22,7 @@ use super::{
 use crate::{
     apps::Secret,
     chat::Role,
-    listener::{Peer, Transport},
+    listener::Transport,
     operator::{Caller, Problem, body},
 };
 
@@ -82,7 +82,8 @@ pub(super) async fn admit(State(console): State<Arc<Console>>, request: Request,
     };
     let is_change = head.method == Method::POST;
     let said = if is_change || why == Use::Poll { None } else { console.sessions.hear(known.name, head.uri.path()) };
-    let (form, refusal) = if is_change { sent(&known, &caller, &head, body).await } else { (Fields::default(), None) };
+    let sent = if is_change { sent(&known, &caller, &head, body).await } else { Ok(Fields::default()) };
+    let (form, refusal) = sent.map_or_else(|problem| (Fields::default(), Some(problem)), |form| (form, None));
     let visit = Visit { caller, form, query, csrf: known.csrf, said, session: known.name };
     if let Some(problem) = refusal {
         return page::problem(&visit, &problem);
@@ -97,15 +98,12 @@ pub(super) async fn admit(State(console): State<Arc<Console>>, request: Request,
 }
 
 /// What a form has sent, or why it is not taken.
-async fn sent(known: &Known, caller: &Caller, head: &Parts, body: Body) -> (Fields, Option<Problem>) {
-    let refused = |message: &str| (Fields::default(), Some(Problem::new(StatusCode::FORBIDDEN, message)));
+async fn sent(known: &Known, caller: &Caller, head: &Parts, body: Body) -> Result<Fields, Problem> {
+    let refused = |message: &str| Err(Problem::new(StatusCode::FORBIDDEN, message));
     if is_foreign(&head.headers) {
         return refused("this was sent by a page of another site, so nothing was done: open the console itself");
     }
-    let form = match body::whole(body).await {
-        Ok(body) => Fields::parse(&String::from_utf8_lossy(&body)),
-        Err(problem) => return (Fields::default(), Some(problem)),
-    };
+    let form = Fields::parse(&String::from_utf8_lossy(&body::whole(body).await?));
     if !known.gave(form.text("csrf")) {
         return refused(
             "this form is not of your session, so nothing was done: open the page again, and send it from there",
@@ -115,9 +113,10 @@ async fn sent(known: &Known, caller: &Caller, head: &Parts, body: Body) -> (Fiel
         let message = format!("the token {:?} only reads: this needs one with the role operator", caller.name);
         return refused(&message);
     }
-    (form, None)
+    Ok(form)
 }
 
+/// What everybody may do.
 const SIGN_OUT: &str = "/console/sign-out";
 
 /// Whether a page of somewhere else has sent it. What says nothing of that is no browser of these days.
@@ -131,7 +130,7 @@ pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
 }
 
 fn signed_in(console: &Console, head: &Parts, why: Use) -> Option<(Known, Caller)> {
-    let text = cookie(&head.headers, cookie_name(head))?;
+    let text = cookie(&head.headers, cookie_name(console.operator.transport(head)))?;
     let known = console.sessions.find(text, why, &console.clock)?;
     let Some(token) = console.operator.valid_token(&known.token) else {
         console.sessions.close(known.name);
@@ -149,12 +148,11 @@ fn to_sign_in(head: &Parts) -> Response<Body> {
 }
 
 /// Where there is TLS, the name itself says that the cookie never goes without.
-fn cookie_name(head: &Parts) -> &'static str {
-    if is_secure(head) { "__Secure-unsaid_console" } else { "unsaid_console" }
-}
-
-fn is_secure(head: &Parts) -> bool {
-    head.extensions.get::<Peer>().is_some_and(|peer| peer.transport == Transport::Tls)
+fn cookie_name(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Tls => "__Secure-unsaid_console",
+        Transport::Plain => "unsaid_console",
+    }
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -164,10 +162,10 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// The cookie of a session; with an empty text it is taken away.
-pub(super) fn set_cookie(head: &Parts, text: &str) -> HeaderValue {
-    let secure = if is_secure(head) { "; Secure" } else { "" };
+pub(super) fn set_cookie(transport: Transport, text: &str) -> HeaderValue {
+    let secure = if transport == Transport::Tls { "; Secure" } else { "" };
     let age = if text.is_empty() { "; Max-Age=0" } else { "" };
-    let cookie = format!("{}={text}; Path=/console; HttpOnly; SameSite=Strict{secure}{age}", cookie_name(head));
+    let cookie = format!("{}={text}; Path=/console; HttpOnly; SameSite=Strict{secure}{age}", cookie_name(transport));
     HeaderValue::from_str(&cookie).expect("it is hex")
 }
 

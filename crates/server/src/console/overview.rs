@@ -50,7 +50,7 @@ struct Figures {
 struct Tile {
     name: &'static str,
     value: String,
-    about: &'static str,
+    about: String,
 }
 
 /// An app.
@@ -58,8 +58,8 @@ struct Row {
     sdkappid: u32,
     name: String,
     state: (&'static str, &'static str),
-    waiting: String,
-    oldest: String,
+    waiting: u64,
+    oldest_s: Option<u64>,
     parked: u64,
     delivered: Option<Moment>,
 }
@@ -97,13 +97,17 @@ async fn rows(console: &Console) -> Result<Vec<Row>, Problem> {
 }
 
 impl Row {
+    fn oldest(&self) -> String {
+        self.oldest_s.map_or_else(|| "–".to_owned(), ago)
+    }
+
     fn new(app: &apps::Shown, callbacks: &callback::Shown) -> Self {
         Self {
             sdkappid: app.sdkappid,
             name: name_of(app),
             state: state(app, callbacks),
-            waiting: number(callbacks.waiting),
-            oldest: callbacks.oldest_waits_s.map_or_else(|| "–".to_owned(), ago),
+            waiting: callbacks.waiting,
+            oldest_s: callbacks.oldest_waits_s,
             parked: callbacks.parked,
             delivered: callbacks.delivered_last_ms.map(Moment),
         }
@@ -127,13 +131,18 @@ fn tiles(minute: &Step, apps: &[Row]) -> Vec<Tile> {
     let tile = |name, value, about| Tile { name, value, about };
     let unknown = || "–".to_owned();
     let parked: u64 = apps.iter().map(|app| app.parked).sum();
+    let waiting: u64 = apps.iter().map(|app| app.waiting).sum();
+    let oldest = apps.iter().filter_map(|app| app.oldest_s).max();
+    let wait =
+        oldest.map_or_else(|| "for their delivery".to_owned(), |oldest| format!("the oldest for {}", ago(oldest)));
+    let most = minute.p99_s.map_or_else(|| "of its commit".to_owned(), |p99| format!("99 % within {}", seconds(p99)));
     vec![
-        tile("Recalls", a_second(minute.recalls_per_s), "in the last minute"),
-        tile("Callbacks", a_second(minute.delivered_per_s), "delivered in the last minute"),
-        tile("Success", minute.success.map_or_else(unknown, percent), "of the attempts of the last minute"),
-        tile("Half within", minute.p50_s.map_or_else(unknown, seconds), "from the commit to the delivery"),
-        tile("99 % within", minute.p99_s.map_or_else(unknown, seconds), "from the commit to the delivery"),
-        tile("Parked", number(parked), "not tried any more"),
+        tile("Recalls", a_second(minute.recalls_per_s), "in the last minute".to_owned()),
+        tile("Callbacks", a_second(minute.delivered_per_s), "delivered in the last minute".to_owned()),
+        tile("Success", minute.success.map_or_else(unknown, percent), "of the attempts of the last minute".to_owned()),
+        tile("Half delivered within", minute.p50_s.map_or_else(unknown, seconds), most),
+        tile("Waiting", number(waiting), wait),
+        tile("Parked", number(parked), "not tried any more".to_owned()),
     ]
 }
 

@@ -57,7 +57,9 @@ pub(super) async fn sign_in(State(console): State<Arc<Console>>, request: Reques
     tracing::info!(token = token.name, %from, "somebody has signed in to the console");
     let text = console.sessions.open(token.id, &console.clock, &console.entropy);
     let mut response = Redirect::to(to).into_response();
-    response.headers_mut().insert(header::SET_COOKIE, gate::set_cookie(&head, text.expose()));
+    response
+        .headers_mut()
+        .insert(header::SET_COOKIE, gate::set_cookie(console.operator.transport(&head), text.expose()));
     response
 }
 
@@ -76,7 +78,7 @@ pub(super) async fn sign_out(State(console): State<Arc<Console>>, visit: Visit, 
     console.sessions.close(visit.session);
     let (head, _) = request.into_parts();
     let mut response = Redirect::to("/console/sign-in").into_response();
-    response.headers_mut().insert(header::SET_COOKIE, gate::set_cookie(&head, ""));
+    response.headers_mut().insert(header::SET_COOKIE, gate::set_cookie(console.operator.transport(&head), ""));
     response
 }
 

@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
 use self::patience::Patience;
-pub use self::peer::{Peer, Transport, client_ip};
+pub use self::peer::{Peer, Transport, client_ip, transport};
 
 /// A connection's share of the bound on connections; an extension of each request, for who takes the connection over.
 #[derive(Clone, Debug)]

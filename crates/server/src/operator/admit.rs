@@ -24,7 +24,7 @@ use crate::{
     chat::{Note, Role, Token},
     clock::{Clock, Timestamp},
     limits,
-    listener::client_ip,
+    listener::{Transport, client_ip, transport},
 };
 
 /// The name of the token that stands in the configuration.
@@ -180,6 +180,11 @@ fn identify(operator: &Operator, head: &Parts) -> Result<Caller, Problem> {
 impl Operator {
     pub(crate) fn client_ip(&self, head: &Parts) -> IpAddr {
         client_ip(head, &self.trusted_proxies)
+    }
+
+    /// How the caller reaches this server, or the trusted proxy before it.
+    pub(crate) fn transport(&self, head: &Parts) -> Transport {
+        transport(head, &self.trusted_proxies)
     }
 
     /// The token whose text this is. Wrong ones are counted by the address that they come from.
