@@ -22,6 +22,7 @@ mod settings;
 mod deliveries;
 mod parked;
 mod story;
+mod waiting;
 
 mod accounts;
 mod usersig;
@@ -79,6 +80,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/console/apps/{app}/delete", get(app::ask_deletion).post(app::delete))
         .route("/console/apps/{app}/deliveries", get(deliveries::list))
         .route("/console/apps/{app}/events/{event}", get(story::show))
+        .route("/console/apps/{app}/waiting", get(waiting::list))
         .route("/console/apps/{app}/parked", get(parked::list))
         .route("/console/apps/{app}/parked/replay", post(parked::replay))
         .route("/console/apps/{app}/parked/{event}/discard", get(parked::ask_discard).post(parked::discard))

@@ -17,7 +17,7 @@ pub(crate) mod audit;
 pub(crate) mod callback;
 pub(crate) mod deliveries;
 mod health;
-mod lanes;
+pub(crate) mod lanes;
 pub(crate) mod messages;
 mod openapi;
 pub(crate) mod parked;

@@ -136,6 +136,22 @@ describe('the pages of the console', { skip }, () => {
     await page.getByText('No delivery that is kept fits.').waitFor();
   });
 
+  test('what waits is seen lane by lane, with what came of its attempts', async (t) => {
+    const stage = await Stage.set(t);
+    const backend = await stage.backend();
+    stage.receiver.answers = { status: 503, ErrorCode: 0 };
+    const key = await stage.recall(backend);
+    await stage.takenDown(key);
+    const page = await stage.signedIn();
+    await page.goto(stage.page('/waiting'));
+    const row = page.getByRole('row').filter({ hasText: 'AfterMsgWithDraw' });
+    assert.match(await row.textContent(), /^Jonh\s*1\s*evt_/);
+    await row.getByRole('link').click();
+    await page.getByRole('heading', { name: 'Now: waiting' }).waitFor();
+    await page.getByRole('heading', { name: 'Attempt 1 HTTP 503' }).waitFor();
+    stage.receiver.answers = { status: 200, ErrorCode: 0 };
+  });
+
   test('a viewer looks, and has no button that changes anything', async (t) => {
     const stage = await Stage.set(t);
     await filled(stage);
@@ -232,7 +248,7 @@ async function everyPage(stage) {
   const app = `/apps/${SDKAPPID}`;
   const delivered = await events(stage, 'delivered');
   const failed = await events(stage, 'unavailable');
-  const ofApp = ['', '/deliveries', '/parked', '/accounts', '/accounts?account=Jonh', '/accounts?account=Jonh&peer=jared'];
+  const ofApp = ['', '/deliveries', '/waiting', '/parked', '/accounts', '/accounts?account=Jonh', '/accounts?account=Jonh&peer=jared'];
   const events_ = [...delivered, ...failed].map((event) => `/events/${event}`);
   const asked = ['/usersig', '/delete', `/parked/${failed[0]}/discard`];
   return ['', '?span=3%20h', '/apps', '/audit', '/tokens', '/nothing', ...[...ofApp, ...events_, ...asked].map((path) => app + path)];

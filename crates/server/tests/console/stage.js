@@ -13,15 +13,19 @@ export const WITHDRAW = 'C2C.CallbackAfterMsgWithDraw';
 export class Stage {
   static async set(t) {
     const stage = new Stage();
+    Object.assign(stage, { contexts: [], problems: [] });
+    t.after(() => stage.clear());
     stage.receiver = await Receiver.start();
-    t.after(() => stage.receiver.end());
     stage.server = await Server.start();
-    t.after(() => stage.server.end());
-    stage.problems = [];
-    t.after(() => assert.deepEqual(stage.problems, []));
-    stage.contexts = [];
-    t.after(() => Promise.all(stage.contexts.map((context) => context.close())));
     return stage;
+  }
+
+  /** Windows go before the server that they ask. */
+  async clear() {
+    await Promise.all(this.contexts.map((context) => context.close()));
+    await this.server?.end();
+    await this.receiver?.end();
+    assert.deepEqual(this.problems, []);
   }
 
   /** A window of a browser of its own; `options` are those of Playwright's `newContext`. */

@@ -99,7 +99,8 @@ fn page_of(app: &str) -> String {
 
 /// Every page that can be opened without naming an event.
 fn pages() -> Vec<String> {
-    let of_app = ["", "/deliveries", "/parked", "/accounts", "/accounts?account=jared", "/usersig", "/delete"];
+    let of_app =
+        ["", "/deliveries", "/waiting", "/parked", "/accounts", "/accounts?account=jared", "/usersig", "/delete"];
     let others = ["/console", "/console?span=1%20h", "/console/apps", "/console/audit", "/console/tokens"];
     of_app.map(page_of).into_iter().chain(others.map(str::to_owned)).collect()
 }
