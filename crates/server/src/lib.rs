@@ -19,6 +19,7 @@ pub mod clock;
 pub mod metrics;
 pub mod telemetry;
 
+pub mod console;
 pub mod gateway;
 pub mod identity;
 pub mod listener;

@@ -145,6 +145,13 @@ pub const APP_KEYS_MAX: usize = 5;
 /// Addresses whose wrong tokens are counted.
 pub const WRONG_TOKEN_ADDRESSES_MAX: usize = 10_000;
 
+/// Browsers that are signed in to the console at once; one more, and whoever was away longest signs in again.
+pub const CONSOLE_SESSIONS_MAX: usize = 500;
+
+/// How long one stays signed in without a click, and at most.
+pub const CONSOLE_IDLE_MAX: Duration = Duration::from_secs(3600);
+pub const CONSOLE_SESSION_MAX: Duration = Duration::from_secs(12 * 3600);
+
 /// How long the audit log is kept, what one page looks at, and what is erased of it at once.
 pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * 86_400);
 pub const AUDIT_PAGE_ROWS: u32 = 20_000;

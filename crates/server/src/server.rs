@@ -15,12 +15,13 @@ use crate::{
     chat::{Chat, Devices, Store, Token},
     clock::World,
     config::{Config, TlsFiles},
+    console::{self, Console},
     fanout::Fanout,
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
     identity::Identities,
     listener::Listener,
-    metrics::{self, Metrics, Page},
+    metrics::{self, Metrics, Page, Recent},
     operator::{self, Operator, OperatorParts},
     pages,
     rest::{self, Rest, RestParts},
@@ -38,6 +39,8 @@ pub struct Server {
     gateway: Arc<Gateway>,
     fanout: Arc<Fanout>,
     metrics: Arc<Metrics>,
+    /// What was counted over the last hours.
+    recent: Arc<Recent>,
     health: Arc<operator::Health>,
     store: Arc<dyn Store>,
     stories: Stories,
@@ -98,6 +101,7 @@ impl Server {
             chat: chat.clone(),
             gateway,
             fanout,
+            recent: Recent::new(Arc::clone(&metrics), world.clock.clone()),
             metrics,
             health: Arc::new(health(config, &store)),
             store: Arc::clone(&store),
@@ -134,6 +138,7 @@ impl Server {
         self.workers.spawn(sweep);
         self.workers.spawn(alarms.run(self.stop_delivering.clone()));
         self.workers.spawn(forget.run(self.stop_delivering.clone()));
+        self.workers.spawn(Arc::clone(&self.recent).run(self.stop_delivering.clone()));
     }
 
     /// What is served to clients and app backends, and what to the operator.
@@ -158,6 +163,7 @@ impl Server {
             wrong_tokens_per_min: config.operator.wrong_tokens_per_min,
             trusted_proxies: config.rest.trusted_proxies.clone(),
         });
+        let console = Console::new(Arc::clone(&operator), Arc::clone(&self.recent), world.clone());
         let rest = Rest::new(RestParts {
             apps: Arc::clone(&self.apps),
             chat: self.chat.clone(),
@@ -179,7 +185,7 @@ impl Server {
         let sessions = gateway::router(Arc::clone(&self.gateway));
         (
             rest::router(rest).merge(sessions).merge(pages::router()),
-            operator::router(operator).merge(metrics::router(page)),
+            operator::router(operator).merge(console::router(console)).merge(metrics::router(page)),
         )
     }
 

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{EndpointRules, Phase, Unavailable, address, authority::OwnAuthority, phases::Stopwatch};
+use super::{EndpointRules, Phase, TlsFailure, Unavailable, address, authority::OwnAuthority, phases::Stopwatch};
 use crate::apps::{AppError, ClientCertificate, EndpointSettings};
 
 /// Names that are resolved at once, over all apps: each takes a thread for as long as the DNS takes.
@@ -114,7 +114,7 @@ impl Connector {
         };
         watch.enter(Phase::Tls);
         let stream = tls.connector.connect(tls.name.clone(), stream).await;
-        let stream = stream.map_err(|error| Unavailable::TlsFailed(tls_problem(&error)))?;
+        let stream = stream.map_err(|error| Unavailable::TlsFailed(tls_failure(&error)))?;
         Ok((handshake(stream).await?, address))
     }
 
@@ -240,28 +240,31 @@ where
 
 /// What a person can do about a failed handshake.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library has many errors, and may get more")]
-fn tls_problem(error: &std::io::Error) -> String {
+fn tls_failure(error: &std::io::Error) -> TlsFailure {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return format!("the connection ended during the handshake ({error}); check that the port speaks TLS");
+        let why = format!("the connection ended during the handshake ({error}); check that the port speaks TLS");
+        return TlsFailure { why, setting: Some("callback.url") };
     };
     use rustls::{AlertDescription as Alert, CertificateError as Certificate};
-    let advice = match tls {
-        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
+    let (advice, setting) = match tls {
+        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => (
             "no trusted authority has signed the certificate: set callback.ca_file to that authority, and check that the \
-             receiver sends its intermediate certificates (one may stand in callback.ca_file instead)"
-        }
+             receiver sends its intermediate certificates (one may stand in callback.ca_file instead)",
+            Some("callback.ca_file"),
+        ),
         rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
-            "the certificate has expired: renew it"
+            ("the certificate has expired: renew it", None)
         }
         rustls::Error::InvalidCertificate(Certificate::NotValidYet | Certificate::NotValidYetContext { .. }) => {
-            "the certificate is not valid yet: check the clocks of both machines"
+            ("the certificate is not valid yet: check the clocks of both machines", None)
         }
         rustls::Error::InvalidCertificate(
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
-        ) => "the certificate is for another name than the host of callback.url",
-        rustls::Error::AlertReceived(Alert::CertificateRequired) => {
-            "the receiver asks for a client certificate: set callback.client_cert_file and callback.client_key_file"
-        }
+        ) => ("the certificate is for another name than the host of callback.url", Some("callback.url")),
+        rustls::Error::AlertReceived(Alert::CertificateRequired) => (
+            "the receiver asks for a client certificate: set callback.client_cert_file and callback.client_key_file",
+            Some("callback.client_cert_file"),
+        ),
         rustls::Error::AlertReceived(
             Alert::UnknownCA
             | Alert::BadCertificate
@@ -269,26 +272,31 @@ fn tls_problem(error: &std::io::Error) -> String {
             | Alert::CertificateExpired
             | Alert::UnsupportedCertificate
             | Alert::DecryptError,
-        ) => {
+        ) => (
             "the receiver does not accept the client certificate: check callback.client_cert_file, and which authority \
-             the receiver trusts"
-        }
+             the receiver trusts",
+            Some("callback.client_cert_file"),
+        ),
         rustls::Error::AlertReceived(Alert::ProtocolVersion | Alert::HandshakeFailure)
-        | rustls::Error::PeerIncompatible(_) => "the receiver speaks no TLS 1.2 or 1.3 with a modern cipher: update it",
-        rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS: check the port",
-        _ => "see the receiver's log",
+        | rustls::Error::PeerIncompatible(_) => {
+            ("the receiver speaks no TLS 1.2 or 1.3 with a modern cipher: update it", None)
+        }
+        rustls::Error::InvalidMessage(_) => {
+            ("what answers there does not speak TLS: check the port", Some("callback.url"))
+        }
+        _ => ("see the receiver's log", None),
     };
-    format!("{tls}; {advice}")
+    TlsFailure { why: format!("{tls}; {advice}"), setting }
 }
 
 /// With TLS 1.3 a receiver that does not accept the client's certificate says so only after the handshake.
-pub(super) fn alert(error: &hyper::Error) -> Option<String> {
+pub(super) fn alert(error: &hyper::Error) -> Option<TlsFailure> {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
         if let Some(io) = inner.downcast_ref::<std::io::Error>()
             && io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
         {
-            return Some(tls_problem(io));
+            return Some(tls_failure(io));
         }
         source = inner.source();
     }

@@ -25,6 +25,9 @@ pub struct TestReport {
     pub outcome: &'static str,
     pub class: &'static str,
     pub message: String,
+    /// The setting of the app that mends it, as the configuration file calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setting: Option<&'static str>,
     pub steps: Vec<Step>,
     pub total_us: u64,
 }
@@ -82,6 +85,7 @@ pub(super) async fn test(
         outcome: report.outcome.name(),
         class: report.outcome.class(),
         message: report.outcome.to_string(),
+        setting: report.outcome.setting(),
         steps: steps(&report, is_tls),
         total_us: micros(report.total),
     }

@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
 use self::patience::Patience;
-pub use self::peer::{Peer, client_ip};
+pub use self::peer::{Peer, Transport, client_ip, transport};
 
 /// A connection's share of the bound on connections; an extension of each request, for who takes the connection over.
 #[derive(Clone, Debug)]
@@ -128,19 +128,22 @@ async fn connection(
     stop: CancellationToken,
     limits: ListenerLimits,
 ) {
+    let (address, permit) = from;
     match tls {
-        None => http(stream, from, router, stop, limits).await,
+        None => http(stream, (Peer { address, transport: Transport::Plain }, permit), router, stop, limits).await,
         Some(tls) => match tokio::time::timeout(limits.tls_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => http(stream, from, router, stop, limits).await,
-            Ok(Err(error)) => tracing::debug!(peer = %from.0, %error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!(peer = %from.0, "a TLS handshake took too long"),
+            Ok(Ok(stream)) => {
+                http(stream, (Peer { address, transport: Transport::Tls }, permit), router, stop, limits).await;
+            }
+            Ok(Err(error)) => tracing::debug!(peer = %address, %error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(peer = %address, "a TLS handshake took too long"),
         },
     }
 }
 
 async fn http<S>(
     stream: S,
-    (peer, permit): (SocketAddr, Permit),
+    (peer, permit): (Peer, Permit),
     router: Router,
     stop: CancellationToken,
     limits: ListenerLimits,
@@ -148,7 +151,7 @@ async fn http<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
         request.extensions_mut().insert(permit.clone());
         answer(router.clone(), request)
     });
@@ -169,7 +172,7 @@ async fn http<S>(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection ended early");
+        tracing::debug!(peer = %peer.address, %error, "a connection ended early");
     }
 }
 

@@ -2,29 +2,31 @@
 //!
 //! A request carries a token as `Authorization: Bearer`; its role says whether it may only read (`admit.rs`). Whatever is
 //! changed is noted in the audit log, in the same transaction. What there is stands on one screen (`routes.rs`), and the
-//! OpenAPI document is made from it.
+//! OpenAPI document is made from it. Each route is a function of the [`Operator`] with typed arguments and a typed answer, in a thin
+//! wrapper that speaks HTTP; the console calls the same functions.
 
 mod routes;
 
 mod admit;
 mod ask;
-mod body;
+pub(crate) mod body;
 
-mod accounts;
-mod apps;
-mod audit;
-mod callback;
-mod deliveries;
+pub(crate) mod accounts;
+pub(crate) mod apps;
+pub(crate) mod audit;
+pub(crate) mod callback;
+pub(crate) mod deliveries;
 mod health;
-mod lanes;
-mod messages;
+pub(crate) mod lanes;
+pub(crate) mod messages;
 mod openapi;
-mod parked;
-mod tokens;
-mod usersig;
+pub(crate) mod parked;
+pub(crate) mod tokens;
+pub(crate) mod usersig;
 
 use std::sync::Arc;
 
+pub(crate) use admit::Caller;
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
@@ -131,24 +133,26 @@ impl Operator {
 }
 
 /// An answer that is no success: an HTTP status, and a sentence that says what to do.
-#[derive(Debug)]
-struct Problem {
-    status: StatusCode,
-    message: String,
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
+    /// The setting that is wrong, if it is one.
+    pub(crate) setting: Option<String>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), setting: None }
     }
 
     /// It does not have the form that the document says.
-    fn malformed(message: impl Into<String>) -> Self {
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// It has that form, and cannot be.
-    fn unprocessable(message: impl Into<String>) -> Self {
+    pub(crate) fn unprocessable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
     }
 

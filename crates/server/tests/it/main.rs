@@ -16,6 +16,7 @@ mod rest_refusals;
 mod rest_requests;
 mod rest_semantics;
 
+mod console;
 mod metrics;
 mod modify_receipt;
 mod operator;
