@@ -7,9 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     config::{DEFAULT_TOML, Sources},
     demo::{self, Then},
+    listen::{self, ListenFlags},
     operate::{
-        self, AppCommand, AuditFlags, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags, ReplayFlags, StoryFlags,
-        TokenCommand,
+        self, AccountCommand, AppCommand, AuditFlags, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags,
+        ReplayFlags, StoryFlags, TokenCommand, UserSigFlags,
     },
     serve,
 };
@@ -31,24 +32,31 @@ enum Command {
     Demo(DemoFlags),
     /// Run the server until SIGTERM or SIGINT.
     Serve(ServeFlags),
+    /// Receive callbacks while you develop: show each with its checks, and answer it well or badly.
+    Listen(Box<ListenFlags>),
     /// Print the default configuration, with what each key means.
     Config,
     /// The apps of a running server: list, show, create, rename, set, enable, disable, delete, key, usersig.
     #[command(subcommand)]
     App(AppCommand),
+    /// Accounts and with whom they talk, for support: show, conversations, messages.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Make a UserSig, which speaks as an account: by a running server, which notes it, or here with the app's key.
+    Usersig(UserSigFlags),
     /// Tokens of the operator API: create, list, revoke.
     #[command(subcommand)]
     Token(TokenCommand),
     /// Read the audit log: who changed what, the latest first.
     Audit(AuditFlags),
-    /// Ask a running server about an app's callbacks: status, test, back.
+    /// Ask a running server about an app's callbacks: status, test, back, lanes.
     #[command(subcommand)]
     Callback(CallbackCommand),
     /// Show attempts at callbacks, the latest first.
     Deliveries(DeliveriesFlags),
     /// Tell the whole story of an event: what it was, and every attempt at it.
     Story(StoryFlags),
-    /// Show callbacks that are no longer tried, with the reason.
+    /// Show callbacks that are no longer tried, with the reason; or throw one away.
     Parked(ParkedFlags),
     /// Send callbacks again: parked ones, or delivered ones from a time on.
     Replay(ReplayFlags),
@@ -104,7 +112,10 @@ impl Cli {
                 demo::run(listen, if once { Then::End } else { Then::StayUp }).await
             }
             Command::Serve(flags) => serve::run(&flags.sources()).await,
+            Command::Listen(flags) => listen::run(*flags).await,
             Command::App(command) => operate::app(command).await,
+            Command::Account(command) => operate::account(command).await,
+            Command::Usersig(flags) => operate::usersig(flags).await,
             Command::Token(command) => operate::token(command).await,
             Command::Audit(flags) => operate::audit(flags).await,
             Command::Callback(command) => operate::callback(command).await,

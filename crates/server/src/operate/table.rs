@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::show::{list, plain, time};
+use super::show::{list, more, plain};
+use crate::calendar::time;
 
 pub(super) fn apps(answer: &Value) -> String {
     let rows = list(&answer["apps"]).iter().map(|app| {
@@ -74,8 +75,70 @@ pub(super) fn audit(answer: &Value) -> String {
         vec![time(entry["at_ms"].as_i64()), actor, from, action, app, what]
     };
     let rows = list(&answer["entries"]).iter().map(row).collect();
-    let more = answer["next"].as_str().map_or_else(String::new, |next| format!("there are more: --next {next}\n"));
-    table(&["AT (UTC)", "WHO", "FROM", "ACTION", "APP", "WHAT"], rows) + &more
+    table(&["AT (UTC)", "WHO", "FROM", "ACTION", "APP", "WHAT"], rows) + &more(answer)
+}
+
+pub(super) fn lanes(answer: &Value) -> String {
+    let row = |lane: &Value| {
+        let head = &lane["head"];
+        let [number, command, attempts, id] = ["number", "command", "attempts", "id"].map(|field| plain(&head[field]));
+        let name = plain(&lane["lane"]).replace('\t', " and ");
+        vec![name, plain(&lane["waiting"]), time(head["created_ms"].as_i64()), number, attempts, command, id]
+    };
+    let rows = list(&answer["lanes"]).iter().map(row).collect();
+    let head = &["LANE", "WAITING", "FIRST SINCE (UTC)", "NUMBER", "TRIES", "COMMAND", "EVENT"];
+    table(head, rows) + &more(answer)
+}
+
+pub(super) fn account(account: &Value) -> String {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (name, value) in account.as_object().into_iter().flatten().filter(|(name, _)| *name != "sessions") {
+        let value = if name == "kicked_s" { seconds(value) } else { plain(value) };
+        rows.push(vec![name.clone(), value]);
+    }
+    let row = |device: &Value| {
+        let [platform, from] = ["platform", "client_ip"].map(|field| plain(&device[field]));
+        vec![platform, from, time(device["since_ms"].as_i64())]
+    };
+    let devices: Vec<_> = list(&account["sessions"]).iter().map(row).collect();
+    let devices = if devices.is_empty() {
+        "no device is connected\n".to_owned()
+    } else {
+        table(&["DEVICE", "FROM", "SINCE (UTC)"], devices)
+    };
+    table(&["OF THE ACCOUNT", "VALUE"], rows) + "\n" + &devices
+}
+
+pub(super) fn conversations(answer: &Value) -> String {
+    let row = |conversation: &Value| {
+        let [peer, unread, key] = ["peer", "unread", "last_msg_key"].map(|field| plain(&conversation[field]));
+        vec![peer, unread, seconds(&conversation["last_time_s"]), key]
+    };
+    let rows = list(&answer["conversations"]).iter().map(row).collect();
+    table(&["WITH", "UNREAD", "LAST (UTC)", "LAST MESSAGE"], rows) + &more(answer)
+}
+
+pub(super) fn messages(answer: &Value) -> String {
+    let row = |message: &Value| {
+        let [from, to, key] = ["from", "to", "msg_key"].map(|field| plain(&message[field]));
+        let mut state = vec![if message["read"] == true { "read" } else { "unread" }.to_owned()];
+        match message["recalled_by"].as_str() {
+            None => {}
+            Some("") => state.push("recalled".to_owned()),
+            Some(_) => state.push(format!("recalled by {}", plain(&message["recalled_by"]))),
+        }
+        state.extend(list(&message["flags"]).iter().map(plain));
+        let said = if message["text"].is_null() { words(&message["types"]) } else { plain(&message["text"]) };
+        vec![seconds(&message["time_s"]), from, to, key, state.join(", "), said]
+    };
+    let rows = list(&answer["messages"]).iter().map(row).collect();
+    table(&["AT (UTC)", "FROM", "TO", "MSGKEY", "STATE", "WHAT"], rows) + &more(answer)
+}
+
+/// A moment that is known to the second.
+fn seconds(value: &Value) -> String {
+    let text = time(value.as_i64().map(|s| s.saturating_mul(1000)));
+    text.trim_end_matches(".000").to_owned()
 }
 
 /// What is shown this once.
