@@ -4,6 +4,7 @@
 //! `chat`, is made durable by `store`, and what follows from it leaves through `callback` and `fanout`. `ARCHITECTURE.md` has the map.
 
 mod calendar;
+mod certificate;
 pub mod cli;
 pub mod demo;
 pub mod descriptors;
