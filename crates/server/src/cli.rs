@@ -1,12 +1,19 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::{Write, stdout},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::{Shell, generate};
 
 use crate::{
     config::{DEFAULT_TOML, Sources},
     demo::{self, Then},
+    examine::{self, CheckFlags, DoctorFlags},
     listen::{self, ListenFlags},
     operate::{
         self, AccountCommand, AppCommand, AuditFlags, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags,
@@ -32,10 +39,16 @@ enum Command {
     Demo(DemoFlags),
     /// Run the server until SIGTERM or SIGINT.
     Serve(ServeFlags),
+    /// Check a configuration without starting: everything that is wrong, and what would be served where.
+    Check(CheckFlags),
+    /// Examine a deployment: clock, disk, open files, certificates, store, and the endpoint of every app, which gets a sample.
+    Doctor(Box<DoctorFlags>),
     /// Receive callbacks while you develop: show each with its checks, and answer it well or badly.
     Listen(Box<ListenFlags>),
     /// Print the default configuration, with what each key means.
     Config,
+    /// Print what completes this command line in a shell: unsaid completions bash > ~/.local/share/bash-completion/completions/unsaid.
+    Completions(CompletionsFlags),
     /// The apps of a running server: list, show, create, rename, set, enable, disable, delete, key, usersig.
     #[command(subcommand)]
     App(AppCommand),
@@ -60,6 +73,13 @@ enum Command {
     Parked(ParkedFlags),
     /// Send callbacks again: parked ones, or delivered ones from a time on.
     Replay(ReplayFlags),
+}
+
+#[derive(Debug, Args)]
+struct CompletionsFlags {
+    /// For which shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Shell,
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +132,8 @@ impl Cli {
                 demo::run(listen, if once { Then::End } else { Then::StayUp }).await
             }
             Command::Serve(flags) => serve::run(&flags.sources()).await,
+            Command::Check(flags) => examine::check(flags),
+            Command::Doctor(flags) => examine::doctor(*flags).await,
             Command::Listen(flags) => listen::run(*flags).await,
             Command::App(command) => operate::app(command).await,
             Command::Account(command) => operate::account(command).await,
@@ -123,6 +145,12 @@ impl Cli {
             Command::Story(flags) => operate::story(flags).await,
             Command::Parked(flags) => operate::parked(flags).await,
             Command::Replay(flags) => operate::replay(flags).await,
+            Command::Completions(CompletionsFlags { shell }) => {
+                // Written at once, so that a reader that goes is no panic of the generator.
+                let mut script = Vec::new();
+                generate(shell, &mut Self::command(), "unsaid", &mut script);
+                stdout().write_all(&script).map_err(anyhow::Error::from)
+            }
             Command::Config => {
                 print!("{DEFAULT_TOML}");
                 Ok(())

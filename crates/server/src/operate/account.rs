@@ -21,6 +21,7 @@ pub enum AccountCommand {
 pub struct OneFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// The account, by its UserID.
     #[arg(value_name = "USER")]
     account: String,
 }
@@ -37,6 +38,7 @@ pub struct ConversationsFlags {
 pub struct MessagesFlags {
     #[command(flatten)]
     one: OneFlags,
+    /// The other account.
     #[arg(value_name = "PEER")]
     peer: String,
     /// What they say, too. The server needs operator.show_text, and writes each look into the audit log.

@@ -37,6 +37,7 @@ pub enum AppCommand {
 pub struct CreateFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// What people call it.
     #[arg(long, value_name = "NAME", default_value = "")]
     name: String,
 }
@@ -45,6 +46,7 @@ pub struct CreateFlags {
 pub struct RenameFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// What people shall call it.
     #[arg(value_name = "NAME")]
     name: String,
 }
@@ -53,6 +55,7 @@ pub struct RenameFlags {
 pub struct SetFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// A setting as the configuration file names it, with callback. before those of its callbacks. Its value is JSON or a text.
     #[arg(value_name = "KEY=VALUE", required = true)]
     settings: Vec<String>,
 }
@@ -80,6 +83,7 @@ pub enum KeyCommand {
 pub struct KeyFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// The key's name, as list shows it.
     #[arg(value_name = "KEY")]
     key: String,
 }

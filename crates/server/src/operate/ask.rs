@@ -11,7 +11,7 @@ use unsaid_client::{OperatorClient, OperatorConfig, Seen};
 use super::profile::Profile;
 
 /// Where the operator API is unless something else is said.
-const API: &str = "http://127.0.0.1:8080";
+pub(crate) const API: &str = "http://127.0.0.1:8080";
 
 /// Which server, and how its answers are shown.
 #[derive(Clone, Debug, Args)]
@@ -63,6 +63,11 @@ impl Failure {
 impl ServerFlags {
     /// What the flags, the environment and the profile say, the former first.
     pub(crate) fn server(&self) -> anyhow::Result<Server> {
+        self.server_or(API)
+    }
+
+    /// The same, at that address where none is said.
+    pub(crate) fn server_or(&self, address: &str) -> anyhow::Result<Server> {
         let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let mut profile = Profile::load(given(&self.profile).as_deref())?;
         let own = given(&self.api);
@@ -70,7 +75,7 @@ impl ServerFlags {
             // It was made for another server, and is not shown to this one.
             profile = Profile::default();
         }
-        let api = own.or(profile.api).unwrap_or_else(|| API.to_owned());
+        let api = own.or(profile.api).unwrap_or_else(|| address.to_owned());
         let token = given(&self.token).or(profile.token);
         let ca_file = self.ca_file.clone().filter(|path| !path.as_os_str().is_empty()).or(profile.ca_file);
         let read = |file: PathBuf| {

@@ -14,7 +14,7 @@ mod usersig;
 pub use account::{AccountCommand, account};
 use anyhow::bail;
 pub use app::{AppCommand, app};
-pub(crate) use ask::Server;
+pub(crate) use ask::{API, Server};
 pub use ask::{Failure, ServerFlags};
 use clap::{Args, Subcommand};
 pub use deliveries::{DeliveriesFlags, deliveries};

@@ -15,23 +15,17 @@ pub struct ParkedFlags {
     #[command(subcommand)]
     command: Option<ParkedCommand>,
     #[command(flatten)]
-    list: Option<ListFlags>,
+    app: Option<AppFlags>,
+    #[command(flatten)]
+    filter: FilterFlags,
+    #[command(flatten)]
+    page: PageFlags,
 }
 
 #[derive(Debug, Subcommand)]
 enum ParkedCommand {
     /// Throw a parked callback away: its receiver never gets it.
     Discard(DiscardFlags),
-}
-
-#[derive(Debug, Args)]
-struct ListFlags {
-    #[command(flatten)]
-    app: AppFlags,
-    #[command(flatten)]
-    filter: FilterFlags,
-    #[command(flatten)]
-    page: PageFlags,
 }
 
 #[derive(Debug, Args)]
@@ -51,6 +45,7 @@ struct FilterFlags {
     /// Those of this account.
     #[arg(long, value_name = "USER")]
     account: Option<String>,
+    /// Those of this callback.
     #[arg(long, value_name = "COMMAND")]
     command: Option<String>,
     /// Parked at that moment or later, in milliseconds since 1970.
@@ -80,7 +75,7 @@ pub async fn parked(flags: ParkedFlags) -> anyhow::Result<()> {
             let gone = app.ask(Method::DELETE, &format!("/parked/{}", encoded(&event)), Value::Null).await?;
             app.show(&gone, show::discarded);
         }
-        ParkedFlags { list: Some(ListFlags { app, filter, page }), .. } => {
+        ParkedFlags { app: Some(app), filter, page, .. } => {
             let FilterFlags { id, account, command, since_ms } = filter;
             let since_ms = since_ms.map(|since_ms| since_ms.to_string());
             let mut fields = page.fields();
@@ -88,7 +83,7 @@ pub async fn parked(flags: ParkedFlags) -> anyhow::Result<()> {
             let page = app.ask(Method::GET, &format!("/parked?{}", query(&fields)), Value::Null).await?;
             app.show(&page, show::parked);
         }
-        ParkedFlags { command: None, list: None } => bail!("say of which app: unsaid parked SDKAPPID"),
+        ParkedFlags { command: None, app: None, .. } => bail!("say of which app: unsaid parked SDKAPPID"),
     }
     Ok(())
 }

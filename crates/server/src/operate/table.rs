@@ -166,6 +166,8 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -175,5 +177,44 @@ mod tests {
             vec![vec!["long one".to_owned(), "x".to_owned()], vec!["b".to_owned(), String::new()]],
         );
         assert_eq!(shown, "A         NAME\nlong one  x\nb\n");
+    }
+
+    #[test]
+    fn lanes_and_accounts_are_tables() {
+        let lane = json!({"lane": "jared\tJonh", "waiting": 2, "head": {"id": "evt_1", "number": 7, "attempts": 3,
+                          "command": "C2C.CallbackAfterSendMsg", "created_ms": 1_795_395_723_004_i64, "due_ms": 0}});
+        assert_eq!(
+            lanes(&json!({"lanes": [lane], "next": "jared\tJonh"})),
+            "LANE            WAITING  FIRST SINCE (UTC)        NUMBER  TRIES  COMMAND                   EVENT\n\
+             jared and Jonh  2        2026-11-23 01:02:03.004  7       3      C2C.CallbackAfterSendMsg  evt_1\n\
+             there are more: --next 'jared\tJonh'\n"
+        );
+        let device = json!({"platform": "Web", "client_ip": "192.0.2.1", "since_ms": 1_795_395_723_004_i64});
+        assert_eq!(
+            account(&json!({"account": "Jonh", "unread": 2, "kicked_s": 1_795_395_723, "sessions": [device]})),
+            "OF THE ACCOUNT  VALUE\naccount         Jonh\nkicked_s        2026-11-23 01:02:03\nunread          2\n\n\
+             DEVICE  FROM       SINCE (UTC)\nWeb     192.0.2.1  2026-11-23 01:02:03.004\n"
+        );
+        assert!(account(&json!({"account": "Jonh", "sessions": []})).ends_with("no device is connected\n"));
+    }
+
+    #[test]
+    fn conversations_and_messages_are_tables() {
+        let one = json!({"peer": "Jonh", "unread": 2, "last_time_s": 1_795_395_723, "last_msg_key": "1_2_3"});
+        assert_eq!(
+            conversations(&json!({"conversations": [one], "next": "1795395723 Jonh"})),
+            "WITH  UNREAD  LAST (UTC)           LAST MESSAGE\nJonh  2       2026-11-23 01:02:03  1_2_3\n\
+             there are more: --next '1795395723 Jonh'\n"
+        );
+        let sent = json!({"from": "jared", "to": "Jonh", "msg_key": "1_2_3", "time_s": 1_795_395_723, "read": true,
+                          "types": ["TIMTextElem"], "flags": ["modified"]});
+        let said = json!({"from": "jared", "to": "Jonh", "msg_key": "4_5_6", "time_s": 1_795_395_724, "read": false,
+                          "types": ["TIMTextElem"], "flags": [], "recalled_by": "administrator"});
+        assert_eq!(
+            messages(&json!({"messages": [said, sent]})),
+            "AT (UTC)             FROM   TO    MSGKEY  STATE                              WHAT\n\
+             2026-11-23 01:02:04  jared  Jonh  4_5_6   unread, recalled by administrator  TIMTextElem\n\
+             2026-11-23 01:02:03  jared  Jonh  1_2_3   read, modified                     TIMTextElem\n"
+        );
     }
 }

@@ -27,6 +27,7 @@ const KEY_BYTES_MAX: u64 = 4096;
 pub struct UserSigFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// The account, by its UserID.
     #[arg(value_name = "USER")]
     account: String,
     /// For how long it is valid, in seconds.

@@ -38,6 +38,7 @@ mod callbacks;
 mod receiver_crate;
 mod retries;
 
+mod cli;
 mod listener;
 mod programs;
 
