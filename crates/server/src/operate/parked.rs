@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{AppFlags, PageFlags, encoded, query, show};
+use super::{AppFlags, PageFlags, ServerFlags, encoded, query, show};
 use crate::terminal::Progress;
 
 /// Which parked events; what is left out holds for all.
@@ -14,8 +14,11 @@ use crate::terminal::Progress;
 pub struct ParkedFlags {
     #[command(subcommand)]
     command: Option<ParkedCommand>,
+    /// The app's number.
+    #[arg(value_name = "SDKAPPID", required = true)]
+    app: Option<u32>,
     #[command(flatten)]
-    app: Option<AppFlags>,
+    server: ServerFlags,
     #[command(flatten)]
     filter: FilterFlags,
     #[command(flatten)]
@@ -75,7 +78,8 @@ pub async fn parked(flags: ParkedFlags) -> anyhow::Result<()> {
             let gone = app.ask(Method::DELETE, &format!("/parked/{}", encoded(&event)), Value::Null).await?;
             app.show(&gone, show::discarded);
         }
-        ParkedFlags { app: Some(app), filter, page, .. } => {
+        ParkedFlags { app: Some(app), server, filter, page, .. } => {
+            let app = AppFlags { app, server };
             let FilterFlags { id, account, command, since_ms } = filter;
             let since_ms = since_ms.map(|since_ms| since_ms.to_string());
             let mut fields = page.fields();

@@ -13,7 +13,7 @@ use unsaid::manual::{EXAMPLES, Ends, Example};
 use unsaid_protocol::usersig;
 
 use crate::{
-    programs::{Program, admin_client, config_file, free_address},
+    programs::{Program, config_file, free_address},
     test_app::{SDKAPPID, SECRET_KEY, TOKEN, endpoint_url, receiver},
 };
 
@@ -46,9 +46,19 @@ fn say(command: &mut Command) -> Said {
     tokio::task::block_in_place(|| command.output().expect("the program starts")).into()
 }
 
-/// A process that stays, line by line; ended when it is dropped.
+/// A process that is ended when it is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A process that stays, line by line.
 struct Staying {
-    child: Child,
+    child: Killed,
     lines: BufReader<ChildStdout>,
 }
 
@@ -56,7 +66,7 @@ impl Staying {
     fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let lines = BufReader::new(child.stdout.take().expect("it is piped"));
-        Self { child, lines }
+        Self { child: Killed(child), lines }
     }
 
     fn line(&mut self) -> String {
@@ -75,23 +85,16 @@ impl Staying {
     /// SIGTERM; what is left of what it said.
     fn terminate(mut self) -> Said {
         tokio::task::block_in_place(|| {
-            let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+            let killed = Command::new("kill").args(["-TERM", &self.child.0.id().to_string()]).status();
             assert!(killed.expect("kill is there").success());
             let mut out = String::new();
             std::io::Read::read_to_string(&mut self.lines, &mut out).expect("readable");
             let mut err = String::new();
-            let stderr = self.child.stderr.take();
+            let stderr = self.child.0.stderr.take();
             std::io::Read::read_to_string(&mut stderr.expect("it is piped"), &mut err).expect("readable");
-            let code = self.child.wait().expect("it ends").code().expect("by itself");
+            let code = self.child.0.wait().expect("it ends").code().expect("by itself");
             Said { code, out, err }
         })
-    }
-}
-
-impl Drop for Staying {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -271,7 +274,7 @@ async fn doctor_names_the_endpoint_that_is_broken_and_not_the_one_that_works() {
     for about in ["configuration", "store", "disk", "fsync", "server", "clock", "open files", "app 1400000001"] {
         assert!(!of(&found, about).is_empty(), "{about} is not in {found:#}");
     }
-    assert!(of(&found, "store")[0]["says"].as_str().is_some_and(|says| says.contains("a server uses it")), "{found:#}");
+    assert!(of(&found, "store")[0]["says"].as_str().is_some_and(|says| says.contains("a server uses")), "{found:#}");
     assert!(of(&found, "app 1400000001").iter().all(|finding| finding["state"] == "ok"), "{found:#}");
 
     assert_eq!(served.ask(&["app", "create", "8"]).code, 0);
@@ -429,8 +432,8 @@ fn a_shell_can_complete_every_command() {
 
 #[test]
 fn every_line_of_cli_md_works_beside_the_demo() {
-    let mut child = unsaid(&["demo"]).stdout(Stdio::piped()).spawn().expect("the program starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map(|line| line.expect("text"));
+    let mut demo = Killed(unsaid(&["demo"]).stdout(Stdio::piped()).spawn().expect("the program starts"));
+    let mut lines = BufReader::new(demo.0.stdout.take().expect("it is piped")).lines().map(|line| line.expect("text"));
     let exported = lines.find(|line| line.trim().starts_with("export")).expect("it prints that line");
     // Whoever writes must have a reader.
     std::thread::spawn(move || lines.for_each(drop));
@@ -448,6 +451,4 @@ fn every_line_of_cli_md_works_beside_the_demo() {
         let said = Said::from(shell.output().expect("sh is there"));
         assert_eq!(said.code, code, "{command}: {script}\n{said:?}");
     }
-    child.kill().expect("it runs");
-    child.wait().expect("it was killed");
 }
