@@ -96,10 +96,11 @@ impl Registration {
     pub(super) fn command(&self) -> String {
         let mut command = format!("unsaid app set {} --api {}", self.app, word(&self.server.api));
         for (name, value) in &self.back {
-            let value = match value {
-                Value::Null => String::new(),
-                Value::String(text) if name == "url" => text.clone(),
-                other => other.to_string(),
+            // As unsaid app set reads it: nothing is the default, and what is JSON is JSON.
+            let value = match value.as_str() {
+                Some(url) if name == "url" => url.to_owned(),
+                Some(_) | None if value.is_null() => String::new(),
+                Some(_) | None => value.to_string(),
             };
             command += &format!(" {}", word(&format!("callback.{name}={value}")));
         }
