@@ -221,7 +221,7 @@ async fn listen_leaves_alone_what_it_cannot_be() {
         say(command.env("UNSAID_API_URL", url).env("UNSAID_API_TOKEN", OPERATOR))
     };
     let declared = ask(&["listen", "--register", "1400000001", "--listen", "127.0.0.1:0"]);
-    assert!(declared.code == 1 && declared.err.contains("configuration file"), "{declared:?}");
+    assert!(declared.code == 1 && declared.err.contains("unsaid app create"), "{declared:?}");
     assert_eq!(ask(&["app", "create", "8"]).code, 0);
     let plain = ask(&["listen", "--register", "8", "--listen", "127.0.0.1:0", "--http"]);
     assert!(plain.code == 1 && plain.err.contains("callback.allow_http"), "{plain:?}");
