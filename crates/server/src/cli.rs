@@ -1,15 +1,23 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::{Write, stdout},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::{Shell, generate};
 
 use crate::{
     config::{DEFAULT_TOML, Sources},
     demo::{self, Then},
+    examine::{self, CheckFlags, DoctorFlags},
+    listen::{self, ListenFlags},
     operate::{
-        self, AppCommand, AuditFlags, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags, ReplayFlags, StoryFlags,
-        TokenCommand,
+        self, AccountCommand, AppCommand, AuditFlags, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags,
+        ReplayFlags, StoryFlags, TokenCommand, UserSigFlags,
     },
     serve,
 };
@@ -31,27 +39,47 @@ enum Command {
     Demo(DemoFlags),
     /// Run the server until SIGTERM or SIGINT.
     Serve(ServeFlags),
+    /// Check a configuration without starting: everything that is wrong, and what would be served where.
+    Check(CheckFlags),
+    /// Examine a deployment: clock, disk, open files, certificates, store, and the endpoint of every app, which gets a sample.
+    Doctor(Box<DoctorFlags>),
+    /// Receive callbacks while you develop: show each with its checks, and answer it well or badly.
+    Listen(Box<ListenFlags>),
     /// Print the default configuration, with what each key means.
     Config,
+    /// Print what completes this command line in a shell: unsaid completions bash > ~/.local/share/bash-completion/completions/unsaid.
+    Completions(CompletionsFlags),
     /// The apps of a running server: list, show, create, rename, set, enable, disable, delete, key, usersig.
     #[command(subcommand)]
     App(AppCommand),
+    /// Accounts and with whom they talk, for support: show, conversations, messages.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Make a UserSig, which speaks as an account: by a running server, which notes it, or here with the app's key.
+    Usersig(UserSigFlags),
     /// Tokens of the operator API: create, list, revoke.
     #[command(subcommand)]
     Token(TokenCommand),
     /// Read the audit log: who changed what, the latest first.
     Audit(AuditFlags),
-    /// Ask a running server about an app's callbacks: status, test, back.
+    /// Ask a running server about an app's callbacks: status, test, back, lanes.
     #[command(subcommand)]
     Callback(CallbackCommand),
     /// Show attempts at callbacks, the latest first.
     Deliveries(DeliveriesFlags),
     /// Tell the whole story of an event: what it was, and every attempt at it.
     Story(StoryFlags),
-    /// Show callbacks that are no longer tried, with the reason.
+    /// Show callbacks that are no longer tried, with the reason; or throw one away.
     Parked(ParkedFlags),
     /// Send callbacks again: parked ones, or delivered ones from a time on.
     Replay(ReplayFlags),
+}
+
+#[derive(Debug, Args)]
+struct CompletionsFlags {
+    /// For which shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Shell,
 }
 
 #[derive(Debug, Args)]
@@ -104,7 +132,12 @@ impl Cli {
                 demo::run(listen, if once { Then::End } else { Then::StayUp }).await
             }
             Command::Serve(flags) => serve::run(&flags.sources()).await,
+            Command::Check(flags) => examine::check(flags),
+            Command::Doctor(flags) => examine::doctor(*flags).await,
+            Command::Listen(flags) => listen::run(*flags).await,
             Command::App(command) => operate::app(command).await,
+            Command::Account(command) => operate::account(command).await,
+            Command::Usersig(flags) => operate::usersig(flags).await,
             Command::Token(command) => operate::token(command).await,
             Command::Audit(flags) => operate::audit(flags).await,
             Command::Callback(command) => operate::callback(command).await,
@@ -112,6 +145,12 @@ impl Cli {
             Command::Story(flags) => operate::story(flags).await,
             Command::Parked(flags) => operate::parked(flags).await,
             Command::Replay(flags) => operate::replay(flags).await,
+            Command::Completions(CompletionsFlags { shell }) => {
+                // Written at once, so that a reader that goes is no panic of the generator.
+                let mut script = Vec::new();
+                generate(shell, &mut Self::command(), "unsaid", &mut script);
+                stdout().write_all(&script).map_err(anyhow::Error::from)
+            }
             Command::Config => {
                 print!("{DEFAULT_TOML}");
                 Ok(())

@@ -3,14 +3,20 @@
 //! The modules are listed in the way of the data: what comes in through `rest` or `gateway` becomes a command of
 //! `chat`, is made durable by `store`, and what follows from it leaves through `callback` and `fanout`. `ARCHITECTURE.md` has the map.
 
+mod calendar;
+mod certificate;
 pub mod cli;
 pub mod demo;
 pub mod descriptors;
+pub mod examine;
 mod forget;
+pub mod listen;
+pub mod manual;
 pub mod operate;
 pub mod serve;
 pub mod server;
 mod spelling;
+mod terminal;
 
 pub mod config;
 pub mod limits;

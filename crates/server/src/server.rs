@@ -310,7 +310,7 @@ fn health(config: &Config, store: &Arc<dyn Store>) -> operator::Health {
     }
 }
 
-fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
+pub(crate) fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
     let cert = &files.cert;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert)

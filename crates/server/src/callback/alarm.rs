@@ -171,7 +171,7 @@ impl Alarms {
             .body(Full::new(body))
             .map_err(|error| error.to_string())?;
         let connection = self.connector.connect(&endpoint.target, &mut Stopwatch::start(&self.clock)).await;
-        let (mut sender, _) = connection.map_err(|problem| problem.to_string())?;
+        let mut sender = connection.map_err(|problem| problem.to_string())?.sender;
         let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
         let status = response.status();
         if status.is_success() { Ok(()) } else { Err(format!("it answers HTTP {status}")) }

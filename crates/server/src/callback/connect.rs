@@ -59,6 +59,15 @@ pub(super) struct Target {
     pub(super) resolving: Arc<Semaphore>,
 }
 
+/// A connection that was just made.
+pub(super) struct Connected {
+    pub(super) sender: Sender,
+    /// Where it was dialled.
+    pub(super) address: SocketAddr,
+    /// What the receiver showed, as it came; nothing without TLS.
+    pub(super) certificate: Option<CertificateDer<'static>>,
+}
+
 /// How the server has to prove who it is.
 pub(super) struct Tls {
     pub(super) connector: TlsConnector,
@@ -100,22 +109,20 @@ impl Connector {
     }
 
     /// Makes a connection. The caller bounds the time; `watch` tells it what was under way.
-    pub(super) async fn connect(
-        &self,
-        target: &Target,
-        watch: &mut Stopwatch,
-    ) -> Result<(Sender, SocketAddr), Unavailable> {
+    pub(super) async fn connect(&self, target: &Target, watch: &mut Stopwatch) -> Result<Connected, Unavailable> {
         watch.enter(Phase::Resolve);
         let addresses = self.resolve(target).await?;
         watch.enter(Phase::Connect);
         let (stream, address) = dial(&addresses).await?;
         let Some(tls) = &target.tls else {
-            return Ok((handshake(stream).await?, address));
+            return Ok(Connected { sender: handshake(stream).await?, address, certificate: None });
         };
         watch.enter(Phase::Tls);
         let stream = tls.connector.connect(tls.name.clone(), stream).await;
         let stream = stream.map_err(|error| Unavailable::TlsFailed(tls_failure(&error)))?;
-        Ok((handshake(stream).await?, address))
+        let (_, session) = stream.get_ref();
+        let certificate = session.peer_certificates().and_then(|chain| Some(chain.first()?.clone().into_owned()));
+        Ok(Connected { sender: handshake(stream).await?, address, certificate })
     }
 
     /// The addresses of the target that may be dialled; what is forbidden is dropped.

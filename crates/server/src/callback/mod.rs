@@ -29,4 +29,4 @@ pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherParts};
 pub use endpoint::EndpointRules;
 pub use outcome::{Outcome, Refused, TlsFailure, Unavailable};
 pub use phases::Phase;
-pub use test_call::{Step, StepState, TestReport};
+pub use test_call::{Step, StepState, TestReport, test_declared};

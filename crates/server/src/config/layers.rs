@@ -41,9 +41,10 @@ impl std::error::Error for ConfigError {}
 /// The values that hold, and where each was set.
 pub(super) struct Layers {
     values: BTreeMap<String, Value>,
+    defaults: BTreeMap<String, Value>,
     places: BTreeMap<String, Place>,
-    /// The tables of `[[apps]]`, as they stand in the file.
-    pub(super) apps: Vec<Value>,
+    /// The tables of `[[apps]]`, as they stand in the file, each with its number there.
+    pub(super) apps: Vec<(usize, Value)>,
     pub(super) apps_place: Place,
 }
 
@@ -68,46 +69,86 @@ impl fmt::Display for Place {
 
 impl Layers {
     pub(super) fn read(default: &str, sources: &Sources) -> Result<Self, ConfigError> {
+        let (layers, problems) = Self::read_all(default, sources);
+        problems.into_iter().next().map_or(Ok(layers), Err)
+    }
+
+    /// Everything that can be read, and what is wrong with the rest.
+    pub(super) fn read_all(default: &str, sources: &Sources) -> (Self, Vec<ConfigError>) {
         let default: Table = default.parse().expect("the default file is valid");
         let mut values = BTreeMap::new();
         flatten("", default, &mut values);
-        let mut layers = Self { values, places: BTreeMap::new(), apps: Vec::new(), apps_place: Place::Default };
+        let (defaults, places) = (values.clone(), BTreeMap::new());
+        let mut layers = Self { values, defaults, places, apps: Vec::new(), apps_place: Place::Default };
+        let mut problems = Vec::new();
         if let Some(path) = &sources.file {
-            layers.lay_file(path)?;
+            problems.extend(layers.lay_file(path));
         }
         for (name, value) in &sources.environment {
-            layers.lay_variable(name, value)?;
+            problems.extend(layers.lay_variable(name, value).err());
         }
-        for set in &sources.set {
-            let (key, value) = set.split_once('=').ok_or_else(|| ConfigError {
-                place: Place::Flag.to_string(),
-                key: set.clone(),
-                problem: "must be of the form key=value".to_owned(),
-            })?;
-            layers.lay_text(key.trim(), value.trim(), &Place::Flag)?;
-        }
-        Ok(layers)
+        problems.extend(sources.set.iter().filter_map(|set| layers.lay_flag(set).err()));
+        (layers, problems)
     }
 
-    fn lay_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+    fn lay_file(&mut self, path: &Path) -> Vec<ConfigError> {
         let place = Place::File(path.to_owned());
         let problem = |problem| ConfigError { place: place.to_string(), key: String::new(), problem };
-        let text = std::fs::read_to_string(path).map_err(|error| problem(format!("cannot be read: {error}")))?;
-        let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            problem(format!("line {line}: {}", error.message()))
-        })?;
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => return vec![problem(format!("cannot be read: {error}"))],
+        };
+        let mut table: Table = match text.parse() {
+            Ok(table) => table,
+            Err(error) => {
+                let error: toml::de::Error = error;
+                let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+                return vec![problem(format!("line {line}: {}", error.message()))];
+            }
+        };
+        let mut problems = Vec::new();
         match table.remove("apps") {
             None => {}
             Some(Value::Array(apps)) => {
-                self.apps = apps;
+                self.apps = apps.into_iter().enumerate().collect();
                 self.apps_place = place.clone();
             }
-            Some(_) => return Err(problem("apps must be written as [[apps]]".to_owned())),
+            Some(_) => problems.push(problem("apps must be written as [[apps]]".to_owned())),
         }
         let mut values = BTreeMap::new();
         flatten("", table, &mut values);
-        values.into_iter().try_for_each(|(key, value)| self.lay(&key, value, &place))
+        problems.extend(values.into_iter().filter_map(|(key, value)| self.lay(&key, value, &place).err()));
+        problems
+    }
+
+    fn lay_flag(&mut self, set: &str) -> Result<(), ConfigError> {
+        let (key, value) = set.split_once('=').ok_or_else(|| ConfigError {
+            place: Place::Flag.to_string(),
+            key: set.to_owned(),
+            problem: "must be of the form key=value".to_owned(),
+        })?;
+        self.lay_text(key.trim(), value.trim(), &Place::Flag)
+    }
+
+    /// Puts the default in the place of what is wrong with `key`: its value, or those of its table, or an app. Whether there
+    /// was something to put away.
+    pub(super) fn forget(&mut self, key: &str) -> bool {
+        if let Some(number) = key.strip_prefix("apps[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok()) {
+            let count = self.apps.len();
+            self.apps.retain(|(at, _)| *at != number);
+            return self.apps.len() < count;
+        }
+        let table = key.rsplit_once('.').map_or_else(String::new, |(table, _)| format!("{table}."));
+        let is_meant = |set: &String| match self.places.contains_key(key) {
+            true => set == key,
+            false => !table.is_empty() && set.starts_with(&table),
+        };
+        let meant: Vec<String> = self.places.keys().filter(|set| is_meant(set)).cloned().collect();
+        for key in &meant {
+            self.places.remove(key);
+            self.values.insert(key.clone(), self.defaults[key].clone());
+        }
+        !meant.is_empty()
     }
 
     /// A variable that names no key is left alone: whoever runs a server may have others of that name.

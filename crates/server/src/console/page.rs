@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{Console, gate::Visit};
 use crate::{
     apps::{Origin, Secret},
+    calendar::time,
     callback::TestReport,
     clock::Timestamp,
     operator::{Problem, apps, callback},
@@ -186,11 +187,11 @@ pub(super) struct Moment(pub(super) Timestamp);
 impl Moment {
     /// Without JavaScript it is read in UTC.
     fn text(self) -> String {
-        format!("{} UTC", self.0.utc())
+        format!("{} UTC", time(Some(self.0.0)))
     }
 
     fn iso(self) -> String {
-        format!("{}Z", self.0.utc().replace(' ', "T"))
+        format!("{}Z", time(Some(self.0.0)).replace(' ', "T"))
     }
 }
 

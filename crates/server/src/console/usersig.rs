@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     apps::Secret,
-    clock::Timestamp,
+    calendar::time,
     operator::{
         Problem, body,
         usersig::{NewUserSig, UserSig},
@@ -50,7 +50,7 @@ pub(super) async fn make(State(console): State<Arc<Console>>, visit: Visit, Name
         Ok(made) => made,
         Err(Problem { status, message, .. }) => return shown(&console, &visit, app, status, message).await,
     };
-    let expires = Timestamp(i64::try_from(made.expires_s).unwrap_or(i64::MAX).saturating_mul(1000)).utc();
+    let expires = time(i64::try_from(made.expires_s).ok().map(|s| s.saturating_mul(1000)));
     let said = Said::Secret {
         what: format!("This is a UserSig of {}, valid until {} UTC", made.account, &expires[..16]),
         advice: "It is shown this once. Whoever has it speaks as this account. The chat page at /chat/ takes it."

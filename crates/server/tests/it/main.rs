@@ -39,6 +39,7 @@ mod callbacks;
 mod receiver_crate;
 mod retries;
 
+mod cli;
 mod listener;
 mod programs;
 

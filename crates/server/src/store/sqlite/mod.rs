@@ -9,6 +9,7 @@ mod checkpoint;
 mod contacts;
 mod erase;
 mod folder;
+mod look;
 mod messages;
 mod operators;
 mod outbox;
@@ -39,6 +40,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 use unsaid_protocol::{SdkAppId, UserId};
 
+pub(crate) use self::look::Look;
 use self::{
     folder::Folder,
     reader::Readers,

@@ -28,9 +28,14 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, oldest_reader: 3, sql: include_str!("schema_7.sql") },
 ];
 
+/// The newest version that this server knows.
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.last().expect("there is a first migration").version
+}
+
 /// Brings the store to the newest version that this server knows.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let known = MIGRATIONS.last().expect("there is a first migration").version;
+    let known = newest();
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > known {
         let oldest: i64 = connection
