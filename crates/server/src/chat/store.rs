@@ -1,6 +1,6 @@
 //! What the domain needs of a store: the trait that every one of them keeps (`crate::store`).
 
-use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
 use unsaid_protocol::{SdkAppId, UserId};
 
@@ -158,6 +158,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Erases audit copies whose day has come (rule R3). Answers how many.
     fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64>;
+
+    /// Copies everything into a file that is not there yet, while commands go on. Answers its length in bytes.
+    fn backup(&self, to: PathBuf) -> Later<'_, u64>;
 
     /// Part of the names of lanes; a restore renews it (rule C3).
     fn epoch(&self) -> &str;

@@ -7,6 +7,7 @@ mod view;
 use std::{
     collections::BTreeMap,
     future::Future,
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -299,6 +300,10 @@ impl Store for Memory {
             state.audit_copies.retain(|(_, _, until)| *until > now);
             (before - state.audit_copies.len()) as u64
         })
+    }
+
+    fn backup(&self, _: PathBuf) -> Later<'_, u64> {
+        Box::pin(std::future::ready(Err(Fault::Failed("a store in memory keeps nothing".into()))))
     }
 
     fn epoch(&self) -> &'static str {

@@ -4,6 +4,7 @@
 //! fsync for all. Reads have threads and connections of their own (`reader.rs`, `query.rs`, `contacts.rs`). The outbox of a batch is
 //! in `outbox.rs`. The data folder is locked: one server owns it, so nothing in it is claimed or leased.
 
+mod backup;
 mod batch;
 mod checkpoint;
 mod contacts;
@@ -23,6 +24,7 @@ mod statements;
 mod view;
 mod writer;
 
+pub use backup::restore;
 #[cfg(test)]
 pub(super) use schema::version_1;
 
@@ -247,6 +249,10 @@ impl Store for Sqlite {
 
     fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64> {
         self.ask(|answer| Job::EraseAuditCopies { now, answer })
+    }
+
+    fn backup(&self, to: PathBuf) -> Later<'_, u64> {
+        self.ask(|answer| Job::Backup { to, answer })
     }
 
     fn epoch(&self) -> &str {

@@ -60,10 +60,19 @@ pub(in crate::store) fn version_1(connection: &Connection) -> rusqlite::Result<(
     connection.pragma_update(None, "user_version", 1)
 }
 
+/// A restored store begins another life; made anew where it had a name.
+pub(super) fn renew_epoch(connection: &Connection, entropy: &Entropy) -> rusqlite::Result<()> {
+    connection.execute("UPDATE meta SET value = ?1 WHERE name = 'epoch'", [fresh_epoch(entropy)]).map(drop)
+}
+
+fn fresh_epoch(entropy: &Entropy) -> String {
+    let fresh = EventId::new(Timestamp(0), (entropy.next_u64() >> 16).cast_signed(), entropy.next_u32()).0;
+    fresh[fresh.len() - 8..].to_owned()
+}
+
 /// The name of this store's present life; made once.
 pub(super) fn epoch(connection: &Connection, entropy: &Entropy) -> rusqlite::Result<String> {
-    let fresh = EventId::new(Timestamp(0), (entropy.next_u64() >> 16).cast_signed(), entropy.next_u32()).0;
-    let fresh = &fresh[fresh.len() - 8..];
+    let fresh = fresh_epoch(entropy);
     connection.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?1) ON CONFLICT (name) DO NOTHING", [fresh])?;
     connection.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))
 }
