@@ -20,9 +20,10 @@ use crate::{
     apps::App,
     chat::{
         self, Account, Applied, AuditEntry, AuditFilter, AuditPage, Backlog, Command, Content, Conversation,
-        ConversationsView, EventId, Fault, HistoryQuery, Holder, KeptEvent, Lane, LaneHead, Later, Message,
-        MessageName, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person, Place, Prunable, Pruned, Recent,
-        Session, SessionKey, Settled, Settlement, Side, Standing, Store, SyncEvent, Token, Updates, UpdatesQuery, View,
+        ConversationsView, CopyProgress, EventId, Fault, HistoryQuery, Holder, KeptEvent, Lane, LaneHead, Later,
+        Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person, Place, Prunable, Pruned,
+        Recent, Session, SessionKey, Settled, Settlement, Side, Standing, Store, SyncEvent, Token, Updates,
+        UpdatesQuery, View,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -302,7 +303,7 @@ impl Store for Memory {
         })
     }
 
-    fn backup(&self, _: PathBuf) -> Later<'_, u64> {
+    fn backup(&self, _: PathBuf, _: Arc<CopyProgress>) -> Later<'_, u64> {
         Box::pin(std::future::ready(Err(Fault::Failed("a store in memory keeps nothing".into()))))
     }
 

@@ -24,9 +24,9 @@ mod statements;
 mod view;
 mod writer;
 
-pub use backup::restore;
+pub use backup::{RestoreError, restore};
 #[cfg(test)]
-pub(super) use schema::version_1;
+pub(super) use schema::{bring_to, versions};
 
 use std::{
     collections::BTreeMap,
@@ -50,9 +50,9 @@ use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        self, Applied, AuditFilter, AuditPage, Backlog, Command, ConversationsView, EventId, Fault, HistoryQuery,
-        KeptEvent, Lane, LaneHead, Later, Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person,
-        Prunable, Pruned, Recent, Session, SessionKey, Settled, Store, SyncEvent, Token, Updates, UpdatesQuery,
+        self, Applied, AuditFilter, AuditPage, Backlog, Command, ConversationsView, CopyProgress, EventId, Fault,
+        HistoryQuery, KeptEvent, Lane, LaneHead, Later, Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece,
+        Person, Prunable, Pruned, Recent, Session, SessionKey, Settled, Store, SyncEvent, Token, Updates, UpdatesQuery,
     },
     clock::{Clock, Entropy, Timestamp, World},
     metrics::StoreMetrics,
@@ -251,8 +251,23 @@ impl Store for Sqlite {
         self.ask(|answer| Job::EraseAuditCopies { now, answer })
     }
 
-    fn backup(&self, to: PathBuf) -> Later<'_, u64> {
-        self.ask(|answer| Job::Backup { to, answer })
+    fn backup(&self, to: PathBuf, progress: Arc<CopyProgress>) -> Later<'_, u64> {
+        if to.exists() {
+            let taken = Fault::Failed(format!("{} is there already", to.display()).into());
+            return Box::pin(std::future::ready(Err(taken)));
+        }
+        let part = backup::part_of(&to);
+        let copied = self.ask({
+            let part = part.clone();
+            |answer| Job::Backup { part, progress, answer }
+        });
+        Box::pin(async move {
+            copied.await?;
+            // Making a large file durable takes a while; the writer goes on meanwhile.
+            let kept = tokio::task::spawn_blocking(move || backup::keep(&part, &to)).await;
+            let kept = kept.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
+            kept.map_err(|error| Fault::Failed(format!("the backup cannot be kept: {error}").into()))
+        })
     }
 
     fn epoch(&self) -> &str {

@@ -6,7 +6,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     thread,
 };
@@ -23,7 +23,7 @@ use super::{
     outbox,
 };
 use crate::{
-    chat::{Applied, Command, Fault, Pruned, Settled},
+    chat::{Applied, Command, CopyProgress, Fault, Pruned, Settled},
     clock::{Clock, Entropy, Timestamp, World},
     limits,
     metrics::StoreMetrics,
@@ -54,8 +54,9 @@ pub(super) enum Job {
     },
     /// A copy of the whole store, made beside everything else.
     Backup {
-        to: PathBuf,
-        answer: oneshot::Sender<Result<u64, Fault>>,
+        part: PathBuf,
+        progress: Arc<CopyProgress>,
+        answer: oneshot::Sender<Result<(), Fault>>,
     },
 }
 
@@ -119,11 +120,18 @@ struct Work {
     broken: watch::Sender<Option<Fault>>,
 }
 
+/// A copy that was asked for, and who waits for it.
+struct Copying {
+    part: PathBuf,
+    progress: Arc<CopyProgress>,
+    answer: oneshot::Sender<Result<(), Fault>>,
+}
+
 /// What was taken out of the queue at once.
 #[derive(Default)]
 struct Taken {
     batch: Vec<Job>,
-    backups: Vec<(PathBuf, oneshot::Sender<Result<u64, Fault>>)>,
+    backup: Option<Copying>,
     closing: Vec<oneshot::Sender<Result<(), Fault>>>,
 }
 
@@ -134,36 +142,37 @@ impl Thread {
             let taken = Taken::all(first, &mut jobs);
             self.work.carry_out(&self.connection, taken.batch);
             closing.extend(taken.closing);
-            for (to, answer) in taken.backups {
-                let copied = self.copy(&to, &mut jobs, &mut closing);
-                // Who no longer waits has the copy all the same.
-                let _ = answer.send(copied);
+            if let Some(copying) = taken.backup {
+                self.work.checkpoints.hold();
+                let copied = self.copy(&copying, &mut jobs, &mut closing);
+                self.work.checkpoints.release();
+                // Who no longer waits needs no answer.
+                let _ = copying.answer.send(copied);
             }
         }
         self.end(closing);
     }
 
-    /// Copies the store a few pages at a time; what comes meanwhile is carried out in between, and goes into the copy.
+    /// Copies the store a few pages at a time; what comes meanwhile is carried out in between, and goes into the copy. A
+    /// server that stops does not wait for it, nor does it go on when nobody waits for it.
     fn copy(
         &mut self,
-        to: &Path,
+        Copying { part, progress, answer }: &Copying,
         jobs: &mut mpsc::Receiver<Job>,
         closing: &mut Vec<oneshot::Sender<Result<(), Fault>>>,
-    ) -> Result<u64, Fault> {
+    ) -> Result<(), Fault> {
         let Self { connection, work, .. } = self;
-        backup::copy(connection, to, || {
-            let Ok(first) = jobs.try_recv() else {
-                return Ok(());
+        backup::copy(connection, part, progress, || {
+            let first = match jobs.try_recv() {
+                Ok(first) => first,
+                Err(mpsc::error::TryRecvError::Empty) if !answer.is_closed() => return Ok(()),
+                Err(_) => return Err(Fault::Stopping),
             };
-            let Taken { batch, backups, closing: closed } = Taken::all(first, jobs);
+            let Taken { batch, backup, closing: closed } = Taken::all(first, jobs);
             work.carry_out(connection, batch);
-            for (_, answer) in backups {
-                let busy = Fault::Failed("a backup is being made: wait until it is done".into());
-                // Who no longer waits needs no answer.
-                let _ = answer.send(Err(busy));
-            }
+            backup.into_iter().for_each(Copying::refuse);
             closing.extend(closed);
-            if closing.is_empty() { Ok(()) } else { Err(Fault::Stopping) }
+            if closing.is_empty() && !answer.is_closed() { Ok(()) } else { Err(Fault::Stopping) }
         })
     }
 
@@ -175,6 +184,15 @@ impl Thread {
             tracing::warn!(%fault, "the log was not emptied; the next start does it");
         }
         closing.into_iter().for_each(|answer| drop(answer.send(emptied.clone())));
+    }
+}
+
+impl Copying {
+    /// One copy at a time.
+    fn refuse(self) {
+        let busy = Fault::Failed("a backup is being made: wait until it is done".into());
+        // Who no longer waits needs no answer.
+        let _ = self.answer.send(Err(busy));
     }
 }
 
@@ -190,7 +208,10 @@ impl Taken {
                     jobs.close();
                     taken.closing.push(answer);
                 }
-                Job::Backup { to, answer } => taken.backups.push((to, answer)),
+                Job::Backup { part, progress, answer } => {
+                    let copying = Copying { part, progress, answer };
+                    if taken.backup.is_some() { copying.refuse() } else { taken.backup = Some(copying) }
+                }
                 Job::Commit { .. } | Job::Settle { .. } | Job::EraseAuditCopies { .. } | Job::PruneEvents { .. } => {
                     taken.batch.push(job);
                 }
@@ -310,8 +331,9 @@ impl Job {
             Self::Commit { answer, .. } => drop(answer.send(Err(fault))),
             Self::EraseAuditCopies { answer, .. } => drop(answer.send(Err(fault))),
             Self::PruneEvents { answer, .. } => drop(answer.send(Err(fault))),
-            Self::Backup { answer, .. } => drop(answer.send(Err(fault))),
-            Self::Settle { answer, .. } | Self::Close { answer } => drop(answer.send(Err(fault))),
+            Self::Settle { answer, .. } | Self::Backup { answer, .. } | Self::Close { answer } => {
+                drop(answer.send(Err(fault)));
+            }
         }
     }
 }
