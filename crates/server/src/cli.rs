@@ -8,8 +8,8 @@ use crate::{
     config::{DEFAULT_TOML, Sources},
     demo::{self, Then},
     operate::{
-        self, AppCommand, AuditFlags, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags, ReplayFlags, StoryFlags,
-        TokenCommand,
+        self, AppCommand, AuditFlags, BackupCommand, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags,
+        ReadyFlags, ReplayFlags, RestoreFlags, ServerFlags, StoryFlags, TokenCommand,
     },
     serve,
 };
@@ -52,6 +52,15 @@ enum Command {
     Parked(ParkedFlags),
     /// Send callbacks again: parked ones, or delivered ones from a time on.
     Replay(ReplayFlags),
+    /// Backups of a running server: create, list, delete.
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Put a backup into a folder in which there is no store, for a server that is started on it then.
+    Restore(RestoreFlags),
+    /// Let a running server read its configuration again, as SIGHUP does; what needs a start is named.
+    Reload(ServerFlags),
+    /// Whether a running server can serve, for a supervisor; needs no token.
+    Ready(ReadyFlags),
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +121,10 @@ impl Cli {
             Command::Story(flags) => operate::story(flags).await,
             Command::Parked(flags) => operate::parked(flags).await,
             Command::Replay(flags) => operate::replay(flags).await,
+            Command::Backup(command) => operate::backup(command).await,
+            Command::Restore(flags) => operate::restore(&flags),
+            Command::Reload(server) => operate::reload(server).await,
+            Command::Ready(flags) => operate::ready(flags).await,
             Command::Config => {
                 print!("{DEFAULT_TOML}");
                 Ok(())

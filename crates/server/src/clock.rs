@@ -42,6 +42,39 @@ impl Timestamp {
     pub fn after(self, now: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(now.0)).unwrap_or(0))
     }
+
+    /// In UTC, as `2026-11-23 01:02:03.004`.
+    pub fn utc(self) -> String {
+        let (days, ms_of_day) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
+        let (year, month, day) = date(days);
+        let (s, ms) = (ms_of_day / 1000, ms_of_day % 1000);
+        format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{ms:03}", s / 3600, s / 60 % 60, s % 60)
+    }
+}
+
+/// The date of a day, counted from 1970-01-01, in the Gregorian calendar.
+fn date(days: i64) -> (i64, i64, i64) {
+    let is_leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let (mut year, mut day) = (1970, days);
+    while day < 0 {
+        year -= 1;
+        day += if is_leap(year) { 366 } else { 365 };
+    }
+    loop {
+        let length = if is_leap(year) { 366 } else { 365 };
+        if day < length {
+            break;
+        }
+        (day, year) = (day - length, year + 1);
+    }
+    let february = if is_leap(year) { 29 } else { 28 };
+    for (month, length) in (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
+        if day < length {
+            return (year, month, day + 1);
+        }
+        day -= length;
+    }
+    unreachable!("a day of a year is in one of its months")
 }
 
 /// Tells the time. Clones tell the same time.
@@ -158,6 +191,19 @@ mod tests {
         assert_eq!(Timestamp(1_700_000_000_999).seconds(), 1_700_000_000);
         assert_eq!(Timestamp(i64::MAX).seconds(), u32::MAX);
         assert_eq!(Timestamp(5).after(Timestamp(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn moments_are_shown_in_utc() {
+        for (ms, expected) in [
+            (0, "1970-01-01 00:00:00.000"),
+            (951_782_399_999, "2000-02-28 23:59:59.999"),
+            (951_868_800_000, "2000-03-01 00:00:00.000"),
+            (1_795_395_723_004, "2026-11-23 01:02:03.004"),
+            (-1, "1969-12-31 23:59:59.999"),
+        ] {
+            assert_eq!(Timestamp(ms).utc(), expected);
+        }
     }
 
     #[test]

@@ -3,14 +3,17 @@
 //! The modules are listed in the way of the data: what comes in through `rest` or `gateway` becomes a command of
 //! `chat`, is made durable by `store`, and what follows from it leaves through `callback` and `fanout`. `ARCHITECTURE.md` has the map.
 
+pub mod backups;
 pub mod cli;
 pub mod demo;
 pub mod descriptors;
 mod forget;
 pub mod operate;
+pub mod reload;
 pub mod serve;
 pub mod server;
 mod spelling;
+pub mod supervisor;
 
 pub mod config;
 pub mod limits;

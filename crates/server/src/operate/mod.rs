@@ -2,6 +2,8 @@
 
 mod app;
 mod ask;
+mod backup;
+mod ready;
 mod show;
 mod table;
 mod token;
@@ -9,9 +11,11 @@ mod token;
 use anyhow::bail;
 pub use app::{AppCommand, app};
 pub use ask::{Failure, ServerFlags};
+pub use backup::{BackupCommand, RestoreFlags, backup, reload, restore};
 use clap::{Args, Subcommand};
 use http::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+pub use ready::{ReadyFlags, ready};
 use serde_json::{Map, Value, json};
 pub use token::{AuditFlags, TokenCommand, audit, token};
 

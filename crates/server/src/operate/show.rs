@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::clock::Timestamp;
+
 pub(super) fn state(state: &Value) -> String {
     let flows = match state["state"].as_str() {
         Some("unavailable") => "the endpoint is unavailable; one callback at a time is tried",
@@ -126,56 +128,12 @@ pub(super) fn plain(value: &Value) -> String {
 
 /// A moment in UTC, as `2026-11-23 01:02:03.004`.
 pub(super) fn time(ms: Option<i64>) -> String {
-    let Some(ms) = ms else {
-        return "-".to_owned();
-    };
-    let (days, ms_of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    let (year, month, day) = date(days);
-    let (s, ms) = (ms_of_day / 1000, ms_of_day % 1000);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{ms:03}", s / 3600, s / 60 % 60, s % 60)
-}
-
-/// The date of a day, counted from 1970-01-01, in the Gregorian calendar.
-fn date(days: i64) -> (i64, i64, i64) {
-    let is_leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let (mut year, mut day) = (1970, days);
-    while day < 0 {
-        year -= 1;
-        day += if is_leap(year) { 366 } else { 365 };
-    }
-    loop {
-        let length = if is_leap(year) { 366 } else { 365 };
-        if day < length {
-            break;
-        }
-        (day, year) = (day - length, year + 1);
-    }
-    let february = if is_leap(year) { 29 } else { 28 };
-    for (month, length) in (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
-        if day < length {
-            return (year, month, day + 1);
-        }
-        day -= length;
-    }
-    unreachable!("a day of a year is in one of its months")
+    ms.map_or_else(|| "-".to_owned(), |ms| Timestamp(ms).utc())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn moments_are_shown_in_utc() {
-        for (ms, expected) in [
-            (0, "1970-01-01 00:00:00.000"),
-            (951_782_399_999, "2000-02-28 23:59:59.999"),
-            (951_868_800_000, "2000-03-01 00:00:00.000"),
-            (1_795_395_723_004, "2026-11-23 01:02:03.004"),
-            (-1, "1969-12-31 23:59:59.999"),
-        ] {
-            assert_eq!(time(Some(ms)), expected);
-        }
-    }
 
     #[test]
     fn what_a_receiver_answered_cannot_move_the_cursor() {

@@ -167,7 +167,7 @@ pub(super) async fn admit(
 }
 
 fn identify(operator: &Operator, head: &Parts) -> Result<Caller, Problem> {
-    let from = client_ip(head, &operator.trusted_proxies);
+    let from = client_ip(head, &operator.trusted_proxies.now());
     if let Some(left) = operator.wrong.waits(from, &operator.clock) {
         let seconds = left.as_secs() + 1;
         let message = format!("too many wrong tokens came from {from}: try again in {seconds} s");

@@ -13,6 +13,7 @@ mod body;
 mod accounts;
 mod apps;
 mod audit;
+mod backups;
 mod callback;
 mod deliveries;
 mod health;
@@ -20,6 +21,7 @@ mod lanes;
 mod messages;
 mod openapi;
 mod parked;
+mod reload;
 mod tokens;
 mod usersig;
 
@@ -41,9 +43,12 @@ use unsaid_protocol::SdkAppId;
 use self::admit::{Tokens, Wrong};
 use crate::{
     apps::{App, Apps, Origin, Secret},
+    backups::Backups,
     callback::{Callbacks, EndpointRules},
     chat::{Chat, Fault, Token},
     clock::{Clock, Entropy, World},
+    config::Live,
+    reload::Reload,
     story::Stories,
 };
 
@@ -51,33 +56,38 @@ use crate::{
 pub struct Operator {
     apps: Arc<Apps>,
     chat: Chat,
-    rules: EndpointRules,
+    rules: Live<EndpointRules>,
     callbacks: Callbacks,
     stories: Stories,
     clock: Clock,
     entropy: Entropy,
-    /// Apps and tokens are made one after the other, so that of two with one name the second finds the first.
-    making: Mutex<()>,
+    /// Apps, tokens and backups are made one after the other, so that of two with one name the second finds the first.
+    making: Arc<Mutex<()>>,
     tokens: Tokens,
     wrong: Wrong,
     /// Whether what messages say may be shown.
-    show_text: bool,
-    trusted_proxies: Vec<IpNet>,
+    show_text: Live<bool>,
+    trusted_proxies: Live<Vec<IpNet>>,
+    backups: Arc<Backups>,
+    reload: Arc<Reload>,
 }
 
 /// What an operator API is made of.
 pub struct OperatorParts {
     pub apps: Arc<Apps>,
     pub chat: Chat,
-    pub rules: EndpointRules,
+    pub rules: Live<EndpointRules>,
     pub callbacks: Callbacks,
     pub stories: Stories,
     pub world: World,
     /// The token of the configuration, if there is one, and those of the store.
     pub configured: Option<Secret>,
     pub tokens: Vec<Token>,
-    pub show_text: bool,
-    pub trusted_proxies: Vec<IpNet>,
+    pub show_text: Live<bool>,
+    pub trusted_proxies: Live<Vec<IpNet>>,
+    pub backups: Arc<Backups>,
+    pub reload: Arc<Reload>,
+    pub making: Arc<Mutex<()>>,
 }
 
 /// Draws the first token of a server that has none. It is the one thing of it that is shown, once.
@@ -96,11 +106,13 @@ impl Operator {
             stories,
             clock,
             entropy,
-            making: Mutex::new(()),
+            making: parts.making,
             tokens: Tokens::new(parts.tokens, parts.configured),
             wrong: Wrong::default(),
             show_text: parts.show_text,
             trusted_proxies: parts.trusted_proxies,
+            backups: parts.backups,
+            reload: parts.reload,
         })
     }
 
@@ -116,9 +128,7 @@ impl Operator {
             return conflict("the app is being deleted: send DELETE again to go on");
         }
         if app.origin == Origin::File {
-            return conflict(
-                "the app is declared in the configuration file: change it there, and start the server again",
-            );
+            return conflict("the app is declared in the configuration file: change it there, then unsaid reload");
         }
         Ok(app)
     }

@@ -16,6 +16,7 @@ mod rest_refusals;
 mod rest_requests;
 mod rest_semantics;
 
+mod backups;
 mod metrics;
 mod modify_receipt;
 mod operator;
@@ -40,6 +41,7 @@ mod retries;
 
 mod listener;
 mod programs;
+mod reload;
 
 mod crash;
 mod endpoint;

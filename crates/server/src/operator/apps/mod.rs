@@ -99,7 +99,7 @@ pub(super) async fn replace(
 
 /// Checks it and saves it, with a note.
 async fn save(operator: &Operator, app: &App, note: Note) -> Result<(), Problem> {
-    operator.rules.check(app)?;
+    operator.rules.now().check(app)?;
     operator.chat.save_app_noted(app.clone(), note).await.map_err(|error| {
         tracing::error!(app = %app.sdkappid, %error, "an app was not saved");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())

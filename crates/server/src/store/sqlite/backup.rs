@@ -21,8 +21,11 @@ use crate::{
     clock::Entropy,
 };
 
-/// 1 MB: about a millisecond, or as long as a batch that is waited for takes anyway.
-const PAGES_AT_ONCE: i32 = 256;
+/// 256 KB: half a millisecond. With four times as many, half of all commits wait 2.6 ms instead of 1 ms.
+const PAGES_AT_ONCE: i32 = 64;
+
+/// Whenever so much was copied, it is made durable: else one commit has to wait for all of it at the end.
+const SYNC_PAGES: i32 = 1024;
 
 /// Where something holds the source up, which can only be for a moment.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
@@ -53,7 +56,8 @@ fn pages(
     progress: &CopyProgress,
     mut meanwhile: impl FnMut() -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    new_file(part).map_err(|error| Fault::Failed(format!("{}: {error}", part.display()).into()))?;
+    let failed = |error: io::Error| Fault::Failed(format!("{}: {error}", part.display()).into());
+    let file = new_file(part).map_err(failed)?;
     let mut target = Connection::open_with_flags(part, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fault)?;
     // It is thrown away if anything fails, and made durable once it is whole.
     target.pragma_update(None, "synchronous", "OFF").map_err(fault)?;
@@ -61,7 +65,7 @@ fn pages(
     let page_bytes: u32 = source.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(fault)?;
     let backup = Backup::new(source, &mut target).map_err(fault)?;
     let bytes = |pages: i32| u64::try_from(pages).unwrap_or(0) * u64::from(page_bytes);
-    let (mut pages, mut at_once) = (i32::MAX, PAGES_AT_ONCE);
+    let (mut pages, mut at_once, mut unsynced) = (i32::MAX, PAGES_AT_ONCE, 0);
     loop {
         let step = backup.step(at_once).map_err(fault)?;
         let now = backup.progress();
@@ -71,6 +75,11 @@ fn pages(
             StepResult::Busy | StepResult::Locked => std::thread::sleep(BUSY_PAUSE),
             StepResult::More | _ => {}
         }
+        unsynced += at_once;
+        if unsynced >= SYNC_PAGES {
+            file.sync_data().map_err(failed)?;
+            unsynced = 0;
+        }
         // However fast the store grows, the copy grows faster.
         at_once = PAGES_AT_ONCE + now.pagecount.saturating_sub(pages).max(0);
         pages = now.pagecount;
@@ -79,10 +88,10 @@ fn pages(
 }
 
 /// An empty file for the server's user alone; what an earlier try has left would be taken for a database.
-fn new_file(path: &Path) -> io::Result<()> {
+fn new_file(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let _ = fs::remove_file(path);
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Durable under its own name. Answers its length in bytes. A large one takes a while: not on the writer's thread.
@@ -110,7 +119,7 @@ pub fn restore(backup: &Path, folder: &Path, entropy: &Entropy) -> Result<u64, R
     let to = locked.database();
     let part = part_of(&to);
     let restored = new_file(&part)
-        .and_then(|()| fs::copy(backup, &part).map(drop))
+        .and_then(|_| fs::copy(backup, &part).map(drop))
         .map_err(backup_failed)
         .and_then(|()| prepare(backup, &part, entropy))
         .and_then(|()| keep(&part, &to).map_err(folder_failed));

@@ -44,15 +44,13 @@ fn from(number: u32) -> &'static str {
     if number.is_multiple_of(2) { "alice" } else { "carol" }
 }
 
-fn keys(world: &World, with: MessageFlags) -> impl Future<Output = BTreeSet<MsgKey>> {
-    async move {
-        let mut keys = BTreeSet::new();
-        for peer in ["alice", "carol"] {
-            let history = world.history("bob", peer).await;
-            keys.extend(history.iter().filter(|message| message.flags.contains(with)).map(|message| message.key));
-        }
-        keys
+async fn keys(world: &World, with: MessageFlags) -> BTreeSet<MsgKey> {
+    let mut keys = BTreeSet::new();
+    for peer in ["alice", "carol"] {
+        let history = world.history("bob", peer).await;
+        keys.extend(history.iter().filter(|message| message.flags.contains(with)).map(|message| message.key));
     }
+    keys
 }
 
 /// A world whose store is made of a backup.
@@ -92,7 +90,7 @@ fn i1_a_backup_under_load_is_whole_and_has_all_that_was_acknowledged() {
         };
         assert!(rounds > 5, "{rounds}");
         assert_eq!((bytes, bytes), (fs::metadata(&to).expect("it is there").len(), progress.bytes().0));
-        assert_eq!(files(folder.path()), [to.clone()], "one file, and nothing else");
+        assert_eq!(files(folder.path()), std::slice::from_ref(&to), "one file, and nothing else");
         let sound =
             Connection::open(&to).expect("a database").query_row("PRAGMA integrity_check", [], |row| row.get(0));
         assert_eq!(sound, Ok("ok".to_owned()));

@@ -7,7 +7,7 @@ use unsaid_protocol::callback::CallbackCommand;
 
 use super::{
     Kind, World,
-    actors::{APP, app_with, body, by_admin, message, name, settled, user},
+    actors::{APP, app, app_with, body, by_admin, message, name, settled, user},
     all, block_on,
 };
 use crate::{
@@ -92,14 +92,14 @@ fn waits_during_a_backup() {
         };
         let mut usual = Vec::new();
         for number in 0..500 {
-            usual.push(wait(10_000_000 + number).await);
+            usual.push(wait(1_000_000 + number).await);
         }
         let folder = tempfile::tempdir().expect("a folder");
         let mut meanwhile = Vec::new();
         let began = clock.instant();
         let load = async {
             for number in 0.. {
-                meanwhile.push(wait(20_000_000 + number).await);
+                meanwhile.push(wait(2_000_000 + number).await);
             }
         };
         let bytes = tokio::select! {
@@ -118,6 +118,52 @@ fn waits_during_a_backup() {
                 of(1000)
             );
         }
+    });
+}
+
+/// How much room messages and recalls take: 100,000 messages of 100 letters between 1000 people, each with its callback.
+/// `cargo test --release -p unsaid --lib room_that_messages_take -- --ignored --nocapture`.
+#[test]
+#[ignore = "it measures"]
+fn room_that_messages_take() {
+    const MESSAGES: u32 = 100_000;
+    block_on(async {
+        let world = World::new(Kind::Sqlite);
+        let people: Vec<_> = (0..1000).map(|number| format!("user{number}")).collect();
+        let people: Vec<&str> = people.iter().map(String::as_str).collect();
+        world.with(app(APP), &people).await;
+        let who =
+            |number: u32| (people[(number % 1000) as usize], people[((number * 7 + number / 1000) % 1000) as usize]);
+        let room = async |what: &str| {
+            let copy = tempfile::tempdir().expect("a folder").path().with_extension("copy");
+            let bytes = world.store.backup(copy.clone(), std::sync::Arc::default()).await.expect("it is made");
+            std::fs::remove_file(copy).expect("it was made");
+            println!("{what}: {} MB, {} bytes a message", bytes / 1_000_000, bytes / u64::from(MESSAGES));
+        };
+        let mut sent = Vec::new();
+        for first in (0..MESSAGES).step_by(250) {
+            let sends = (first..first + 250).map(|number| {
+                let (from, to) = who(number);
+                let text = "ten letters".repeat(9);
+                let one = Send { body: body(&text), custom_data: String::new(), ..message(from, to, number + 1) };
+                world.store.commit(Command::Send(Box::new(one)))
+            });
+            sent.extend(all(sends.collect()).await);
+        }
+        room("sent, nothing delivered").await;
+        world.deliver_all().await;
+        room("sent, all delivered").await;
+        let mut recalls = Vec::new();
+        for (number, sent) in (0..MESSAGES).zip(&sent) {
+            let Ok(Ok(Done::Sent(sent))) = sent else { panic!("a send says what was sent: {sent:?}") };
+            let (from, to) = who(number);
+            recalls.push(Command::Recall(by_admin(name(from, to, sent))));
+            if recalls.len() == 250 {
+                all(recalls.drain(..).map(|recall| world.store.commit(recall)).collect()).await;
+            }
+        }
+        world.deliver_all().await;
+        room("all recalled, all delivered in the last week").await;
     });
 }
 
