@@ -137,8 +137,18 @@ fn room_that_messages_take() {
         let room = async |what: &str| {
             let copy = tempfile::tempdir().expect("a folder").path().with_extension("copy");
             let bytes = world.store.backup(copy.clone(), std::sync::Arc::default()).await.expect("it is made");
+            let file = rusqlite::Connection::open(&copy).expect("a database");
+            let page = |what: &str| {
+                file.query_row(&format!("PRAGMA {what}"), [], |row| row.get::<_, u32>(0)).expect("readable")
+            };
+            let used = u64::from(page("page_count") - page("freelist_count")) * u64::from(page("page_size"));
             std::fs::remove_file(copy).expect("it was made");
-            println!("{what}: {} MB, {} bytes a message", bytes / 1_000_000, bytes / u64::from(MESSAGES));
+            println!(
+                "{what}: {} MB, of them {} MB in use, {} bytes a message",
+                bytes / 1_000_000,
+                used / 1_000_000,
+                used / u64::from(MESSAGES)
+            );
         };
         let mut sent = Vec::new();
         for first in (0..MESSAGES).step_by(250) {
