@@ -195,6 +195,7 @@ impl Reload {
         applied.extend(changed.iter().map(|app| format!("apps.{app}")));
         if rules_changed {
             // Their endpoints are made anew: no connection is kept that the rules do not allow any more.
+            let _making = self.making.lock().await;
             self.apps.list().iter().for_each(|app| self.apps.put(&Arc::new(App::clone(app))));
         }
         // What needs a start is named again the next time.

@@ -96,6 +96,14 @@ fn new_file(path: &Path) -> io::Result<File> {
 
 /// Durable under its own name. Answers its length in bytes. A large one takes a while: not on the writer's thread.
 pub(super) fn keep(part: &Path, to: &Path) -> io::Result<u64> {
+    let kept = sync_and_rename(part, to);
+    if kept.is_err() {
+        let _ = fs::remove_file(part);
+    }
+    kept
+}
+
+fn sync_and_rename(part: &Path, to: &Path) -> io::Result<u64> {
     let file = File::open(part)?;
     file.sync_all()?;
     fs::rename(part, to)?;
