@@ -1,7 +1,7 @@
 //! A copy of the whole store, made while it is written to.
 //!
 //! The writer's own connection copies, a few pages at a time; what it commits in between goes into the copy by SQLite's own
-//! doing, and nobody waits longer than those pages take. A copy is whole and durable, or is not there.
+//! doing, and nobody waits longer than those pages take, or than 4 MB need to become durable. A copy is whole and durable, or is not there.
 
 use std::{
     fs::{self, File},
