@@ -16,8 +16,8 @@ use crate::{
     examine::{self, CheckFlags, DoctorFlags},
     listen::{self, ListenFlags},
     operate::{
-        self, AccountCommand, AppCommand, AuditFlags, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags,
-        ReplayFlags, StoryFlags, TokenCommand, UserSigFlags,
+        self, AccountCommand, AppCommand, AuditFlags, BackupCommand, CallbackCommand, DeliveriesFlags, Failure,
+        ParkedFlags, ReadyFlags, ReplayFlags, RestoreFlags, ServerFlags, StoryFlags, TokenCommand, UserSigFlags,
     },
     serve,
 };
@@ -73,6 +73,15 @@ enum Command {
     Parked(ParkedFlags),
     /// Send callbacks again: parked ones, or delivered ones from a time on.
     Replay(ReplayFlags),
+    /// Backups of a running server: create, list, delete.
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Put a backup into a folder in which there is no store, for a server that is started on it then.
+    Restore(RestoreFlags),
+    /// Let a running server read its configuration again, as SIGHUP does; what needs a start is named.
+    Reload(ServerFlags),
+    /// Whether a running server can serve, for a supervisor; needs no token.
+    Ready(ReadyFlags),
 }
 
 #[derive(Debug, Args)]
@@ -151,6 +160,10 @@ impl Cli {
                 generate(shell, &mut Self::command(), "unsaid", &mut script);
                 stdout().write_all(&script).map_err(anyhow::Error::from)
             }
+            Command::Backup(command) => operate::backup(command).await,
+            Command::Restore(flags) => operate::restore(&flags),
+            Command::Reload(server) => operate::reload(server).await,
+            Command::Ready(flags) => operate::ready(flags).await,
             Command::Config => {
                 print!("{DEFAULT_TOML}");
                 Ok(())

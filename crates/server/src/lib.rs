@@ -3,6 +3,7 @@
 //! The modules are listed in the way of the data: what comes in through `rest` or `gateway` becomes a command of
 //! `chat`, is made durable by `store`, and what follows from it leaves through `callback` and `fanout`. `ARCHITECTURE.md` has the map.
 
+pub mod backups;
 mod calendar;
 mod certificate;
 pub mod cli;
@@ -13,9 +14,11 @@ mod forget;
 pub mod listen;
 pub mod manual;
 pub mod operate;
+pub mod reload;
 pub mod serve;
 pub mod server;
 mod spelling;
+pub mod supervisor;
 mod terminal;
 
 pub mod config;

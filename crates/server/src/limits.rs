@@ -139,6 +139,9 @@ pub const LANE_COUNT_MAX: u32 = 1_000;
 /// Tokens of the operator API that can be kept.
 pub const TOKENS_MAX: usize = 100;
 
+/// Backups that may lie in `data_dir`.
+pub const BACKUPS_MAX: usize = 100;
+
 /// Keys that an app may have at once.
 pub const APP_KEYS_MAX: usize = 5;
 

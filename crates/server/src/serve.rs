@@ -7,13 +7,13 @@ use crate::{
     config::{Config, Sources},
     descriptors,
     server::Server,
-    telemetry,
+    supervisor, telemetry,
 };
 
-/// Runs until SIGTERM or SIGINT, then finishes what was accepted.
+/// Runs until SIGTERM or SIGINT, then finishes what was accepted. SIGHUP reads the configuration again.
 pub async fn run(sources: &Sources) -> anyhow::Result<()> {
     let mut config = Config::load(sources)?;
-    telemetry::start(&config)?;
+    let log = telemetry::start(&config)?;
     let most = descriptors::raise();
     if most < config.listener.connections_max {
         let asked = config.listener.connections_max;
@@ -26,6 +26,7 @@ pub async fn run(sources: &Sources) -> anyhow::Result<()> {
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let server = Server::start(&config, World::system()?).await?;
     if let Some(token) = server.first_token() {
         // Not the log: it is read by others, and kept.
@@ -37,12 +38,20 @@ pub async fn run(sources: &Sources) -> anyhow::Result<()> {
     }
     let apps = config.apps.len();
     tracing::info!(address = %server.address(), data_dir = %config.data_dir.display(), apps, "Unsaid is ready");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        broken = server.broken() => return Err(broken.context("the server has to stop; start it again to recover")),
+    supervisor::tell("READY=1");
+    let mut filter = server.log();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            // What came of it is in the log.
+            _ = hang_up.recv() => drop(server.reload().await),
+            Ok(()) = filter.changed() => log.change(&filter.borrow_and_update()),
+            broken = server.broken() => return Err(broken.context("the server has to stop; start it again to recover")),
+        }
     }
     tracing::info!("stopping: what was accepted is finished");
+    supervisor::tell("STOPPING=1");
     server.stop().await;
     Ok(())
 }

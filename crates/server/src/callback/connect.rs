@@ -23,7 +23,10 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{EndpointRules, Phase, TlsFailure, Unavailable, address, authority::OwnAuthority, phases::Stopwatch};
-use crate::apps::{AppError, ClientCertificate, EndpointSettings};
+use crate::{
+    apps::{AppError, ClientCertificate, EndpointSettings},
+    config::Live,
+};
 
 /// Names that are resolved at once, over all apps: each takes a thread for as long as the DNS takes.
 const RESOLVING_MAX: usize = 32;
@@ -43,7 +46,7 @@ pub(super) type Sender = SendRequest<Full<Bytes>>;
 /// Makes connections for all apps.
 #[derive(Debug)]
 pub struct Connector {
-    rules: EndpointRules,
+    rules: Live<EndpointRules>,
     provider: Arc<CryptoProvider>,
     system_roots: Arc<RootCertStore>,
     resolving: Arc<Semaphore>,
@@ -82,7 +85,7 @@ impl std::fmt::Debug for Tls {
 
 impl Connector {
     /// Reads the system's roots once.
-    pub fn new(rules: EndpointRules) -> Self {
+    pub fn new(rules: Live<EndpointRules>) -> Self {
         let mut roots = RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
         let (added, _) = roots.add_parsable_certificates(found.certs);
@@ -98,8 +101,8 @@ impl Connector {
     }
 
     /// What the operator allows of endpoints.
-    pub(super) fn rules(&self) -> &EndpointRules {
-        &self.rules
+    pub(super) fn rules(&self) -> Arc<EndpointRules> {
+        self.rules.now()
     }
 
     /// The TLS settings of an endpoint: the system's roots, or the app's own.
@@ -135,10 +138,10 @@ impl Connector {
             let turns = [turn(&target.resolving).await, turn(&self.resolving).await];
             lookup(target.host.clone(), turns).await?
         };
-        let mut forbidden = None;
+        let (rules, mut forbidden) = (self.rules.now(), None);
         let mut allowed = Vec::new();
         for ip in found {
-            match address::check(ip, &self.rules.allow_networks) {
+            match address::check(ip, &rules.allow_networks) {
                 Ok(()) => allowed.push(SocketAddr::new(ip, target.port)),
                 Err(why) => forbidden = Some(why),
             }

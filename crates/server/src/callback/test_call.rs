@@ -18,6 +18,7 @@ use crate::{
     certificate::Validity,
     chat::{EventId, Origin},
     clock::{Entropy, World},
+    config::Live,
 };
 
 /// What happened at each step of a test.
@@ -111,7 +112,7 @@ pub async fn test_declared(
     world: &World,
     command: CallbackCommand,
 ) -> TestReport {
-    let (apps, connector) = (Arc::new(Apps::default()), Arc::new(Connector::new(rules)));
+    let (apps, connector) = (Arc::new(Apps::default()), Arc::new(Connector::new(Live::new(rules))));
     apps.put(app);
     let attempts = Attempts { connector: Arc::clone(&connector), clock: world.clock.clone(), epoch: String::new() };
     test(&attempts, &Endpoints::new(apps, connector), &world.entropy, app.sdkappid, command).await

@@ -12,13 +12,49 @@ use toml::{Table, Value};
 use crate::spelling::nearest;
 
 /// What a configuration is read from, besides the default file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     pub file: Option<PathBuf>,
     /// The environment variables whose names begin with `UNSAID_`.
     pub environment: BTreeMap<String, String>,
     /// `key=value`, as flags give them.
     pub set: Vec<String>,
+}
+
+/// Values of the environment may be secret.
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// Settings as they were written. Some are secret, so they are compared and never shown.
+#[derive(Clone, Default)]
+pub struct Settings(BTreeMap<String, Value>);
+
+impl Settings {
+    /// The names of those that are written otherwise in `other`.
+    pub fn differing_from(&self, other: &Self) -> Vec<String> {
+        let differs = |(key, value): &(&String, &Value)| other.0.get(*key) != Some(*value);
+        self.0.iter().filter(differs).map(|(key, _)| key.clone()).collect()
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Takes the value of one of them back to what it is in `other`.
+    pub fn take_back(&mut self, key: &str, other: &Self) {
+        if let Some(value) = other.0.get(key) {
+            self.0.insert(key.to_owned(), value.clone());
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// What stops the start: where it stands, which key it is, and what was expected.
@@ -193,6 +229,10 @@ impl Layers {
         *default = value;
         self.places.insert(key.to_owned(), place.clone());
         Ok(())
+    }
+
+    pub(super) fn settings(&self) -> Settings {
+        Settings(self.values.clone())
     }
 
     /// An error about the value that `key` has, which names where it was set.

@@ -5,6 +5,7 @@
 
 mod apps;
 mod layers;
+mod live;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -16,7 +17,10 @@ use std::{
 use ipnet::IpNet;
 
 use self::layers::Layers;
-pub use self::layers::{ConfigError, Sources};
+pub use self::{
+    layers::{ConfigError, Settings, Sources},
+    live::Live,
+};
 use crate::{
     apps::{App, Secret},
     callback::{AlarmSettings, EndpointRules, check_alarm_url},
@@ -24,6 +28,7 @@ use crate::{
     listener::ListenerLimits,
     rest::{RateSettings, RestSettings},
     story::StorySettings,
+    telemetry::check_log,
 };
 
 /// The default file.
@@ -35,6 +40,10 @@ const REQUEST_BYTES_LEAST: u64 = 2 * limits::MESSAGE_BYTES_MAX as u64;
 /// Everything that a server is set up with.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What it was read from, to be read again.
+    pub sources: Sources,
+    /// Every setting as it was written, to be compared.
+    pub settings: Settings,
     pub listen: SocketAddr,
     pub listen_plain: Option<SocketAddr>,
     pub data_dir: PathBuf,
@@ -45,6 +54,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     pub listener: ListenerLimits,
     pub rest: RestSettings,
+    /// Networks whose `X-Forwarded-For` is believed (rule R7).
+    pub trusted_proxies: Vec<IpNet>,
     /// How long sessions of before a start have to come back.
     pub session_return: Duration,
     pub callback: EndpointRules,
@@ -111,11 +122,13 @@ impl Config {
             allow_networks: networks(layers, "callback.allow_networks")?,
         };
         let config = Self {
+            sources: sources.clone(),
+            settings: layers.settings(),
             listen: layers.parsed("listen", "an address and port, like 127.0.0.1:8080")?,
             listen_plain: optional(layers, "listen_plain", "an address and port, like 127.0.0.1:8080")?,
             data_dir: path(layers, "data_dir")?.ok_or_else(|| layers.error("data_dir", "must name a folder"))?,
             disk_free_min_bytes: layers.integer("limits.disk_free_min_mb", 0, 1_000_000)? * 1_000_000,
-            log: layers.text("log").to_owned(),
+            log: log(layers)?,
             log_format: log_format(layers)?,
             tls: tls(layers)?,
             listener: ListenerLimits {
@@ -130,13 +143,13 @@ impl Config {
                 request_bytes_max: layers.integer("limits.request_bytes_max", REQUEST_BYTES_LEAST, 16 * 1024 * 1024)?
                     as usize,
                 body_timeout: seconds(layers, "limits.body_timeout_s")?,
-                trusted_proxies: networks(layers, "proxy.trusted")?,
                 egress_addresses: networks(layers, "callback.egress_addresses")?,
                 rates: RateSettings {
                     commands_per_s: layers.integer("rates.commands_per_s", 0, 1_000_000)? as u32,
                     recipients_per_min: layers.integer("rates.batch_recipients_per_min", 0, 1_000_000_000)? as u32,
                 },
             },
+            trusted_proxies: networks(layers, "proxy.trusted")?,
             alarm: alarm(layers, &callback)?,
             stories: StorySettings {
                 keep: Duration::from_secs(layers.integer("stories.keep_days", 0, 365)? * 86_400),
@@ -180,6 +193,12 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn log(layers: &Layers) -> Result<String, ConfigError> {
+    let log = layers.text("log");
+    check_log(log).map_err(|problem| layers.error("log", problem))?;
+    Ok(log.to_owned())
 }
 
 fn log_format(layers: &Layers) -> Result<LogFormat, ConfigError> {
@@ -299,6 +318,7 @@ mod tests {
             ("[callback]\nallow_htp = true", vec!["callback.allow_htp", "callback.allow_http"]),
             ("[nothing]\nx = 1", vec!["nothing", "unknown key"]),
             ("listen = 8080", vec!["unsaid.toml", "listen", "a string"]),
+            ("log = \"unsaid=loud\"", vec!["unsaid.toml", "log", "info,unsaid=debug"]),
             ("listen = \"nowhere\"", vec!["unsaid.toml", "listen", "127.0.0.1:8080"]),
             ("[tls]\ncert_file = \"a.pem\"", vec!["tls.key_file", "tls.cert_file"]),
             ("[limits]\nconnections_max = 0", vec!["limits.connections_max", "from 1 to"]),

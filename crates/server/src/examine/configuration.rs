@@ -12,7 +12,7 @@ use crate::{
     certificate::Validity,
     clock::Timestamp,
     config::{Config, ConfigError, Sources, TlsFiles},
-    server,
+    listener::Certificate,
 };
 
 /// What stops the start.
@@ -93,7 +93,7 @@ pub(super) fn tls(config: &Config, now: Timestamp, findings: &mut Findings) {
     let Some(files) = &config.tls else {
         return;
     };
-    if let Err(error) = server::acceptor(files) {
+    if let Err(error) = Certificate::read(files) {
         findings.problem(
             "tls",
             format!("{error:#}"),

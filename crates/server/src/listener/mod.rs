@@ -1,6 +1,7 @@
 //! Accepting connections: TLS, a bound on their number, a time for the header, and a stop that finishes what was
 //! accepted.
 
+mod certificate;
 mod patience;
 mod peer;
 
@@ -19,7 +20,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
 use self::patience::Patience;
-pub use self::peer::{Peer, Transport, client_ip, transport};
+pub use self::{
+    certificate::Certificate,
+    peer::{Peer, Transport, client_ip, transport},
+};
+use crate::config::Live;
 
 /// A connection's share of the bound on connections; an extension of each request, for who takes the connection over.
 #[derive(Clone, Debug)]
@@ -42,7 +47,7 @@ pub struct ListenerLimits {
 /// A socket that listens.
 pub struct Listener {
     tcp: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Live<Certificate>>,
     limits: ListenerLimits,
 }
 
@@ -57,7 +62,7 @@ const BIND_PAUSE: Duration = Duration::from_millis(100);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Listener {
-    pub async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>, limits: ListenerLimits) -> io::Result<Self> {
+    pub async fn bind(address: SocketAddr, tls: Option<Live<Certificate>>, limits: ListenerLimits) -> io::Result<Self> {
         for _ in 0..BIND_TRIES {
             match TcpListener::bind(address).await {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::time::sleep(BIND_PAUSE).await,
@@ -94,7 +99,8 @@ impl Listener {
                     continue;
                 }
             };
-            let (tls, router, stop, limits) = (self.tls.clone(), router.clone(), stop.clone(), self.limits);
+            let tls = self.tls.as_ref().map(|certificate| certificate.now().acceptor());
+            let (router, stop, limits) = (router.clone(), stop.clone(), self.limits);
             let (cut, permit) = (cut.clone(), Permit(Arc::new(permit)));
             tasks.spawn(async move {
                 tokio::select! {

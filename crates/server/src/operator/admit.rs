@@ -187,12 +187,12 @@ fn identify(operator: &Operator, head: &Parts) -> Result<Caller, Problem> {
 
 impl Operator {
     pub(crate) fn client_ip(&self, head: &Parts) -> IpAddr {
-        client_ip(head, &self.trusted_proxies)
+        client_ip(head, &self.trusted_proxies.now())
     }
 
     /// How the caller reaches this server, or the trusted proxy before it.
     pub(crate) fn transport(&self, head: &Parts) -> Transport {
-        transport(head, &self.trusted_proxies)
+        transport(head, &self.trusted_proxies.now())
     }
 
     /// The token whose text this is. Wrong ones are counted by the address that they come from.

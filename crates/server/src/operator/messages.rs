@@ -107,7 +107,7 @@ impl Operator {
 
 fn may_see_text(operator: &Operator, caller: &Caller) -> Result<(), Problem> {
     let refused = |message: &str| Err(Problem::new(StatusCode::FORBIDDEN, message));
-    if !operator.show_text {
+    if !*operator.show_text.now() {
         return refused(
             "what messages say is not shown: set operator.show_text = true in the configuration to allow it",
         );

@@ -14,6 +14,7 @@ pub(crate) mod body;
 pub(crate) mod accounts;
 pub(crate) mod apps;
 pub(crate) mod audit;
+mod backups;
 pub(crate) mod callback;
 pub(crate) mod deliveries;
 mod health;
@@ -21,6 +22,7 @@ pub(crate) mod lanes;
 pub(crate) mod messages;
 mod openapi;
 pub(crate) mod parked;
+mod reload;
 pub(crate) mod tokens;
 pub(crate) mod usersig;
 
@@ -43,9 +45,12 @@ use unsaid_protocol::SdkAppId;
 use self::admit::{Tokens, Wrong};
 use crate::{
     apps::{App, Apps, Origin, Secret},
+    backups::Backups,
     callback::{Callbacks, EndpointRules},
     chat::{Chat, Fault, Token},
     clock::{Clock, Entropy, World},
+    config::Live,
+    reload::Reload,
     story::Stories,
 };
 
@@ -53,34 +58,39 @@ use crate::{
 pub struct Operator {
     apps: Arc<Apps>,
     chat: Chat,
-    rules: EndpointRules,
+    rules: Live<EndpointRules>,
     callbacks: Callbacks,
     stories: Stories,
     clock: Clock,
     entropy: Entropy,
-    /// Apps and tokens are made one after the other, so that of two with one name the second finds the first.
-    making: Mutex<()>,
+    /// Apps, tokens and backups are made one after the other, so that of two with one name the second finds the first.
+    making: Arc<Mutex<()>>,
     tokens: Tokens,
     wrong: Wrong,
     /// Whether what messages say may be shown.
-    show_text: bool,
-    trusted_proxies: Vec<IpNet>,
+    show_text: Live<bool>,
+    trusted_proxies: Live<Vec<IpNet>>,
+    backups: Arc<Backups>,
+    reload: Arc<Reload>,
 }
 
 /// What an operator API is made of.
 pub struct OperatorParts {
     pub apps: Arc<Apps>,
     pub chat: Chat,
-    pub rules: EndpointRules,
+    pub rules: Live<EndpointRules>,
     pub callbacks: Callbacks,
     pub stories: Stories,
     pub world: World,
     /// The token of the configuration, if there is one, and those of the store.
     pub configured: Option<Secret>,
     pub tokens: Vec<Token>,
-    pub show_text: bool,
+    pub show_text: Live<bool>,
     pub wrong_tokens_per_min: u32,
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Live<Vec<IpNet>>,
+    pub backups: Arc<Backups>,
+    pub reload: Arc<Reload>,
+    pub making: Arc<Mutex<()>>,
 }
 
 /// Draws the first token of a server that has none. It is the one thing of it that is shown, once.
@@ -99,11 +109,13 @@ impl Operator {
             stories,
             clock,
             entropy,
-            making: Mutex::new(()),
+            making: parts.making,
             tokens: Tokens::new(parts.tokens, parts.configured),
             wrong: Wrong::new(parts.wrong_tokens_per_min),
             show_text: parts.show_text,
             trusted_proxies: parts.trusted_proxies,
+            backups: parts.backups,
+            reload: parts.reload,
         })
     }
 
@@ -119,9 +131,7 @@ impl Operator {
             return conflict("the app is being deleted: send DELETE again to go on");
         }
         if app.origin == Origin::File {
-            return conflict(
-                "the app is declared in the configuration file: change it there, and start the server again",
-            );
+            return conflict("the app is declared in the configuration file: change it there, then unsaid reload");
         }
         Ok(app)
     }

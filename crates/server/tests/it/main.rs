@@ -16,6 +16,7 @@ mod rest_refusals;
 mod rest_requests;
 mod rest_semantics;
 
+mod backups;
 mod console;
 mod metrics;
 mod modify_receipt;
@@ -42,6 +43,7 @@ mod retries;
 mod cli;
 mod listener;
 mod programs;
+mod reload;
 
 mod crash;
 mod endpoint;

@@ -26,7 +26,7 @@ impl Program {
     }
 
     /// The same, with these variables in its environment.
-    fn serve_with(config: &Path, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn serve_with(config: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_unsaid"))
             .envs(environment.iter().copied())
             .args(["serve", "--set", "log_format=json", "--config"])
@@ -58,10 +58,14 @@ impl Program {
     }
 
     /// SIGTERM, and wait until it is gone.
-    fn terminate(mut self) -> ExitStatus {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(killed.expect("kill is there").success());
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal("-TERM");
         self.child.wait().expect("it ends")
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
     }
 }
 
@@ -122,7 +126,7 @@ pub(crate) fn admin_client(address: SocketAddr) -> unsaid_client::RestClient {
     )
 }
 
-fn run(args: &[&str]) -> (ExitStatus, String, String) {
+pub(crate) fn run(args: &[&str]) -> (ExitStatus, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_unsaid")).args(args).output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     (output.status, text(output.stdout), text(output.stderr))
@@ -244,7 +248,7 @@ fn say(address: SocketAddr, token: &str, arguments: &[&str]) -> (bool, String) {
 }
 
 /// What a command of the program says, and its exit code.
-fn exit(address: SocketAddr, token: &str, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn exit(address: SocketAddr, token: &str, arguments: &[&str]) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_unsaid"))
         .args(arguments)
         .env("UNSAID_API_URL", format!("http://{address}"))

@@ -68,7 +68,7 @@ impl Operator {
 
     /// Whether the changes would be saved.
     pub(crate) fn check_change(&self, sdkappid: u32, changes: Map<String, Value>) -> Result<(), Problem> {
-        Ok(self.rules.check(&self.changed(sdkappid, changes)?)?)
+        Ok(self.rules.now().check(&self.changed(sdkappid, changes)?)?)
     }
 
     fn changed(&self, sdkappid: u32, changes: Map<String, Value>) -> Result<App, Problem> {

@@ -113,7 +113,7 @@ impl Operator {
 
     /// Checks it and saves it, with a note.
     async fn save(&self, app: &App, note: Note) -> Result<(), Problem> {
-        self.rules.check(app)?;
+        self.rules.now().check(app)?;
         self.chat.save_app_noted(app.clone(), note).await.map_err(|error| {
             tracing::error!(app = %app.sdkappid, %error, "an app was not saved");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())

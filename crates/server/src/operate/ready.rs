@@ -1,0 +1,35 @@
+//! `unsaid ready`: for a supervisor that has no `curl`, such as a container.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context;
+use clap::Args;
+use unsaid_client::{OperatorClient, OperatorConfig};
+
+use super::Failure;
+
+#[derive(Debug, Args)]
+pub struct ReadyFlags {
+    /// Where the server is: [operator] listen, or its own address.
+    #[arg(long, value_name = "URL", env = "UNSAID_API_URL", default_value = "http://127.0.0.1:8080")]
+    api: String,
+    /// The authority of the server's certificate, in PEM; else those that the system trusts.
+    #[arg(long, value_name = "FILE", env = "UNSAID_API_CA_FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Ends well if the server can serve; needs no token.
+pub async fn ready(ReadyFlags { api, ca_file }: ReadyFlags) -> anyhow::Result<()> {
+    let ca_pem = ca_file
+        .map(|file| std::fs::read(&file).with_context(|| format!("--ca-file {} cannot be read", file.display())));
+    let config =
+        OperatorConfig { base: api.clone(), ca_pem: ca_pem.transpose()?, token: String::new(), timeout: TIMEOUT };
+    let answer = OperatorClient::new(&config)?.ready().await;
+    let (status, said) = answer.map_err(|error| Failure::NotReached(format!("{api}: {error}")))?;
+    let said = String::from_utf8_lossy(&said);
+    anyhow::ensure!(status.is_success(), "{}", said.trim());
+    print!("{said}");
+    Ok(())
+}
