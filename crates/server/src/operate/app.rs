@@ -18,7 +18,7 @@ pub enum AppCommand {
     Create(CreateFlags),
     /// Give an app another name.
     Rename(RenameFlags),
-    /// Change settings: name=Example, recall_window_s=60, callback.url=https://app.example/im; KEY= takes the default.
+    /// Change settings: name=Example, recall_window_s=60, `callback.url=https://app.example/im`; KEY= takes the default.
     Set(SetFlags),
     /// Switch an app on.
     Enable(AppFlags),

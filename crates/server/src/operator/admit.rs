@@ -55,8 +55,10 @@ impl Caller {
         Self { name: token.name, role: token.role, client_ip }
     }
 
-    /// What is noted of something that it does.
+    /// What is noted of something that it does. Nothing is changed without, and both gates, here and before the console, let
+    /// nobody come here who may only read.
     pub(super) fn note(&self, action: &'static str, app: Option<SdkAppId>, what: impl Into<String>) -> Note {
+        assert!(self.role >= Role::Operator, "{action} by a token that only reads");
         Note { actor: self.name.clone(), client_ip: self.client_ip, action, app, what: what.into() }
     }
 }

@@ -246,20 +246,14 @@ async function filled(stage) {
 
 async function everyPage(stage) {
   const app = `/apps/${SDKAPPID}`;
-  const delivered = await events(stage, 'delivered');
-  const failed = await events(stage, 'unavailable');
-  const ofApp = ['', '/deliveries', '/waiting', '/parked', '/accounts', '/accounts?account=Jonh', '/accounts?account=Jonh&peer=jared'];
-  const events_ = [...delivered, ...failed].map((event) => `/events/${event}`);
-  const asked = ['/usersig', '/delete', `/parked/${failed[0]}/discard`];
-  return ['', '?span=3%20h', '/apps', '/audit', '/tokens', '/nothing', ...[...ofApp, ...events_, ...asked].map((path) => app + path)];
-}
-
-/** The events of attempts with that outcome, once they are taken down. */
-async function events(stage, outcome) {
-  for (;;) {
-    const { attempts } = await stage.server.operate('GET', `/apps/${SDKAPPID}/deliveries?outcome=${outcome}`);
-    if (attempts.length > 0) return attempts.map(({ event }) => event);
-  }
+  const [delivered] = await stage.attempts('outcome=delivered');
+  const [failed] = await stage.attempts('outcome=unavailable');
+  const accounts = ['/accounts', '/accounts?account=Jonh', '/accounts?account=Jonh&peer=jared'];
+  const ofApp = ['', '/deliveries', '/waiting', '/parked', ...accounts];
+  const stories = [delivered, failed].map(({ event }) => `/events/${event}`);
+  const asked = ['/usersig', '/delete', `/parked/${failed.event}/discard`];
+  const others = ['', '?span=3%20h', '/apps', '/audit', '/tokens', '/nothing'];
+  return [...others, ...[...ofApp, ...stories, ...asked].map((path) => app + path)];
 }
 
 async function assertFits(page, what) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { SDKAPPID, Stage, WITHDRAW, closeBrowser, skip } from './stage.js';
+import { SDKAPPID, Stage, WITHDRAW, closeBrowser, eventually, skip } from './stage.js';
 
 describe('parked events', { skip }, () => {
   after(closeBrowser);
@@ -65,8 +65,6 @@ describe('parked events', { skip }, () => {
 
 /** Waits until that many events are parked. */
 async function parked(stage, count) {
-  for (;;) {
-    const { parked } = await stage.server.operate('GET', `/apps/${SDKAPPID}/callback`);
-    if (parked === count) return;
-  }
+  const read = () => stage.server.operate('GET', `/apps/${SDKAPPID}/callback`);
+  await eventually(read, ({ parked }) => parked === count);
 }

@@ -22,7 +22,7 @@ test('the pictures of the README', { skip: skip || onRequest }, async (t) => {
   stage.receiver.answers = { status: 503, ErrorCode: 0 };
   const key = await stage.recall(backend);
   stage.receiver.answers = { status: 200, ErrorCode: 0 };
-  await delivered(stage, key);
+  await stage.attempts(`msg_key=${key}&outcome=delivered`);
   await page.goto(stage.page(`/deliveries?msg_key=${key}`));
   await page.locator('tbody a').first().click();
   await page.getByRole('heading', { name: 'Now: delivered' }).waitFor();
@@ -51,13 +51,4 @@ async function busy(stage, backend, for_ms) {
     await new Promise((next) => setTimeout(next, 180));
   }
   stage.receiver.answers.status = 200;
-}
-
-/** Waits until what tells of that message is delivered, and taken down. */
-async function delivered(stage, key) {
-  for (;;) {
-    const path = `/apps/${SDKAPPID}/deliveries?msg_key=${key}&outcome=delivered`;
-    const { attempts } = await stage.server.operate('GET', path);
-    if (attempts.length > 0) return;
-  }
 }

@@ -9,6 +9,7 @@ import { Backend, Server } from './server.js';
 
 export const SDKAPPID = 1400000001;
 export const WITHDRAW = 'C2C.CallbackAfterMsgWithDraw';
+const WAIT_MS = 10_000;
 
 export class Stage {
   static async set(t) {
@@ -65,16 +66,29 @@ export class Stage {
     return key;
   }
 
-  /** Waits until an attempt at what tells of that message is taken down: that is done a moment after it, by a thread of its own. */
+  /** Waits until an attempt at what tells of that message is taken down: a moment after it, by a thread of its own. */
   async takenDown(key) {
-    for (;;) {
-      const { attempts } = await this.server.operate('GET', `/apps/${SDKAPPID}/deliveries?msg_key=${key}`);
-      if (attempts.length > 0) return;
-    }
+    await this.attempts(`msg_key=${key}`);
+  }
+
+  /** The attempts that fit, once there is one. */
+  async attempts(filter) {
+    const read = () => this.server.operate('GET', `/apps/${SDKAPPID}/deliveries?${filter}`);
+    return (await eventually(read, ({ attempts }) => attempts.length > 0)).attempts;
   }
 
   page(path) {
     return `${this.server.address}/console/apps/${SDKAPPID}${path}`;
+  }
+}
+
+/** What `read` gives as soon as it `holds`. */
+export async function eventually(read, holds) {
+  const began_ms = Date.now();
+  for (;;) {
+    const value = await read();
+    if (holds(value)) return value;
+    assert.ok(Date.now() - began_ms < WAIT_MS, `not so within ${WAIT_MS} ms: ${JSON.stringify(value)}`);
   }
 }
 

@@ -191,6 +191,16 @@ async fn over_tls_the_cookie_is_for_tls_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_the_operator_has_an_address_clients_have_no_console() {
+    let (mut app, ..) = start().await;
+    assert_eq!(Browser::new(&app).look("/console/sign-in").await.status, StatusCode::OK);
+    app.restart_with(|config| config.operator.listen = Some(([127, 0, 0, 1], 0).into())).await;
+    for path in ["/console", "/console/sign-in", "/console/assets/console.js"] {
+        assert_eq!(Browser::new(&app).look(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_answer_says_what_it_may_load_and_that_it_is_kept_nowhere() {
     let (app, ..) = start().await;
     let browser = Browser::signed_in(&app, OPERATOR_TOKEN).await;
