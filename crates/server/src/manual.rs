@@ -86,6 +86,15 @@ pub const EXAMPLES: &[Example] = &[
     example("parked", "unsaid parked 1400000001 --command C2C.CallbackAfterMsgWithDraw"),
     fails("parked discard", "unsaid parked discard 1400000001 evt_00   # nothing of that name is parked"),
     example("replay", "unsaid replay 1400000001 --all"),
+    example("backup create", "unsaid backup create"),
+    example("backup list", "unsaid backup list"),
+    example("backup delete", "unsaid backup delete $(unsaid backup list | grep -o 'unsaid-[0-9-]*[.]db' | head -n 1)"),
+    fails(
+        "restore",
+        "unsaid restore --from unsaid-20261124-140501-123.db --data-dir restored   # there is no such backup here",
+    ),
+    example("reload", "unsaid reload"),
+    example("ready", "unsaid ready"),
 ];
 
 /// Settings that every command has that asks a server; the page says them once.
