@@ -71,14 +71,7 @@ impl Server {
         let store = open_store(config, &world, &metrics, hint_sender)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
         let connector = Arc::new(Connector::new(live.rules.clone()));
-        let alarms = Alarms {
-            store: Arc::clone(&store),
-            apps: Arc::clone(&apps),
-            connector: Arc::clone(&connector),
-            clock: world.clock.clone(),
-            settings: live.alarm.clone(),
-            metrics: Arc::clone(&metrics),
-        };
+        let alarms = alarms(&store, &apps, &connector, &live, &metrics, &world);
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let parts = CallbacksParts {
             apps: Arc::clone(&apps),
@@ -319,6 +312,24 @@ fn reload(config: &Config, live: &LiveSettings, apps: &Arc<Apps>, chat: &Chat, s
         making: Arc::new(Mutex::new(())),
     };
     Reload::new(config, parts)
+}
+
+fn alarms(
+    store: &Arc<dyn Store>,
+    apps: &Arc<Apps>,
+    connector: &Arc<Connector>,
+    live: &LiveSettings,
+    metrics: &Arc<Metrics>,
+    world: &World,
+) -> Alarms {
+    Alarms {
+        store: Arc::clone(store),
+        apps: Arc::clone(apps),
+        connector: Arc::clone(connector),
+        clock: world.clock.clone(),
+        settings: live.alarm.clone(),
+        metrics: Arc::clone(metrics),
+    }
 }
 
 fn health(config: &Config, store: &Arc<dyn Store>) -> Arc<operator::Health> {
