@@ -3,7 +3,6 @@
 use std::{
     io::{Write, stdout},
     net::SocketAddr,
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -11,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::{Shell, generate};
 
 use crate::{
-    config::{DEFAULT_TOML, Sources},
+    config::DEFAULT_TOML,
     demo::{self, Then},
     examine::{self, CheckFlags, DoctorFlags},
     listen::{self, ListenFlags},
@@ -19,7 +18,7 @@ use crate::{
         self, AccountCommand, AppCommand, AuditFlags, BackupCommand, CallbackCommand, DeliveriesFlags, Failure,
         ParkedFlags, ReadyFlags, ReplayFlags, RestoreFlags, ServerFlags, StoryFlags, TokenCommand, UserSigFlags,
     },
-    serve,
+    serve::{self, ServeFlags},
 };
 
 /// A self-hosted server for one-to-one messaging that tells the app backend of every recall.
@@ -99,38 +98,6 @@ struct DemoFlags {
     /// Where the server of the demo listens; port 0 is a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-}
-
-/// Where the configuration comes from.
-#[derive(Debug, Args)]
-pub struct ServeFlags {
-    /// A configuration file, laid over the default one.
-    #[arg(long, value_name = "FILE", env = "UNSAID_CONFIG")]
-    config: Option<PathBuf>,
-    /// Where to listen; the same as --set listen=ADDRESS.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
-    /// Where everything is stored; the same as --set data_dir=FOLDER.
-    #[arg(long, value_name = "FOLDER")]
-    data_dir: Option<String>,
-    /// A setting, laid over file and environment; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-}
-
-impl ServeFlags {
-    /// The layers of the configuration that these flags and the environment name.
-    pub fn sources(self) -> Sources {
-        let mut set = self.set;
-        set.extend(self.listen.map(|listen| format!("listen={listen}")));
-        set.extend(self.data_dir.map(|folder| format!("data_dir={folder}")));
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            // UNSAID_API_... is for those who call a server.
-            .filter(|(name, _)| name.starts_with("UNSAID_") && !name.starts_with("UNSAID_API_"))
-            .collect();
-        Sources { file: self.config, environment, set }
-    }
 }
 
 impl Cli {

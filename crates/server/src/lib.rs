@@ -23,6 +23,7 @@ mod terminal;
 
 pub mod config;
 pub mod limits;
+pub mod live;
 
 pub mod clock;
 pub mod metrics;

@@ -14,8 +14,9 @@ use crate::{
     apps::{App, Apps, Origin},
     callback::{AlarmSettings, EndpointRules},
     chat::{Chat, ChatError, Fault, Store},
-    config::{Config, ConfigError, Live},
+    config::{Config, ConfigError},
     listener::Certificate,
+    live::Live,
     rest::RestSettings,
 };
 

@@ -1,5 +1,8 @@
 //! `unsaid serve`: a server that runs until it is told to stop.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -9,6 +12,38 @@ use crate::{
     server::Server,
     supervisor, telemetry,
 };
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub struct ServeFlags {
+    /// A configuration file, laid over the default one.
+    #[arg(long, value_name = "FILE", env = "UNSAID_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where to listen; the same as --set listen=ADDRESS.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Where everything is stored; the same as --set data_dir=FOLDER.
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// A setting, laid over file and environment; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl ServeFlags {
+    /// The layers of the configuration that these flags and the environment name.
+    pub fn sources(self) -> Sources {
+        let mut set = self.set;
+        set.extend(self.listen.map(|listen| format!("listen={listen}")));
+        set.extend(self.data_dir.map(|folder| format!("data_dir={folder}")));
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            // UNSAID_API_... is for those who call a server.
+            .filter(|(name, _)| name.starts_with("UNSAID_") && !name.starts_with("UNSAID_API_"))
+            .collect();
+        Sources { file: self.config, environment, set }
+    }
+}
 
 /// Runs until SIGTERM or SIGINT, then finishes what was accepted. SIGHUP reads the configuration again.
 pub async fn run(sources: &Sources) -> anyhow::Result<()> {

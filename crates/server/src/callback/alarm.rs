@@ -19,8 +19,8 @@ use crate::{
     apps::{App, AppError, Apps, CallbackSettings, EndpointSettings, Origin, Secret},
     chat::{Backlog, Fault, Store},
     clock::{Clock, Timestamp},
-    config::Live,
     limits,
+    live::Live,
     metrics::Metrics,
 };
 

@@ -25,7 +25,7 @@ use tokio_rustls::TlsConnector;
 use super::{EndpointRules, Phase, TlsFailure, Unavailable, address, authority::OwnAuthority, phases::Stopwatch};
 use crate::{
     apps::{AppError, ClientCertificate, EndpointSettings},
-    config::Live,
+    live::Live,
 };
 
 /// Names that are resolved at once, over all apps: each takes a thread for as long as the DNS takes.

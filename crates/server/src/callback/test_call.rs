@@ -18,7 +18,7 @@ use crate::{
     certificate::Validity,
     chat::{EventId, Origin},
     clock::{Entropy, World},
-    config::Live,
+    live::Live,
 };
 
 /// What happened at each step of a test.

@@ -5,7 +5,6 @@
 
 mod apps;
 mod layers;
-mod live;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -17,10 +16,7 @@ use std::{
 use ipnet::IpNet;
 
 use self::layers::Layers;
-pub use self::{
-    layers::{ConfigError, Settings, Sources},
-    live::Live,
-};
+pub use self::layers::{ConfigError, Settings, Sources};
 use crate::{
     apps::{App, Secret},
     callback::{AlarmSettings, EndpointRules, check_alarm_url},

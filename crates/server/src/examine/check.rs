@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Findings, Form, configuration};
-use crate::{cli::ServeFlags, clock::Clock, config::Config};
+use crate::{clock::Clock, config::Config, serve::ServeFlags};
 
 #[derive(Debug, Args)]
 pub struct CheckFlags {

@@ -4,10 +4,10 @@ use clap::Args;
 
 use super::{Findings, Form, configuration, disk, endpoints, running};
 use crate::{
-    cli::ServeFlags,
     clock::World,
     config::Config,
     operate::{API, ServerFlags},
+    serve::ServeFlags,
 };
 
 #[derive(Debug, Args)]

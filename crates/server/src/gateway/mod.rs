@@ -33,10 +33,10 @@ use crate::{
     apps::Apps,
     chat::Chat,
     clock::World,
-    config::Live,
     fanout::Fanout,
     identity::Identities,
     listener::{Permit, client_ip},
+    live::Live,
     metrics::GatewayMetrics,
 };
 

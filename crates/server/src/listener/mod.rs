@@ -24,7 +24,7 @@ pub use self::{
     certificate::Certificate,
     peer::{Peer, Transport, client_ip, transport},
 };
-use crate::config::Live;
+use crate::live::Live;
 
 /// A connection's share of the bound on connections; an extension of each request, for who takes the connection over.
 #[derive(Clone, Debug)]

@@ -49,7 +49,7 @@ use crate::{
     callback::{Callbacks, EndpointRules},
     chat::{Chat, Fault, Token},
     clock::{Clock, Entropy, World},
-    config::Live,
+    live::Live,
     reload::Reload,
     story::Stories,
 };

@@ -34,8 +34,8 @@ use crate::{
     callback::Callbacks,
     chat::Chat,
     clock::{Clock, Entropy, World},
-    config::Live,
     identity::Identities,
+    live::Live,
     metrics::RestMetrics,
 };
 

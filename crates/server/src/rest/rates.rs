@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use unsaid_protocol::{SdkAppId, error};
 
 use super::{RestSettings, command::Command};
-use crate::{chat::Refusal, clock::Clock, config::Live};
+use crate::{chat::Refusal, clock::Clock, live::Live};
 
 /// The bounds; 0 is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
