@@ -21,6 +21,7 @@ use crate::{
     chat::{CopyProgress, Fault, Store},
     clock::{Clock, Timestamp},
     limits,
+    room::free_bytes,
 };
 
 /// The backups of a server.
@@ -114,8 +115,7 @@ impl Backups {
         }
         self.remove_parts()?;
         let needed = self.store_bytes();
-        let disk = rustix::fs::statvfs(&self.folder).map_err(|error| self.failed(error.into()))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let free = free_bytes(&self.folder).map_err(|error| self.failed(error))?;
         if free < needed.saturating_add(self.disk_free_min_bytes) {
             return Err(BackupError::NoRoom { needed_mb: needed / 1_000_000, free_mb: free / 1_000_000 });
         }

@@ -15,6 +15,7 @@ pub mod listen;
 pub mod manual;
 pub mod operate;
 pub mod reload;
+mod room;
 pub mod serve;
 pub mod server;
 mod spelling;

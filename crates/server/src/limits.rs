@@ -69,8 +69,9 @@ pub const APP_QUESTIONS_MAX: usize = 256;
 /// Peers of one call for unread counts (rest 5.1).
 pub const UNREAD_PEERS_MAX: usize = 10;
 
-/// A key shorter than this is a mistake; and so is a longer one.
+/// A key shorter than this is a mistake.
 pub const SECRET_KEY_BYTES_MIN: usize = 16;
+/// A key longer than this is one, too.
 pub const SECRET_KEY_BYTES_MAX: usize = 128;
 
 pub const URL_BYTES_MAX: usize = 2048;

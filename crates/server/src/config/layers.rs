@@ -137,9 +137,7 @@ impl Layers {
         let mut table: Table = match text.parse() {
             Ok(table) => table,
             Err(error) => {
-                let error: toml::de::Error = error;
-                let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-                return vec![problem(format!("line {line}: {}", error.message()))];
+                return vec![problem(wrong_toml(&text, &error))];
             }
         };
         let mut problems = Vec::new();
@@ -275,6 +273,12 @@ impl Layers {
         }
         Ok(items.iter().filter_map(Value::as_str).collect())
     }
+}
+
+/// What is wrong with a TOML file, and where: without the line itself, which may hold a secret.
+pub(crate) fn wrong_toml(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    format!("line {line}: {}", error.message())
 }
 
 /// Every value of a table by its dotted key.

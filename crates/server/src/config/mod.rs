@@ -16,6 +16,7 @@ use std::{
 use ipnet::IpNet;
 
 use self::layers::Layers;
+pub(crate) use self::layers::wrong_toml;
 pub use self::layers::{ConfigError, Settings, Sources};
 use crate::{
     apps::{App, Secret},

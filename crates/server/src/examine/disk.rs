@@ -3,7 +3,7 @@
 use std::{fs::File, io::Write, path::Path, time::Duration};
 
 use super::{Findings, configuration::existing};
-use crate::{clock::Clock, config::Config, store::sqlite::Look};
+use crate::{clock::Clock, config::Config, room::free_bytes, store::sqlite::Look};
 
 /// Small appends that are measured, as many as the time suffices for.
 const APPENDS: usize = 100;
@@ -53,8 +53,8 @@ pub(super) fn store(config: &Config, findings: &mut Findings) -> bool {
 /// How much is free, against what readiness asks for.
 pub(super) fn room(config: &Config, findings: &mut Findings) {
     let folder = existing(&config.data_dir);
-    let free_mb = match rustix::fs::statvfs(&folder) {
-        Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize) / 1_000_000,
+    let free_mb = match free_bytes(&folder) {
+        Ok(free) => free / 1_000_000,
         Err(error) => {
             let says = format!("{} cannot be looked at: {error}", folder.display());
             return findings.problem("disk", says, "check that it is mounted");

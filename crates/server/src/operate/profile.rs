@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
-use crate::spelling::nearest;
+use crate::{config::wrong_toml, spelling::nearest};
 
 /// The profile that is taken where none is named.
 const DEFAULT: &str = "default";
@@ -44,10 +44,8 @@ impl Profile {
         let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
         let profiles: Result<BTreeMap<String, Self>, toml::de::Error> = toml::from_str(&text);
         // The error shows the line, which may hold a token: what is wrong is said without it.
-        let mut profiles = profiles.map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            anyhow::anyhow!("{}, line {line}: {}", file.display(), error.message())
-        })?;
+        let mut profiles =
+            profiles.map_err(|error| anyhow::anyhow!("{}, {}", file.display(), wrong_toml(&text, &error)))?;
         if profiles.values().any(|profile| profile.token.is_some()) {
             for_nobody_else(file)?;
         }

@@ -259,24 +259,39 @@ pub(crate) fn exit(address: SocketAddr, token: &str, arguments: &[&str]) -> (i32
     (output.status.code().expect("it ends by itself"), said)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn c8_c9_c10_the_command_line_asks_a_running_server() {
-    const OPERATOR: &str = "the operator's token";
+const OPERATOR: &str = "the operator's token";
+
+/// A server with an operator's token, and the receiver of its app.
+struct Operated {
+    program: Program,
+    receiver: Receiver,
+    _folder: tempfile::TempDir,
+}
+
+/// `callback` is a further line of the app's callback settings.
+async fn operated(callback: &str) -> Operated {
     let authority = Authority::new();
     let receiver = receiver(&authority).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let listen = free_address();
-    let config = config_file(folder.path(), listen, &receiver, &authority);
+    let config = config_file(folder.path(), free_address(), &receiver, &authority);
     let text = std::fs::read_to_string(&config).expect("readable");
-    let text = format!("{text}retry = \"off\"\n[operator]\ntoken = \"{OPERATOR}\"\n");
+    let text = format!("{text}{callback}\n[operator]\ntoken = \"{OPERATOR}\"\n");
     std::fs::write(&config, text).expect("writable");
-    let program = Program::serve(&config);
+    Operated { program: Program::serve(&config), receiver, _folder: folder }
+}
+
+/// What a command says that succeeds.
+fn done(program: &Program, arguments: &[&str]) -> String {
+    let (succeeded, said) = tokio::task::block_in_place(|| say(program.address, OPERATOR, arguments));
+    assert!(succeeded, "{arguments:?}: {said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_c9_c10_the_command_line_asks_a_running_server() {
+    let Operated { program, receiver, _folder } = operated("retry = \"off\"").await;
     let app = SDKAPPID.to_string();
-    let ask = |arguments: &[&str]| {
-        let (succeeded, said) = tokio::task::block_in_place(|| say(program.address, OPERATOR, arguments));
-        assert!(succeeded, "{arguments:?}: {said}");
-        said
-    };
+    let ask = |arguments: &[&str]| done(&program, arguments);
 
     let tested = ask(&["callback", "test", &app]);
     for part in ["name", "connection", "tls", "ok", "200", "delivered"] {
@@ -320,22 +335,9 @@ async fn c8_c9_c10_the_command_line_asks_a_running_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_makes_apps_and_tokens_and_its_exit_codes_mean_something() {
-    const OPERATOR: &str = "the operator's token";
-    let authority = Authority::new();
-    let receiver = receiver(&authority).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let listen = free_address();
-    let config = config_file(folder.path(), listen, &receiver, &authority);
-    let text = std::fs::read_to_string(&config).expect("readable");
-    let text = format!("{text}[operator]\ntoken = \"{OPERATOR}\"\n");
-    std::fs::write(&config, text).expect("writable");
-    let program = Program::serve(&config);
+    let Operated { program, receiver: _receiver, _folder } = operated("").await;
     let app = SDKAPPID.to_string();
-    let ask = |arguments: &[&str]| {
-        let (succeeded, said) = tokio::task::block_in_place(|| say(program.address, OPERATOR, arguments));
-        assert!(succeeded, "{arguments:?}: {said}");
-        said
-    };
+    let ask = |arguments: &[&str]| done(&program, arguments);
 
     let made = ask(&["token", "create", "--role", "viewer", "--name", "on call"]);
     let viewer = made.lines().find_map(|line| line.trim().strip_prefix("unsaid_")).expect("it is shown once");
