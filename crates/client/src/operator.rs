@@ -44,18 +44,9 @@ impl OperatorClient {
 
     /// Sends `json` (nothing for a GET) to a path below `/api/v1`, and hands over whatever comes back.
     pub async fn call(&self, method: Method, path: &str, json: String) -> Result<(StatusCode, Bytes), ClientError> {
-        self.exchange(method, &format!("/api/v1{path}"), json).await
-    }
-
-    /// Whether the server can serve, and why not: `GET /readyz`, which needs no token.
-    pub async fn ready(&self) -> Result<(StatusCode, Bytes), ClientError> {
-        self.exchange(Method::GET, "/readyz", String::new()).await
-    }
-
-    async fn exchange(&self, method: Method, path: &str, json: String) -> Result<(StatusCode, Bytes), ClientError> {
         let request = Request::builder()
             .method(method)
-            .uri(path)
+            .uri(format!("/api/v1{path}"))
             .header(header::HOST, self.pool.target.authority.clone())
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .body(Full::from(json))

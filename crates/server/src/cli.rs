@@ -1,10 +1,6 @@
 //! The command line.
 
-use std::{
-    io::{Write, stdout},
-    net::SocketAddr,
-    process::ExitCode,
-};
+use std::{net::SocketAddr, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::{Shell, generate};
@@ -19,6 +15,7 @@ use crate::{
         ParkedFlags, ReadyFlags, ReplayFlags, RestoreFlags, ServerFlags, StoryFlags, TokenCommand, UserSigFlags,
     },
     serve::{self, ServeFlags},
+    terminal,
 };
 
 /// A self-hosted server for one-to-one messaging that tells the app backend of every recall.
@@ -125,14 +122,15 @@ impl Cli {
                 // Written at once, so that a reader that goes is no panic of the generator.
                 let mut script = Vec::new();
                 generate(shell, &mut Self::command(), "unsaid", &mut script);
-                stdout().write_all(&script).map_err(anyhow::Error::from)
+                terminal::show(&String::from_utf8_lossy(&script));
+                Ok(())
             }
             Command::Backup(command) => operate::backup(command).await,
             Command::Restore(flags) => operate::restore(&flags),
             Command::Reload(server) => operate::reload(server).await,
             Command::Ready(flags) => operate::ready(flags).await,
             Command::Config => {
-                print!("{DEFAULT_TOML}");
+                terminal::show(DEFAULT_TOML);
                 Ok(())
             }
         };

@@ -10,7 +10,7 @@ use crate::{
     config::{Config, Sources},
     descriptors,
     server::Server,
-    supervisor, telemetry,
+    supervisor, telemetry, terminal,
 };
 
 /// Where the configuration comes from.
@@ -65,11 +65,11 @@ pub async fn run(sources: &Sources) -> anyhow::Result<()> {
     let server = Server::start(&config, World::system()?).await?;
     if let Some(token) = server.first_token() {
         // Not the log: it is read by others, and kept.
-        println!(
+        terminal::show(&format!(
             "\nThe first operator token of this server, shown only this once:\n\n    {}\n\n\
-             export UNSAID_API_TOKEN to use it; unsaid token create makes others, unsaid token revoke ends one.\n",
+             export UNSAID_API_TOKEN to use it; unsaid token create makes others, unsaid token revoke ends one.\n\n",
             token.expose()
-        );
+        ));
     }
     let apps = config.apps.len();
     tracing::info!(address = %server.address(), data_dir = %config.data_dir.display(), apps, "Unsaid is ready");

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{IsTerminal, Write},
+    io::{ErrorKind, IsTerminal, Write},
 };
 
 /// What is shown differently.
@@ -41,6 +41,16 @@ impl Colour {
             Style::Bad => "31",
         };
         format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// Writes to standard output. Whoever reads no more has gone, and has seen enough.
+pub(crate) fn show(text: &str) {
+    let mut out = std::io::stdout();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        eprintln!("unsaid: standard output cannot be written to: {error}");
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     calendar,
     certificate::Validity,
     clock::Timestamp,
-    terminal::{Colour, Style, printable},
+    terminal::{Colour, Style, printable, show},
 };
 
 /// A certificate that is not renewed by then was forgotten: what renews by itself does so a month before.
@@ -100,9 +100,9 @@ impl Findings {
         match form {
             Form::Json => {
                 let shown = serde_json::json!({"findings": self.0, "problems": problems, "warnings": warnings});
-                println!("{shown:#}");
+                show(&format!("{shown:#}\n"));
             }
-            Form::Text => print!("{}", self.text(Colour::of_stdout())),
+            Form::Text => show(&self.text(Colour::of_stdout())),
         }
         match problems {
             0 => Ok(()),

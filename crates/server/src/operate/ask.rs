@@ -9,6 +9,7 @@ use serde_json::Value;
 use unsaid_client::{OperatorClient, OperatorConfig, Seen};
 
 use super::profile::Profile;
+use crate::terminal;
 
 /// Where the operator API is unless something else is said.
 pub(crate) const API: &str = "http://127.0.0.1:8080";
@@ -97,11 +98,7 @@ impl ServerFlags {
     }
 
     pub(super) fn show(&self, answer: &Value, text: fn(&Value) -> String) {
-        if self.json {
-            println!("{answer:#}");
-        } else {
-            print!("{}", text(answer));
-        }
+        terminal::show(&if self.json { format!("{answer:#}\n") } else { text(answer) });
     }
 }
 

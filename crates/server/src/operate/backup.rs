@@ -16,7 +16,7 @@ use super::{
     show::{list, plain},
     table::table,
 };
-use crate::{clock::Entropy, store::sqlite};
+use crate::{clock::Entropy, store::sqlite, terminal};
 
 #[derive(Debug, Subcommand)]
 pub enum BackupCommand {
@@ -87,17 +87,17 @@ pub async fn reload(server: ServerFlags) -> anyhow::Result<()> {
 pub fn restore(RestoreFlags { from, data_dir }: &RestoreFlags) -> anyhow::Result<()> {
     let bytes = sqlite::restore(from, data_dir, &Entropy::system()?)?;
     let folder = data_dir.display();
-    println!(
+    terminal::show(&format!(
         "{} is restored into {folder}: {} MB, whole.\n\n\
          Next:\n\
          1. If the server runs as another user, give it the folder: chown -R USER {folder}\n\
          2. Start it: unsaid serve --data-dir {folder}, with its configuration\n\
          3. Clients begin anew by themselves. Callbacks that were owed are sent again; a receiver knows them by webhook-id.\n\
          4. Messages that were sent since the backup are gone, and what was recalled or deleted since is back: recall and\n\
-         \x20  delete it again (docs/operations.md, \"Restore\")",
+         \x20  delete it again (docs/operations.md, \"Restore\")\n",
         from.display(),
         megabytes(bytes),
-    );
+    ));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 use unsaid_client::{OperatorClient, OperatorConfig};
 
 use super::Failure;
+use crate::terminal;
 
 #[derive(Debug, Args)]
 pub struct ReadyFlags {
@@ -26,10 +27,10 @@ pub async fn ready(ReadyFlags { api, ca_file }: ReadyFlags) -> anyhow::Result<()
         .map(|file| std::fs::read(&file).with_context(|| format!("--ca-file {} cannot be read", file.display())));
     let config =
         OperatorConfig { base: api.clone(), ca_pem: ca_pem.transpose()?, token: String::new(), timeout: TIMEOUT };
-    let answer = OperatorClient::new(&config)?.ready().await;
-    let (status, said) = answer.map_err(|error| Failure::NotReached(format!("{api}: {error}")))?;
-    let said = String::from_utf8_lossy(&said);
-    anyhow::ensure!(status.is_success(), "{}", said.trim());
-    print!("{said}");
+    let seen = OperatorClient::new(&config)?.look("/readyz").await;
+    let seen = seen.map_err(|error| Failure::NotReached(format!("{api}: {error}")))?;
+    let said = String::from_utf8_lossy(&seen.body);
+    anyhow::ensure!(seen.status.is_success(), "{}", said.trim());
+    terminal::show(&said);
     Ok(())
 }

@@ -209,6 +209,18 @@ fn the_default_configuration_can_be_printed() {
 }
 
 #[test]
+fn a_reader_that_has_gone_is_no_error() {
+    for command in [&["config"][..], &["completions", "bash"], &["check"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_unsaid")).args(command).stdout(writer).output();
+        let output = output.expect("the program starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{command:?}: {said}");
+    }
+}
+
+#[test]
 fn the_demo_ends_well() {
     let (status, said, error) = run(&["demo", "--once"]);
     assert!(status.success(), "{said}\n{error}");
