@@ -45,4 +45,5 @@ pub mod store;
 pub mod story;
 
 pub mod callback;
+pub mod cluster;
 pub mod fanout;
