@@ -5,6 +5,7 @@
 //! transaction are in the outbox before anyone hears of them. A store knows no HTTP.
 
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;
 
 mod hints;

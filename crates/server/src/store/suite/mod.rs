@@ -18,6 +18,7 @@ mod modify;
 mod operators;
 mod ops;
 mod outbox;
+mod postgres_only;
 mod read;
 mod read_all;
 mod recall;
@@ -36,18 +37,20 @@ use std::{future::Future, sync::Arc};
 use super::{
     HintReceiver, hints,
     memory::Memory,
+    postgres::{Postgres, PostgresOptions},
     sqlite::{Sqlite, SqliteOptions},
 };
 use crate::chat::{Later, NoDevices, Store};
-use crate::clock::{Clock, Entropy, Timestamp};
+use crate::clock::{self, Clock, Entropy, Timestamp};
+use postgres_only::Database;
 
 /// Declares every test of the suite for one store.
 macro_rules! store_suite {
-    ($store:ident, $kind:expr) => {
+    ($store:ident, $($kind:tt)*) => {
         mod $store {
             use super::*;
 
-            suite_tests! { $kind;
+            suite_tests! { $($kind)*;
                 recall::r1_a_client_recalls_until_the_window_has_passed;
                 recall::r1_the_window_is_the_apps;
                 recall::r1_an_admin_recalls_at_any_age;
@@ -185,6 +188,13 @@ macro_rules! store_suite {
 }
 
 macro_rules! suite_tests {
+    (Kind::Postgres; $($file:ident :: $test:ident;)*) => {
+        $(
+            #[test]
+            #[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]
+            fn $test() { run(Kind::Postgres, super::$file::$test); }
+        )*
+    };
     ($kind:expr; $($file:ident :: $test:ident;)*) => {
         $(#[test] fn $test() { run($kind, super::$file::$test); })*
     };
@@ -192,12 +202,15 @@ macro_rules! suite_tests {
 
 store_suite!(memory, Kind::Memory);
 store_suite!(sqlite, Kind::Sqlite);
+store_suite!(postgres, Kind::Postgres);
 
 /// Which store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Memory,
     Sqlite,
+    /// With one writer, so that what is handed over at once is done in that order.
+    Postgres,
 }
 
 /// A store, and what it was made with.
@@ -208,6 +221,8 @@ struct World {
     entropy: Entropy,
     folder: Option<tempfile::TempDir>,
     pages_max: Option<u32>,
+    /// Dropped last, when nobody uses it any more.
+    database: Option<Database>,
 }
 
 /// A whole second, so that a test can count on from it.
@@ -222,28 +237,42 @@ impl World {
     fn with_pages_max(kind: Kind, pages_max: Option<u32>) -> Self {
         let (clock, entropy) = (Clock::standing_at(START), Entropy::seeded([1; 32]));
         let folder = (kind == Kind::Sqlite).then(|| tempfile::tempdir().expect("a folder for the test"));
-        let (store, hints) = open(folder.as_ref(), pages_max, &clock, &entropy);
-        Self { store, hints, clock, entropy, folder, pages_max }
+        let database = (kind == Kind::Postgres).then(Database::new);
+        let (store, hints) = memory(&clock, &entropy);
+        let mut world = Self { store, hints, clock, entropy, folder, pages_max, database };
+        world.reopen_closed();
+        world
     }
 
     /// Closes the store and opens it again, if it keeps anything.
     async fn reopen(&mut self) {
-        if self.folder.is_none() {
-            return;
+        if self.folder.is_some() || self.database.is_some() {
+            self.store.close().await.expect("what was accepted is finished");
         }
-        self.store.close().await.expect("what was accepted is finished");
         self.reopen_closed();
     }
 
     /// Drops the store and opens it again, if it keeps anything.
     fn reopen_closed(&mut self) {
-        if self.folder.is_none() {
+        // A folder is locked until its store is gone.
+        if self.folder.is_some() {
+            let (nothing, _) = memory(&self.clock, &self.entropy);
+            drop(std::mem::replace(&mut self.store, nothing));
+        }
+        let (sender, receiver) = hints(Arc::new(NoDevices));
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        let metrics = crate::metrics::Metrics::new().store;
+        if let Some(folder) = &self.folder {
+            let options = SqliteOptions { folder: folder.path().to_owned(), pages_max: self.pages_max, metrics };
+            self.store = Box::new(Sqlite::open(&options, clock, entropy, sender).expect("the folder is free"));
+        } else if let Some(database) = &self.database {
+            let options = PostgresOptions { url: database.url(), writers: 1, metrics };
+            let store = Postgres::open(&options, &clock::World { clock, entropy }, &sender);
+            self.store = Box::new(store.expect("PostgreSQL runs"));
+        } else {
             return;
         }
-        // The folder is locked until its store is gone.
-        let (nothing, _) = open(None, None, &self.clock, &self.entropy);
-        drop(std::mem::replace(&mut self.store, nothing));
-        (self.store, self.hints) = open(self.folder.as_ref(), self.pages_max, &self.clock, &self.entropy);
+        self.hints = receiver;
     }
 
     fn wait_s(&self, seconds: i64) {
@@ -251,26 +280,9 @@ impl World {
     }
 }
 
-fn open(
-    folder: Option<&tempfile::TempDir>,
-    pages_max: Option<u32>,
-    clock: &Clock,
-    entropy: &Entropy,
-) -> (Box<dyn Store>, HintReceiver) {
+fn memory(clock: &Clock, entropy: &Entropy) -> (Box<dyn Store>, HintReceiver) {
     let (sender, receiver) = hints(Arc::new(NoDevices));
-    let (clock, entropy) = (clock.clone(), entropy.clone());
-    let store: Box<dyn Store> = match folder {
-        None => Box::new(Memory::new(clock, entropy, sender)),
-        Some(folder) => {
-            let options = SqliteOptions {
-                folder: folder.path().to_owned(),
-                pages_max,
-                metrics: crate::metrics::Metrics::new().store,
-            };
-            Box::new(Sqlite::open(&options, clock, entropy, sender).expect("the folder is free"))
-        }
-    };
-    (store, receiver)
+    (Box::new(Memory::new(clock.clone(), entropy.clone(), sender)), receiver)
 }
 
 /// Runs a test in a world of its own.
