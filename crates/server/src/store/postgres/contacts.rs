@@ -26,8 +26,7 @@ pub(super) fn unread(link: &Link, app: SdkAppId, user: &UserId) -> Result<Option
 
 /// Accounts, deleted or not, with their names and faces.
 pub(super) fn people(link: &Link, app: SdkAppId, users: &[UserId]) -> Result<Vec<Option<Person>>, Fault> {
-    let sql =
-        format!("SELECT {ACCOUNT_COLUMNS}, nick, face_url, name FROM account WHERE app = $1 AND name = ANY($2)");
+    let sql = format!("SELECT {ACCOUNT_COLUMNS}, nick, face_url, name FROM account WHERE app = $1 AND name = ANY($2)");
     let mut found = HashMap::new();
     for row in link.rows(&sql, params![Sql(app), names(users)])? {
         let account = statements::account(&row, 0)?;
@@ -115,12 +114,7 @@ pub(super) fn blocklist(link: &Link, app: SdkAppId, user: &UserId) -> Result<Vec
 }
 
 /// Of each of the others, whether it is blocked, and whether it blocks.
-pub(super) fn blocks(
-    link: &Link,
-    app: SdkAppId,
-    user: &UserId,
-    others: &[UserId],
-) -> Result<Vec<(bool, bool)>, Fault> {
+pub(super) fn blocks(link: &Link, app: SdkAppId, user: &UserId, others: &[UserId]) -> Result<Vec<(bool, bool)>, Fault> {
     let rows = link.rows(
         "SELECT EXISTS (SELECT 1 FROM blocked AS b WHERE b.app = $1 AND b.name = $2 AND b.other = asked.other),
                 EXISTS (SELECT 1 FROM blocked AS b WHERE b.app = $1 AND b.name = asked.other AND b.other = $2)

@@ -12,11 +12,7 @@ use std::{
 
 use futures_util::future::try_join_all;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{
-    Client, Config, NoTls, Row, Statement,
-    error::SqlState,
-    types::ToSql,
-};
+use tokio_postgres::{Client, Config, NoTls, Row, Statement, error::SqlState, types::ToSql};
 
 use crate::{chat::Fault, limits};
 
@@ -172,7 +168,9 @@ impl Link {
 
 fn trouble(error: &tokio_postgres::Error) -> Trouble {
     let Some(code) = error.code() else {
-        return if error.is_closed() || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>()) {
+        return if error.is_closed()
+            || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
+        {
             Trouble::Lost
         } else {
             Trouble::Other

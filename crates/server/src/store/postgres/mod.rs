@@ -150,8 +150,7 @@ impl Store for Postgres {
         before_s: u32,
         conversations_max: u32,
     ) -> Later<'_, Prunable> {
-        self.readers
-            .read(move |link| query::prunable(link, app, after.as_ref(), before_s, conversations_max))
+        self.readers.read(move |link| query::prunable(link, app, after.as_ref(), before_s, conversations_max))
     }
 
     fn updates(&self, query: UpdatesQuery) -> Later<'_, Option<Updates>> {

@@ -21,7 +21,10 @@ pub(super) fn tokens(link: &Link) -> Result<Vec<Token>, Fault> {
             id: row.at(0)?,
             name: row.written(1)?,
             role: row.parsed(2, Role::from_name)?,
-            digest: row.at::<Vec<u8>>(3)?.try_into().map_err(|_| Fault::Failed("a digest has another length".into()))?,
+            digest: row
+                .at::<Vec<u8>>(3)?
+                .try_into()
+                .map_err(|_| Fault::Failed("a digest has another length".into()))?,
             created: row.at::<Sql<Timestamp>>(4)?.0,
             created_by: row.written(5)?,
         })

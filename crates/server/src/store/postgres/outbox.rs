@@ -78,11 +78,7 @@ fn take(batch: &mut Batch<'_>, app: SdkAppId, lane: &Lane, place: i64) -> Result
     let delta = batch.delta_of(app);
     delta.waiting -= 1;
     delta.waiting_bytes -= row.at::<i64>(1)?;
-    Ok(Some(Taken {
-        event: row.at(0)?,
-        number_may_follow: !row.at::<bool>(2)?,
-        previous: row.at(3)?,
-    }))
+    Ok(Some(Taken { event: row.at(0)?, number_may_follow: !row.at::<bool>(2)?, previous: row.at(3)? }))
 }
 
 fn postpone(batch: &Batch<'_>, settled: &Settled, tries: Tries, due: Timestamp) -> Result<(), Fault> {

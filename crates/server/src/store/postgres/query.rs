@@ -159,7 +159,7 @@ const JUMP: &str = "
         SELECT next.lane FROM jump CROSS JOIN LATERAL (
             SELECT lane FROM outbox WHERE app = $1 AND lane > jump.lane ORDER BY lane LIMIT 1
         ) AS next
-    ), some (lane) AS (SELECT lane FROM jump LIMIT $3)";
+    ), lanes (lane) AS (SELECT lane FROM jump LIMIT $3)";
 
 /// Each lane is counted along the key, up to a bound.
 pub(super) fn lane_heads(
@@ -171,15 +171,14 @@ pub(super) fn lane_heads(
     let sql = format!(
         "{JUMP}
          SELECT {KEPT_COLUMNS}, {OWED_COLUMNS},
-                (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE app = $1 AND lane = some.lane LIMIT $4) AS counted)
-         FROM some CROSS JOIN LATERAL (
-                  SELECT * FROM outbox WHERE app = $1 AND lane = some.lane ORDER BY place LIMIT 1
+                (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE app = $1 AND lane = lanes.lane LIMIT $4) AS counted)
+         FROM lanes CROSS JOIN LATERAL (
+                  SELECT * FROM outbox WHERE app = $1 AND lane = lanes.lane ORDER BY place LIMIT 1
               ) AS o JOIN event ON event.id = o.event
          ORDER BY o.lane"
     );
     let after = after.map_or(String::new(), |lane| lane.0);
-    let rows =
-        link.rows(&sql, params![Sql(app), after, i64::from(lanes_max), i64::from(limits::LANE_COUNT_MAX)])?;
+    let rows = link.rows(&sql, params![Sql(app), after, i64::from(lanes_max), i64::from(limits::LANE_COUNT_MAX)])?;
     rows.iter().map(|row| Ok(LaneHead { waiting: row.number(19)?, head: row::owed(row)? })).collect()
 }
 
@@ -187,9 +186,9 @@ pub(super) fn lane_heads(
 pub(super) fn oldest(link: &Link, app: SdkAppId, after: Option<Lane>, lanes_max: u32) -> Result<Oldest, Fault> {
     let sql = format!(
         "{JUMP}
-         SELECT some.lane, o.age_from_ms FROM some CROSS JOIN LATERAL (
-             SELECT age_from_ms FROM outbox WHERE app = $1 AND lane = some.lane ORDER BY place LIMIT 1
-         ) AS o ORDER BY some.lane"
+         SELECT lanes.lane, o.age_from_ms FROM lanes CROSS JOIN LATERAL (
+             SELECT age_from_ms FROM outbox WHERE app = $1 AND lane = lanes.lane ORDER BY place LIMIT 1
+         ) AS o ORDER BY lanes.lane"
     );
     let after = after.map_or(String::new(), |lane| lane.0);
     let rows = link.rows(&sql, params![Sql(app), after, i64::from(lanes_max)])?;
@@ -230,10 +229,7 @@ pub(super) fn parked(
          WHERE p.app = $1 AND (p.lane, p.place) > ($2, $3) AND p.lane <= $4
          ORDER BY p.lane, p.place LIMIT $5"
     );
-    let rows = link.rows(
-        &sql,
-        params![Sql(app), start.0.0, start.1, last.0, i64::from(limits::PARKED_PIECE_ROWS)],
-    )?;
+    let rows = link.rows(&sql, params![Sql(app), start.0.0, start.1, last.0, i64::from(limits::PARKED_PIECE_ROWS)])?;
     let (mut events, mut next, mut looked_at) = (Vec::new(), None, 0);
     for row in &rows {
         if events.len() >= events_max as usize {
@@ -268,15 +264,15 @@ pub(super) fn event(link: &Link, app: SdkAppId, id: &EventId) -> Result<Option<K
 fn standing_select() -> String {
     let stands = |table: &str| {
         format!(
-            "(SELECT s FROM {table} AS s WHERE s.app = event.app AND s.lane = event.lane AND s.place = event.number
+            "(SELECT s AS found FROM {table} AS s WHERE s.app = event.app AND s.lane = event.lane AND s.place = event.number
                                                AND s.event = event.id
               UNION ALL SELECT s FROM {table} AS s WHERE s.event = event.id AND s.replay LIMIT 1)"
         )
     };
     format!(
-        "SELECT {KEPT_COLUMNS}, (w.s).place, (w.s).attempts, (w.s).refusals, (w.s).unavailable_since_ms, (w.s).due_ms,
-                (p.s).place, (p.s).attempts, (p.s).parked_ms, (p.s).reason
-         FROM event LEFT JOIN LATERAL {} AS w (s) ON true LEFT JOIN LATERAL {} AS p (s) ON true",
+        "SELECT {KEPT_COLUMNS}, (w.waiting).place, (w.waiting).attempts, (w.waiting).refusals, (w.waiting).unavailable_since_ms, (w.waiting).due_ms,
+                (p.parked).place, (p.parked).attempts, (p.parked).parked_ms, (p.parked).reason
+         FROM event LEFT JOIN LATERAL {} AS w (waiting) ON true LEFT JOIN LATERAL {} AS p (parked) ON true",
         stands("outbox"),
         stands("parked")
     )

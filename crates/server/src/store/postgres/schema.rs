@@ -1,7 +1,11 @@
 //! The schema and its versions, as in the embedded store: each migration carries the oldest server version that can still
 //! read the store behind it. Servers that start at the same time migrate one after the other, under an advisory lock.
 
-use super::{OpenError, link::{Link, params}, row::Columns as _};
+use super::{
+    OpenError,
+    link::{Link, params},
+    row::Columns as _,
+};
 use crate::{
     chat::{EventId, Fault},
     clock::{Entropy, Timestamp},

@@ -23,8 +23,7 @@ pub(super) type AccountKey = (SdkAppId, UserId);
 pub(super) type ConversationKey = (SdkAppId, Pair);
 
 /// The columns of an account, in the order in which [`account`] reads them.
-pub(super) const ACCOUNT_COLUMNS: &str =
-    "serial, unread, lane_place, lane_last, sync_number, life, deleted, kicked_s";
+pub(super) const ACCOUNT_COLUMNS: &str = "serial, unread, lane_place, lane_last, sync_number, life, deleted, kicked_s";
 
 pub(super) fn account(row: &Row, column: usize) -> Result<Account, Fault> {
     Ok(Account {
@@ -62,8 +61,7 @@ pub(super) fn update_accounts<'a>(accounts: &[(&'a AccountKey, Account)]) -> Bul
     let (mut names, mut deleted) = (Vec::new(), Vec::new());
     for ((app, user), account) in accounts {
         let Account { serial: _, unread, lane, sync_number, life, deleted: is_deleted, kicked_s } = account;
-        let row =
-            [i64::from(app.0), *unread, lane.place, lane.last, *sync_number, *life, i64::from(*kicked_s)];
+        let row = [i64::from(app.0), *unread, lane.place, lane.last, *sync_number, *life, i64::from(*kicked_s)];
         numbers.iter_mut().zip(row).for_each(|(column, number)| column.push(number));
         names.push(user.as_str());
         deleted.push(*is_deleted);
@@ -139,9 +137,7 @@ pub(super) fn lock_conversations(keys: &[ConversationKey]) -> Bulk<'_> {
     }
 }
 
-fn conversation_columns<'a>(
-    conversations: &[(&'a ConversationKey, Conversation)],
-) -> Vec<Box<dyn ToSql + Sync + 'a>> {
+fn conversation_columns<'a>(conversations: &[(&'a ConversationKey, Conversation)]) -> Vec<Box<dyn ToSql + Sync + 'a>> {
     let (apps, lows, highs) = pair_columns(conversations.iter().map(|(key, _)| *key));
     let mut numbers: [Vec<i64>; 13] = Default::default();
     for (_, Conversation { position, low, high, lane }) in conversations {

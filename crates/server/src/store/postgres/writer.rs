@@ -216,13 +216,7 @@ impl Thread {
         }
     }
 
-    fn committed(
-        &self,
-        jobs: usize,
-        began: tokio::time::Instant,
-        committed: Committed,
-        done: Vec<Done>,
-    ) -> Vec<Done> {
+    fn committed(&self, jobs: usize, began: tokio::time::Instant, committed: Committed, done: Vec<Done>) -> Vec<Done> {
         self.metrics.committed(jobs, self.world.clock.instant() - began);
         self.hints.heard(&committed.heard);
         self.hints.committed(committed.owed);
@@ -232,8 +226,7 @@ impl Thread {
     fn transact(&mut self, jobs: &[Job]) -> Result<(Committed, Vec<Done>), Failure> {
         let connected = match self.connected.take() {
             Some(connected) => connected,
-            None => Connected::new(&self.config)
-                .map_err(|(fault, trouble)| Failure::Undone(fault, trouble))?,
+            None => Connected::new(&self.config).map_err(|(fault, trouble)| Failure::Undone(fault, trouble))?,
         };
         let result = connected.transact(jobs, &mut self.known, &self.world);
         // A connection that failed is kept only if its transaction can be ended.

@@ -23,9 +23,7 @@ use super::{
 };
 use crate::{
     apps::App,
-    chat::{
-        Account, Backlog, Conversation, Fault, Footprint, Holder, Lane, Message, OwedEvent, Pair, Repeat, Tx as _,
-    },
+    chat::{Account, Backlog, Conversation, Fault, Footprint, Holder, Lane, Message, OwedEvent, Pair, Repeat, Tx as _},
     clock::{Entropy, Timestamp},
     limits,
 };
@@ -117,7 +115,15 @@ impl<'a> Batch<'a> {
             messages::repeated(repeats.iter(), repeats_since_s),
         ];
         // What the batch does not name is not asked for.
-        let wanted = [true, true, !accounts.is_empty(), !conversations.is_empty(), !apps.is_empty(), !messages.is_empty(), !repeats.is_empty()];
+        let wanted = [
+            true,
+            true,
+            !accounts.is_empty(),
+            !conversations.is_empty(),
+            !apps.is_empty(),
+            !messages.is_empty(),
+            !repeats.is_empty(),
+        ];
         let asked = first.into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(bulk, _)| bulk);
         let mut answers = link.pipeline(&asked.collect::<Vec<_>>())?.into_iter();
         let mut answers = wanted.map(|wanted| if wanted { answers.next().unwrap_or_default() } else { Vec::new() });
@@ -141,7 +147,10 @@ impl<'a> Batch<'a> {
             removed_apps: Vec::new(),
             event_row,
             event_rows_end: event_row + EVENT_ROWS,
-            backlogs: apps.into_iter().filter_map(|app| Some((SdkAppId(u32::try_from(app).ok()?), Backlog::default()))).collect(),
+            backlogs: apps
+                .into_iter()
+                .filter_map(|app| Some((SdkAppId(u32::try_from(app).ok()?), Backlog::default())))
+                .collect(),
             deltas: BTreeMap::new(),
             writes: Writes::default(),
             owed: Vec::new(),

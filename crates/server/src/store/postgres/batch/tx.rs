@@ -31,7 +31,8 @@ impl Tx for Batch<'_> {
     fn event_id(&mut self) -> Result<EventId, Fault> {
         if self.event_row == self.event_rows_end {
             let row = self.link.row("SELECT nextval('event_row')", params![])?;
-            self.event_row = row.map_or_else(|| Err(Fault::Failed("a sequence has no value".into())), |row| row.at(0))?;
+            self.event_row =
+                row.map_or_else(|| Err(Fault::Failed("a sequence has no value".into())), |row| row.at(0))?;
             self.event_rows_end = self.event_row + EVENT_ROWS;
         }
         self.event_row += 1;
@@ -246,7 +247,8 @@ impl Tx for Batch<'_> {
             repeats.push(Repeat { time_s: time, direction, content_hash });
             repeats.sort_by_key(|repeat| repeat.time_s);
         }
-        self.messages.insert((conversation, message.key), Some(Message { content: Content::default(), ..message.clone() }));
+        self.messages
+            .insert((conversation, message.key), Some(Message { content: Content::default(), ..message.clone() }));
         Ok(())
     }
 
