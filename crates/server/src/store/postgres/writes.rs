@@ -14,6 +14,9 @@ use super::{
 };
 use crate::chat::{Fault, Message, MessageFlags, OwedEvent, SyncEvent};
 
+/// Makes the statement for all rows of a kind.
+type Group = fn(&Writes) -> Bulk<'_>;
+
 type Columns<'a> = Vec<Box<dyn ToSql + Sync + 'a>>;
 
 #[derive(Default)]
@@ -67,7 +70,7 @@ impl Writes {
         let held = std::mem::take(self);
         let mut all = Vec::new();
         // A message is there before it is entombed, and an event before it is queued.
-        let groups: [(bool, fn(&Self) -> Bulk<'_>); 5] = [
+        let groups: [(bool, Group); 5] = [
             (held.messages.is_empty(), Self::insert_messages),
             (held.entombed.is_empty(), Self::entomb_messages),
             (held.sync_events.is_empty(), Self::insert_sync_events),

@@ -92,6 +92,7 @@ impl Proxy {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it stands before PostgreSQL, in tests")]
 fn dial(server: &Config) -> Box<dyn Stream> {
     let port = server.get_ports().first().copied().unwrap_or(5432);
     match &server.get_hosts()[0] {
