@@ -29,7 +29,9 @@ impl Footprint {
             Command::Send(send) | Command::CheckSend(send) | Command::SendFailed(send, _) => self.send(send, &send.to),
             Command::SendBatch(batch) => batch.to.iter().for_each(|to| self.send(&batch.send, to)),
             Command::ImportMessage(import) => {
-                self.send(&import.send, &import.send.to);
+                let Send { app, from, to, .. } = &import.send;
+                let (from, to, key) = (from.clone(), to.clone(), import.send.key_of(import.time_s));
+                self.message(&MessageName { app: *app, from, to, key });
             }
             Command::Recall(recall) => self.message(&recall.name),
             Command::Modify(modify) => self.message(&modify.name),

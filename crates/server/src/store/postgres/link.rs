@@ -12,7 +12,11 @@ use std::{
 
 use futures_util::future::try_join_all;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{Client, Config, NoTls, Row, Statement, error::SqlState, types::ToSql};
+use tokio_postgres::{
+    Client, Config, NoTls, Row, Statement,
+    error::{Severity, SqlState},
+    types::ToSql,
+};
 
 use crate::{chat::Fault, limits};
 
@@ -35,6 +39,8 @@ pub(super) enum Trouble {
     Conflict,
     /// The tables are not there.
     Gone,
+    /// The server has not said that it failed. What was sent last may have been carried out or not.
+    Unclear,
     /// It would fail again.
     Other,
 }
@@ -167,15 +173,15 @@ impl Link {
 }
 
 fn trouble(error: &tokio_postgres::Error) -> Trouble {
-    let Some(code) = error.code() else {
-        return if error.is_closed()
-            || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
-        {
-            Trouble::Lost
-        } else {
-            Trouble::Other
-        };
+    let Some(answer) = error.as_db_error() else {
+        let source = std::error::Error::source(error);
+        let is_lost = error.is_closed() || source.is_some_and(|source| source.is::<std::io::Error>());
+        return if is_lost { Trouble::Lost } else { Trouble::Unclear };
     };
+    if matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) {
+        return Trouble::Lost;
+    }
+    let code = answer.code();
     let is = |codes: &[&SqlState]| codes.contains(&code);
     if is(&[&SqlState::T_R_SERIALIZATION_FAILURE, &SqlState::T_R_DEADLOCK_DETECTED])
         || is(&[&SqlState::UNIQUE_VIOLATION, &SqlState::LOCK_NOT_AVAILABLE])
@@ -196,7 +202,7 @@ fn trouble(error: &tokio_postgres::Error) -> Trouble {
 /// What a failure of PostgreSQL means to a caller. The message alone: its detail may tell values of rows.
 fn fault(error: &tokio_postgres::Error) -> Fault {
     match error.as_db_error() {
-        Some(error) if [SqlState::DISK_FULL, SqlState::OUT_OF_MEMORY].contains(error.code()) => Fault::Full,
+        Some(error) if *error.code() == SqlState::DISK_FULL => Fault::Full,
         Some(error) => Fault::Failed(format!("PostgreSQL: {} ({})", error.message(), error.code().code()).into()),
         None => Fault::Failed(format!("the connection to PostgreSQL: {error}").into()),
     }

@@ -172,7 +172,7 @@ impl Thread {
         }
         match self.persist(&batch) {
             Ok(done) => batch.into_iter().zip(done).for_each(|(job, done)| job.answer(done)),
-            Err((_, Trouble::Conflict | Trouble::Other)) if batch.len() > 1 => {
+            Err((_, Trouble::Conflict | Trouble::Unclear | Trouble::Other)) if batch.len() > 1 => {
                 for job in batch {
                     self.carry_out(vec![job]);
                 }
@@ -211,7 +211,9 @@ impl Thread {
                     tracing::warn!(%fault, "the connection to PostgreSQL was lost before a commit; it is tried again");
                     thread::sleep(limits::POSTGRES_RETRY_PAUSE);
                 }
-                Trouble::Lost | Trouble::Conflict | Trouble::Gone | Trouble::Other => return Err((fault, trouble)),
+                Trouble::Lost | Trouble::Conflict | Trouble::Gone | Trouble::Unclear | Trouble::Other => {
+                    return Err((fault, trouble));
+                }
             }
         }
     }
@@ -231,7 +233,8 @@ impl Thread {
         let result = connected.transact(jobs, &mut self.known, &self.world);
         // A connection that failed is kept only if its transaction can be ended.
         let link = &connected.link;
-        if result.is_ok() || (!link.is_lost() && link.run("ROLLBACK").is_ok()) {
+        let is_unknown = matches!(result, Err(Failure::Unknown { .. }));
+        if result.is_ok() || (!is_unknown && !link.is_lost() && link.run("ROLLBACK").is_ok()) {
             link.forget_trouble();
             self.connected = Some(connected);
         }
@@ -304,11 +307,14 @@ impl Connected {
         let xid = batch.xid().to_owned();
         let done = jobs.iter().map(|job| apply(job, &mut batch)).collect::<Result<Vec<_>, _>>().map_err(undone)?;
         let committed = batch.finish().map_err(undone)?;
-        match link.run("COMMIT") {
-            Ok(()) => Ok((committed, done)),
-            Err(_) if link.is_lost() => Err(Failure::Unknown { xid, process: self.process, committed, done }),
-            Err(fault) => Err(undone(fault)),
+        let Err(fault) = link.run("COMMIT") else {
+            return Ok((committed, done));
+        };
+        // Only where the server says so was it rolled back.
+        if link.is_lost() || link.trouble() == Some(Trouble::Unclear) {
+            return Err(Failure::Unknown { xid, process: self.process, committed, done });
         }
+        Err(undone(fault))
     }
 }
 
