@@ -125,7 +125,8 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
             )
         }),
         Step::new("sdk", Compiler, || web::sdk(root)),
-        Step::new("browser", Compiler, || web::browser(root)),
+        Step::new("chat", Compiler, || web::chat(root)),
+        Step::new("console", Compiler, || web::console(root)),
         Step::new("demo", Compiler, || cargo(root, &["run", "--locked", "--", "demo", "--once"], &[])),
         Step::new("tidy", Nothing, || Ok(passed_if(tidy::run(root)?, "see the findings above"))),
     ];

@@ -1,6 +1,6 @@
-//! What runs in Node and in a browser: the JavaScript SDK, and the chat page in Chromium.
+//! What runs in Node and in a browser: the JavaScript SDK, and the chat page and the console in Chromium.
 //!
-//! Both need the server program. What is missing is installed from the system's packages where that is possible without
+//! All need the server program. What is missing is installed from the system's packages where that is possible without
 //! asking anyone; else the step is skipped, and says what to install.
 
 use std::{
@@ -22,27 +22,43 @@ const NO_CHROMIUM: &str = "Chromium is not installed; `apt-get install chromium`
 /// The SDK's own tests, against the real server.
 pub(crate) fn sdk(root: &Path) -> Result<Outcome> {
     match node() {
-        Ok(()) => tests(root, "sdk/js", &[]),
+        Ok(()) => tests(root, Folders { tests: "sdk/js", tools: "sdk/js" }, &[]),
         Err(why) => Ok(Outcome::Skipped(why)),
     }
 }
 
 /// Two people in two windows, and everything else that only a browser shows.
-pub(crate) fn browser(root: &Path) -> Result<Outcome> {
+pub(crate) fn chat(root: &Path) -> Result<Outcome> {
+    browser(root, Folders { tests: "sdk/chat", tools: "sdk/chat" })
+}
+
+/// An operator connects a receiver, looks, mends and sends again.
+pub(crate) fn console(root: &Path) -> Result<Outcome> {
+    browser(root, Folders { tests: "crates/server/tests/console", tools: "sdk/chat" })
+}
+
+/// Where tests stand, and where the tools are installed that they use.
+#[derive(Clone, Copy)]
+struct Folders {
+    tests: &'static str,
+    tools: &'static str,
+}
+
+fn browser(root: &Path, folders: Folders) -> Result<Outcome> {
     if let Err(why) = node() {
         return Ok(Outcome::Skipped(why));
     }
     match chromium()? {
-        Some(program) => tests(root, "sdk/chat", &[("UNSAID_CHROMIUM", &program)]),
+        Some(program) => tests(root, folders, &[("UNSAID_CHROMIUM", &program)]),
         None => Ok(Outcome::Skipped(NO_CHROMIUM.to_owned())),
     }
 }
 
-fn tests(root: &Path, folder: &str, variables: &[(&str, &Path)]) -> Result<Outcome> {
+fn tests(root: &Path, Folders { tests, tools }: Folders, variables: &[(&str, &Path)]) -> Result<Outcome> {
     let server = server_program(root)?;
-    let folder = root.join(folder);
     let install = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
-    for arguments in [&install[..], &["test"]] {
+    for (folder, arguments) in [(tools, &install[..]), (tests, &["test"])] {
+        let folder = root.join(folder);
         println!("$ (cd {}; npm {})", folder.display(), arguments.join(" "));
         let mut npm = Command::new("npm");
         npm.args(arguments).current_dir(&folder).env("UNSAID_BIN", &server).envs(variables.iter().copied());

@@ -21,6 +21,6 @@ pub mod error;
 
 pub use answer::{Answer, Envelope};
 pub use error::ClientError;
-pub use operator::{OperatorClient, OperatorConfig};
+pub use operator::{OperatorClient, OperatorConfig, Seen};
 pub use rest::{HistoryRange, RestClient, RestConfig};
 pub use session::{Closed, Pushes, SessionClient, SessionConfig};

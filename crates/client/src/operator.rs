@@ -21,6 +21,15 @@ pub struct OperatorConfig {
     pub timeout: Duration,
 }
 
+/// What a path of the server answered.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub status: StatusCode,
+    /// What the server's clock shows, as HTTP writes it.
+    pub date: Option<String>,
+    pub body: Bytes,
+}
+
 /// A client of the operator API.
 pub struct OperatorClient {
     pool: Pool,
@@ -44,5 +53,16 @@ impl OperatorClient {
             .map_err(ClientError::Request)?;
         let (head, body) = self.pool.exchange(request).await?;
         Ok((head.status, body))
+    }
+
+    /// Looks at a path that needs no token, such as `/readyz`.
+    pub async fn look(&self, path: &str) -> Result<Seen, ClientError> {
+        let request = Request::get(path)
+            .header(header::HOST, self.pool.target.authority.clone())
+            .body(Full::default())
+            .map_err(ClientError::Request)?;
+        let (head, body) = self.pool.exchange(request).await?;
+        let date = head.headers.get(header::DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+        Ok(Seen { status: head.status, date, body })
     }
 }

@@ -1,17 +1,21 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::{Shell, generate};
 
 use crate::{
-    config::{DEFAULT_TOML, Sources},
+    config::DEFAULT_TOML,
     demo::{self, Then},
+    examine::{self, CheckFlags, DoctorFlags},
+    listen::{self, ListenFlags},
     operate::{
-        self, AppCommand, AuditFlags, CallbackCommand, DeliveriesFlags, Failure, ParkedFlags, ReplayFlags, StoryFlags,
-        TokenCommand,
+        self, AccountCommand, AppCommand, AuditFlags, BackupCommand, CallbackCommand, DeliveriesFlags, Failure,
+        ParkedFlags, ReadyFlags, ReplayFlags, RestoreFlags, ServerFlags, StoryFlags, TokenCommand, UserSigFlags,
     },
-    serve,
+    serve::{self, ServeFlags},
+    terminal,
 };
 
 /// A self-hosted server for one-to-one messaging that tells the app backend of every recall.
@@ -31,27 +35,56 @@ enum Command {
     Demo(DemoFlags),
     /// Run the server until SIGTERM or SIGINT.
     Serve(ServeFlags),
+    /// Check a configuration without starting: everything that is wrong, and what would be served where.
+    Check(CheckFlags),
+    /// Examine a deployment: clock, disk, open files, certificates, store, and the endpoint of every app, which gets a sample.
+    Doctor(Box<DoctorFlags>),
+    /// Receive callbacks while you develop: show each with its checks, and answer it well or badly.
+    Listen(Box<ListenFlags>),
     /// Print the default configuration, with what each key means.
     Config,
+    /// Print what completes this command line in a shell: unsaid completions bash > ~/.local/share/bash-completion/completions/unsaid.
+    Completions(CompletionsFlags),
     /// The apps of a running server: list, show, create, rename, set, enable, disable, delete, key, usersig.
     #[command(subcommand)]
     App(AppCommand),
+    /// Accounts and with whom they talk, for support: show, conversations, messages.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Make a UserSig, which speaks as an account: by a running server, which notes it, or here with the app's key.
+    Usersig(UserSigFlags),
     /// Tokens of the operator API: create, list, revoke.
     #[command(subcommand)]
     Token(TokenCommand),
     /// Read the audit log: who changed what, the latest first.
     Audit(AuditFlags),
-    /// Ask a running server about an app's callbacks: status, test, back.
+    /// Ask a running server about an app's callbacks: status, test, back, lanes.
     #[command(subcommand)]
     Callback(CallbackCommand),
     /// Show attempts at callbacks, the latest first.
     Deliveries(DeliveriesFlags),
     /// Tell the whole story of an event: what it was, and every attempt at it.
     Story(StoryFlags),
-    /// Show callbacks that are no longer tried, with the reason.
+    /// Show callbacks that are no longer tried, with the reason; or throw one away.
     Parked(ParkedFlags),
     /// Send callbacks again: parked ones, or delivered ones from a time on.
     Replay(ReplayFlags),
+    /// Backups of a running server: create, list, delete.
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Put a backup into a folder in which there is no store, for a server that is started on it then.
+    Restore(RestoreFlags),
+    /// Let a running server read its configuration again, as SIGHUP does; what needs a start is named.
+    Reload(ServerFlags),
+    /// Whether a running server can serve, for a supervisor; needs no token.
+    Ready(ReadyFlags),
+}
+
+#[derive(Debug, Args)]
+struct CompletionsFlags {
+    /// For which shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    shell: Shell,
 }
 
 #[derive(Debug, Args)]
@@ -64,38 +97,6 @@ struct DemoFlags {
     listen: SocketAddr,
 }
 
-/// Where the configuration comes from.
-#[derive(Debug, Args)]
-pub struct ServeFlags {
-    /// A configuration file, laid over the default one.
-    #[arg(long, value_name = "FILE", env = "UNSAID_CONFIG")]
-    config: Option<PathBuf>,
-    /// Where to listen; the same as --set listen=ADDRESS.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
-    /// Where everything is stored; the same as --set data_dir=FOLDER.
-    #[arg(long, value_name = "FOLDER")]
-    data_dir: Option<String>,
-    /// A setting, laid over file and environment; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-}
-
-impl ServeFlags {
-    /// The layers of the configuration that these flags and the environment name.
-    pub fn sources(self) -> Sources {
-        let mut set = self.set;
-        set.extend(self.listen.map(|listen| format!("listen={listen}")));
-        set.extend(self.data_dir.map(|folder| format!("data_dir={folder}")));
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            // UNSAID_API_... is for those who call a server.
-            .filter(|(name, _)| name.starts_with("UNSAID_") && !name.starts_with("UNSAID_API_"))
-            .collect();
-        Sources { file: self.config, environment, set }
-    }
-}
-
 impl Cli {
     /// Carries the command out.
     pub async fn run(self) -> ExitCode {
@@ -104,7 +105,12 @@ impl Cli {
                 demo::run(listen, if once { Then::End } else { Then::StayUp }).await
             }
             Command::Serve(flags) => serve::run(&flags.sources()).await,
+            Command::Check(flags) => examine::check(flags),
+            Command::Doctor(flags) => examine::doctor(*flags).await,
+            Command::Listen(flags) => listen::run(*flags).await,
             Command::App(command) => operate::app(command).await,
+            Command::Account(command) => operate::account(command).await,
+            Command::Usersig(flags) => operate::usersig(flags).await,
             Command::Token(command) => operate::token(command).await,
             Command::Audit(flags) => operate::audit(flags).await,
             Command::Callback(command) => operate::callback(command).await,
@@ -112,8 +118,19 @@ impl Cli {
             Command::Story(flags) => operate::story(flags).await,
             Command::Parked(flags) => operate::parked(flags).await,
             Command::Replay(flags) => operate::replay(flags).await,
+            Command::Completions(CompletionsFlags { shell }) => {
+                // Written at once, so that a reader that goes is no panic of the generator.
+                let mut script = Vec::new();
+                generate(shell, &mut Self::command(), "unsaid", &mut script);
+                terminal::show(&String::from_utf8_lossy(&script));
+                Ok(())
+            }
+            Command::Backup(command) => operate::backup(command).await,
+            Command::Restore(flags) => operate::restore(&flags),
+            Command::Reload(server) => operate::reload(server).await,
+            Command::Ready(flags) => operate::ready(flags).await,
             Command::Config => {
-                print!("{DEFAULT_TOML}");
+                terminal::show(DEFAULT_TOML);
                 Ok(())
             }
         };

@@ -12,6 +12,10 @@ pub fn raise() -> usize {
         // What is refused leaves the limit as it is, and that is what is counted with.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     }
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    connections(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+}
+
+/// For how many connections so many descriptors suffice.
+pub(crate) fn connections(limit: u64) -> usize {
     usize::try_from(limit.saturating_sub(RESERVE).max(limit / 2)).unwrap_or(usize::MAX)
 }

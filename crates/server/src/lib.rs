@@ -3,22 +3,34 @@
 //! The modules are listed in the way of the data: what comes in through `rest` or `gateway` becomes a command of
 //! `chat`, is made durable by `store`, and what follows from it leaves through `callback` and `fanout`. `ARCHITECTURE.md` has the map.
 
+pub mod backups;
+mod calendar;
+mod certificate;
 pub mod cli;
 pub mod demo;
 pub mod descriptors;
+pub mod examine;
 mod forget;
+pub mod listen;
+pub mod manual;
 pub mod operate;
+pub mod reload;
+mod room;
 pub mod serve;
 pub mod server;
 mod spelling;
+pub mod supervisor;
+mod terminal;
 
 pub mod config;
 pub mod limits;
+pub mod live;
 
 pub mod clock;
 pub mod metrics;
 pub mod telemetry;
 
+pub mod console;
 pub mod gateway;
 pub mod identity;
 pub mod listener;

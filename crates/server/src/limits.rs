@@ -69,8 +69,9 @@ pub const APP_QUESTIONS_MAX: usize = 256;
 /// Peers of one call for unread counts (rest 5.1).
 pub const UNREAD_PEERS_MAX: usize = 10;
 
-/// A key shorter than this is a mistake; and so is a longer one.
+/// A key shorter than this is a mistake.
 pub const SECRET_KEY_BYTES_MIN: usize = 16;
+/// A key longer than this is one, too.
 pub const SECRET_KEY_BYTES_MAX: usize = 128;
 
 pub const URL_BYTES_MAX: usize = 2048;
@@ -156,11 +157,21 @@ pub const LANE_COUNT_MAX: u32 = 1_000;
 /// Tokens of the operator API that can be kept.
 pub const TOKENS_MAX: usize = 100;
 
+/// Backups that may lie in `data_dir`.
+pub const BACKUPS_MAX: usize = 100;
+
 /// Keys that an app may have at once.
 pub const APP_KEYS_MAX: usize = 5;
 
 /// Addresses whose wrong tokens are counted.
 pub const WRONG_TOKEN_ADDRESSES_MAX: usize = 10_000;
+
+/// Browsers that are signed in to the console at once; one more, and whoever was away longest signs in again.
+pub const CONSOLE_SESSIONS_MAX: usize = 500;
+
+/// How long one stays signed in without a click, and at most.
+pub const CONSOLE_IDLE_MAX: Duration = Duration::from_secs(3600);
+pub const CONSOLE_SESSION_MAX: Duration = Duration::from_secs(12 * 3600);
 
 /// How long the audit log is kept, what one page looks at, and what is erased of it at once.
 pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * 86_400);

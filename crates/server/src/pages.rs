@@ -29,14 +29,19 @@ pub fn router() -> Router {
         )
 }
 
-/// A file by its name, or nothing new if the browser has it.
+/// A file by its name.
 fn file(name: &str, request: &HeaderMap) -> Response<Body> {
-    let Some((_, bytes)) = FILES.iter().find(|(known, _)| *known == name) else {
-        return (StatusCode::NOT_FOUND, "there is no such page; the chat page is at /chat/\n").into_response();
-    };
+    match FILES.iter().find(|(known, _)| *known == name) {
+        Some((name, bytes)) => embedded(name, bytes, request),
+        None => (StatusCode::NOT_FOUND, "there is no such page; the chat page is at /chat/\n").into_response(),
+    }
+}
+
+/// A file that is in the program, or nothing new if the browser has it.
+pub(crate) fn embedded(name: &str, bytes: &'static [u8], request: &HeaderMap) -> Response<Body> {
     let tag = format!("\"{}\"", &hex(&Sha256::digest(bytes))[..32]);
     let is_known = request.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response = Response::new(if is_known { Body::empty() } else { Body::from(*bytes) });
+    let mut response = Response::new(if is_known { Body::empty() } else { Body::from(bytes) });
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }

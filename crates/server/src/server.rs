@@ -6,23 +6,26 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::{Mutex, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    apps::{App, Apps, Origin, Secret},
-    callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts, EndpointRules},
+    apps::{App, Apps, Secret},
+    backups::Backups,
+    callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
     chat::{Chat, Devices, Store, Token},
     clock::World,
-    config::{Config, TlsFiles},
+    config::Config,
+    console::{self, Console},
     fanout::Fanout,
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
     identity::Identities,
     listener::Listener,
-    metrics::{self, Metrics, Page},
+    metrics::{self, Metrics, Page, Recent},
     operator::{self, Operator, OperatorParts},
     pages,
+    reload::{LiveSettings, Reload, ReloadError, ReloadParts, Reloaded},
     rest::{self, Rest, RestParts},
     store::{
         self,
@@ -38,11 +41,15 @@ pub struct Server {
     gateway: Arc<Gateway>,
     fanout: Arc<Fanout>,
     metrics: Arc<Metrics>,
+    /// What was counted over the last hours.
+    recent: Arc<Recent>,
     health: Arc<operator::Health>,
     store: Arc<dyn Store>,
     stories: Stories,
     apps: Arc<Apps>,
-    rules: EndpointRules,
+    live: LiveSettings,
+    backups: Arc<Backups>,
+    reload: Arc<Reload>,
     addresses: Vec<SocketAddr>,
     /// Drawn at this start, for there was none.
     first_token: Option<Secret>,
@@ -58,20 +65,13 @@ pub struct Server {
 impl Server {
     /// Opens the store, saves the declared apps, and begins to listen and to deliver.
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
-        let fanout = Fanout::new();
+        let (live, fanout) = (LiveSettings::new(config)?, Fanout::new());
         let (hint_sender, hints) = store::hints(Arc::clone(&fanout) as Arc<dyn Devices>);
         let metrics = Arc::new(Metrics::new());
         let store = open_store(config, &world, &metrics, hint_sender)?;
-        let apps = Arc::new(Apps::default());
-        let connector = Arc::new(Connector::new(config.callback.clone()));
-        let alarms = Alarms {
-            store: Arc::clone(&store),
-            apps: Arc::clone(&apps),
-            connector: Arc::clone(&connector),
-            clock: world.clock.clone(),
-            settings: config.alarm.clone(),
-            metrics: Arc::clone(&metrics),
-        };
+        let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
+        let connector = Arc::new(Connector::new(live.rules.clone()));
+        let alarms = alarms(&store, &apps, &connector, &live, &metrics, &world);
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let parts = CallbacksParts {
             apps: Arc::clone(&apps),
@@ -84,26 +84,28 @@ impl Server {
         let devices = Arc::clone(&fanout) as Arc<dyn Devices>;
         let before = Arc::new(callbacks.clone());
         let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), before, devices, world.clock.clone());
-        let identities = Arc::new(Identities::default());
         let gateway = Gateway::new(GatewayParts {
             apps: Arc::clone(&apps),
             chat: chat.clone(),
             identities: Arc::clone(&identities),
             fanout: Arc::clone(&fanout),
             world: world.clone(),
-            trusted_proxies: config.rest.trusted_proxies.clone(),
+            trusted_proxies: live.trusted_proxies.clone(),
             metrics: metrics.gateway.clone(),
         });
         let mut server = Self {
             chat: chat.clone(),
             gateway,
             fanout,
+            recent: Recent::new(Arc::clone(&metrics), world.clock.clone()),
             metrics,
-            health: Arc::new(health(config, &store)),
+            health: health(config, &store),
             store: Arc::clone(&store),
             stories,
             apps: Arc::clone(&apps),
-            rules: config.callback.clone(),
+            backups: backups(config, &store, &world),
+            reload: reload(config, &live, &apps, &chat, &store),
+            live,
             addresses: Vec::new(),
             first_token: None,
             stop_grace: config.listener.stop_grace,
@@ -112,7 +114,7 @@ impl Server {
             listeners: TaskTracker::new(),
             workers: TaskTracker::new(),
         };
-        server.take_over_apps(&config.apps).await?;
+        server.reload.take_over_apps(&config.apps).await?;
 
         let tokens = server.operator_tokens(config, &world).await?;
         let World { clock, entropy } = world.clone();
@@ -134,6 +136,7 @@ impl Server {
         self.workers.spawn(sweep);
         self.workers.spawn(alarms.run(self.stop_delivering.clone()));
         self.workers.spawn(forget.run(self.stop_delivering.clone()));
+        self.workers.spawn(Arc::clone(&self.recent).run(self.stop_delivering.clone()));
     }
 
     /// What is served to clients and app backends, and what to the operator.
@@ -148,23 +151,28 @@ impl Server {
         let operator = Operator::new(OperatorParts {
             apps: Arc::clone(&self.apps),
             chat: self.chat.clone(),
-            rules: self.rules.clone(),
+            rules: self.live.rules.clone(),
             callbacks: callbacks.clone(),
             stories: self.stories.clone(),
             world: world.clone(),
             configured: config.operator.token.clone(),
             tokens,
-            show_text: config.operator.show_text,
+            show_text: self.live.show_text.clone(),
             wrong_tokens_per_min: config.operator.wrong_tokens_per_min,
-            trusted_proxies: config.rest.trusted_proxies.clone(),
+            trusted_proxies: self.live.trusted_proxies.clone(),
+            backups: Arc::clone(&self.backups),
+            reload: Arc::clone(&self.reload),
+            making: self.reload.making(),
         });
+        let console = Console::new(Arc::clone(&operator), Arc::clone(&self.recent), world.clone());
         let rest = Rest::new(RestParts {
             apps: Arc::clone(&self.apps),
             chat: self.chat.clone(),
             callbacks: callbacks.clone(),
             identities,
             world: world.clone(),
-            settings: config.rest.clone(),
+            settings: self.live.rest.clone(),
+            trusted_proxies: self.live.trusted_proxies.clone(),
             metrics: self.metrics.rest.clone(),
         });
         let page = Page {
@@ -179,25 +187,8 @@ impl Server {
         let sessions = gateway::router(Arc::clone(&self.gateway));
         (
             rest::router(rest).merge(sessions).merge(pages::router()),
-            operator::router(operator).merge(metrics::router(page)),
+            operator::router(operator).merge(console::router(console)).merge(metrics::router(page)),
         )
-    }
-
-    /// The apps of the store, with those of the file over them. One that is no longer declared is disabled.
-    async fn take_over_apps(&self, declared: &[App]) -> anyhow::Result<()> {
-        let stored = self.store.apps().await?;
-        for app in &stored {
-            self.apps.put(&Arc::new(app.clone()));
-        }
-        let is_declared = |app: &App| declared.iter().any(|declared| declared.sdkappid == app.sdkappid);
-        for app in stored.iter().filter(|app| app.origin == Origin::File && !app.disabled && !is_declared(app)) {
-            tracing::warn!(app = %app.sdkappid, "the app is no longer declared; it is disabled, and nothing of it deleted");
-            self.chat.save_app(App { disabled: true, ..app.clone() }).await?;
-        }
-        for app in declared.iter().filter(|app| !stored.contains(app)) {
-            self.save_app(app.clone()).await.with_context(|| format!("app {}", app.sdkappid))?;
-        }
-        Ok(())
     }
 
     /// The tokens of the operator API. Where it can be reached and there is none, neither here nor in the configuration, the
@@ -214,7 +205,7 @@ impl Server {
 
     /// The operator's routes have an address of their own, or share `listen` where that is loopback.
     async fn listen(&mut self, config: &Config, rest: Router, operator: Router) -> anyhow::Result<()> {
-        let tls = config.tls.as_ref().map(acceptor).transpose()?;
+        let tls = self.live.certificate.clone();
         let shared = config.operator.listen.is_none() && config.listen.ip().is_loopback();
         let health = operator::health(Arc::clone(&self.health));
         let rest = if shared { rest.merge(operator.clone()) } else { rest };
@@ -256,8 +247,18 @@ impl Server {
 
     /// Makes an app or changes its settings. What cannot work is refused, with the reason.
     pub async fn save_app(&self, app: App) -> anyhow::Result<()> {
-        self.rules.check(&app)?;
+        self.live.rules.now().check(&app)?;
         Ok(self.chat.save_app(app).await?)
+    }
+
+    /// Reads the configuration again, and changes what can be changed without a start.
+    pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reload.run().await
+    }
+
+    /// What is logged, whenever that was changed; the log is the process's.
+    pub fn log(&self) -> watch::Receiver<String> {
+        self.reload.log()
     }
 
     /// Comes when the store can no longer tell what is durable.
@@ -268,6 +269,7 @@ impl Server {
     /// Finishes what was accepted: requests first, then attempts, then what the store has to keep.
     pub async fn stop(self) {
         self.stop_listening.cancel();
+        self.backups.stop().await;
         self.listeners.close();
         let sessions = tokio::time::timeout(self.stop_grace, self.gateway.stop());
         let (_, in_time) = tokio::join!(self.listeners.wait(), sessions);
@@ -296,29 +298,44 @@ fn open_store(
     Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?))
 }
 
-fn health(config: &Config, store: &Arc<dyn Store>) -> operator::Health {
-    operator::Health {
+fn backups(config: &Config, store: &Arc<dyn Store>, world: &World) -> Arc<Backups> {
+    let (store, clock) = (Arc::clone(store), world.clock.clone());
+    Arc::new(Backups::new(&config.data_dir, store, clock, config.disk_free_min_bytes))
+}
+
+fn reload(config: &Config, live: &LiveSettings, apps: &Arc<Apps>, chat: &Chat, store: &Arc<dyn Store>) -> Arc<Reload> {
+    let parts = ReloadParts {
+        live: live.clone(),
+        apps: Arc::clone(apps),
+        chat: chat.clone(),
         store: Arc::clone(store),
-        data_dir: config.data_dir.clone(),
-        disk_free_min_bytes: config.disk_free_min_bytes,
+        making: Arc::new(Mutex::new(())),
+    };
+    Reload::new(config, parts)
+}
+
+fn alarms(
+    store: &Arc<dyn Store>,
+    apps: &Arc<Apps>,
+    connector: &Arc<Connector>,
+    live: &LiveSettings,
+    metrics: &Arc<Metrics>,
+    world: &World,
+) -> Alarms {
+    Alarms {
+        store: Arc::clone(store),
+        apps: Arc::clone(apps),
+        connector: Arc::clone(connector),
+        clock: world.clock.clone(),
+        settings: live.alarm.clone(),
+        metrics: Arc::clone(metrics),
     }
 }
 
-fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-    let cert = &files.cert;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert)
-        .with_context(|| format!("tls.cert_file {} cannot be read", cert.display()))?
-        .collect();
-    let chain = chain.with_context(|| format!("tls.cert_file {} is not PEM", cert.display()))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .with_context(|| format!("tls.key_file {} holds no private key in PEM", files.key.display()))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .context("tls.cert_file and tls.key_file do not fit together")?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+fn health(config: &Config, store: &Arc<dyn Store>) -> Arc<operator::Health> {
+    Arc::new(operator::Health {
+        store: Arc::clone(store),
+        data_dir: config.data_dir.clone(),
+        disk_free_min_bytes: config.disk_free_min_bytes,
+    })
 }

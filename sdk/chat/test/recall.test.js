@@ -24,7 +24,7 @@ describe('recall in the browser', { skip }, () => {
     await say(jonh, 'at one?');
     await bubble(jared, 'at one?').waitFor();
     await own(jonh, 'at one?').locator('.mark.read').waitFor();
-    const sent = await stage.receiver.arrival('C2C.CallbackAfterSendMsg', (body) => body.From_Account === 'jared');
+    const sent = await stage.receiver.arrival('C2C.CallbackAfterSendMsg', ({ body }) => body.From_Account === 'jared');
 
     await own(jared, 'lunch at noon?').locator('.recall').click();
     await ghost(jared, 'You recalled a message').waitFor();

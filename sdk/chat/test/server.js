@@ -1,17 +1,13 @@
 // A real server for a test: `unsaid serve` on a folder of its own, and its REST API as an app backend calls it.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { userSig } from '../../js/test/support/usersig.js';
+import { ADMIN, call, freePort, kill, random, serve } from './program.js';
 
 export const SDKAPPID = 1400000001;
 const SECRET_KEY = '0123456789abcdef'.repeat(4);
-const ADMIN = 'administrator';
 
 export class Server {
   #program = null;
@@ -30,32 +26,14 @@ export class Server {
 
   /** Starts it again, on the same port and store. Returns when it says that it is ready. */
   async resume() {
-    const config = join(this.#folder, 'unsaid.toml');
-    const program = spawn(process.env.UNSAID_BIN, ['serve', '--set', 'log_format=json', '--config', config], {
-      stdio: ['ignore', 'inherit', 'pipe'],
-    });
-    this.#program = program;
-    const said = [];
-    const lines = createInterface({ input: program.stderr });
-    await new Promise((resolve, reject) => {
-      lines.on('line', (line) => {
-        said.push(line);
-        if (line.includes('Unsaid is ready')) resolve();
-      });
-      program.on('exit', (code) =>
-        reject(new Error(`the server ended (${code}) before it was ready:\n${said.join('\n')}`)),
-      );
-      program.on('error', reject);
-    });
+    this.#program = await serve(join(this.#folder, 'unsaid.toml'));
   }
 
   /** SIGKILL, and wait until it is gone. */
   async kill() {
     const program = this.#program;
     this.#program = null;
-    if (!program || program.exitCode !== null) return;
-    program.kill('SIGKILL');
-    await once(program, 'exit');
+    await kill(program);
   }
 
   async end() {
@@ -121,21 +99,8 @@ export class Server {
     await this.#call('im_open_login_svc/kick', { UserID });
   }
 
-  async #call(command, body) {
-    const query = new URLSearchParams({
-      sdkappid: SDKAPPID,
-      identifier: ADMIN,
-      usersig: this.userSig(ADMIN),
-      random: random(),
-      contenttype: 'json',
-    });
-    const answer = await fetch(`${this.address}/v4/${command}?${query}`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-    });
-    const said = await answer.json();
-    if (said.ErrorCode !== 0) throw new Error(`${command}: ${JSON.stringify(said)}`);
-    return said;
+  #call(command, body) {
+    return call({ address: this.address, sdkappid: SDKAPPID, secretKey: SECRET_KEY }, command, body);
   }
 }
 
@@ -158,19 +123,6 @@ ${appSettings}
 url = "${endpoint}"
 commands = ["C2C.CallbackAfterSendMsg", "C2C.CallbackAfterMsgWithDraw"]
 `;
-}
-
-/** A port that was free a moment ago. */
-async function freePort() {
-  const listener = createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address();
-  await new Promise((closed) => listener.close(closed));
-  return port;
-}
-
-function random() {
-  return Math.floor(Math.random() * 2 ** 31);
 }
 
 function textBody(Text) {

@@ -46,12 +46,12 @@ describe('windows and programs', { skip }, () => {
     const gone = message(mira, EVENT.MESSAGE_REVOKED, ({ from }) => from === 'jared');
     await own(jared, 'from a window').locator('.recall').click();
     assert.equal((await gone).revoker, 'jared');
-    const byWindow = await stage.receiver.arrival(WITHDRAW, ({ From_Account }) => From_Account === 'jared');
+    const byWindow = await stage.receiver.arrival(WITHDRAW, ({ body }) => body.From_Account === 'jared');
     assert.equal(byWindow.query.OptPlatform, 'Web');
 
     await mira.revokeMessage(sent.data.message);
     await ghost(jonh, 'mira recalled a message').waitFor();
-    const byProgram = await stage.receiver.arrival(WITHDRAW, ({ From_Account }) => From_Account === 'mira');
+    const byProgram = await stage.receiver.arrival(WITHDRAW, ({ body }) => body.From_Account === 'mira');
     assert.deepEqual([byProgram.query.OptPlatform, byProgram.query.ClientIP], ['Mac', '127.0.0.1']);
     assert.equal(await bubble(jared, 'also from a program').count(), 1, 'the other one stays');
     assert.equal(stage.receiver.count(WITHDRAW), 2);

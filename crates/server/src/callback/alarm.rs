@@ -20,6 +20,7 @@ use crate::{
     chat::{Backlog, Fault, Store},
     clock::{Clock, Timestamp},
     limits,
+    live::Live,
     metrics::Metrics,
 };
 
@@ -73,7 +74,7 @@ pub struct Alarms {
     pub apps: Arc<Apps>,
     pub connector: Arc<Connector>,
     pub clock: Clock,
-    pub settings: AlarmSettings,
+    pub settings: Live<AlarmSettings>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -87,7 +88,6 @@ pub fn check_alarm_url(url: &str, rules: &EndpointRules) -> Result<(), String> {
 
 impl Alarms {
     pub async fn run(self, stop: CancellationToken) {
-        let pause = LOOK_PAUSE.min(self.settings.lag_max / 4).max(Duration::from_millis(100));
         let mut told: BTreeSet<(SdkAppId, Kind)> = BTreeSet::new();
         loop {
             match self.look().await {
@@ -98,6 +98,7 @@ impl Alarms {
                 }
                 Err(fault) => tracing::warn!(%fault, "the backlogs could not be looked at; it is tried again"),
             }
+            let pause = LOOK_PAUSE.min(self.settings.now().lag_max / 4).max(Duration::from_millis(100));
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -122,7 +123,7 @@ impl Alarms {
                 continue;
             };
             for kind in [Kind::Lag, Kind::Backlog] {
-                let rings = kind.rings(seen, &settings.callback, self.settings.lag_max);
+                let rings = kind.rings(seen, &settings.callback, self.settings.now().lag_max);
                 let state = match (rings, told.contains(&(*app, kind))) {
                     (true, false) => State::Begins,
                     (false, true) => State::Over,
@@ -148,7 +149,7 @@ impl Alarms {
         } else {
             tracing::info!(%app, ?kind, waiting, oldest_waits_s, "callbacks do not wait too long any more");
         }
-        let Some(url) = &self.settings.url else {
+        let Some(url) = &self.settings.now().url else {
             return true;
         };
         let alarm = Alarm { alarm: kind, state, sdkappid: app.0, waiting, waiting_bytes, oldest_waits_s };
@@ -171,7 +172,7 @@ impl Alarms {
             .body(Full::new(body))
             .map_err(|error| error.to_string())?;
         let connection = self.connector.connect(&endpoint.target, &mut Stopwatch::start(&self.clock)).await;
-        let (mut sender, _) = connection.map_err(|problem| problem.to_string())?;
+        let mut sender = connection.map_err(|problem| problem.to_string())?.sender;
         let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
         let status = response.status();
         if status.is_success() { Ok(()) } else { Err(format!("it answers HTTP {status}")) }

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, header, request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{Response, body::Incoming};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 use unsaid_protocol::{
     SdkAppId,
@@ -23,7 +24,7 @@ use unsaid_protocol::{
 
 use super::{
     Outcome, Phase, Refused, Unavailable,
-    connect::{Connector, Sender, alert},
+    connect::{Connected, Connector, Sender, alert},
     endpoint::Endpoint,
     phases::{PhaseTimes, Stopwatch},
 };
@@ -67,6 +68,16 @@ pub(super) struct Report {
     pub(super) address: Option<SocketAddr>,
     pub(super) total: Duration,
     pub(super) answer: Option<AnswerSeen>,
+    pub(super) receiver: ReceiverSeen,
+}
+
+/// What the receiver showed of itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReceiverSeen {
+    /// Over a new connection with TLS.
+    pub(super) certificate: Option<CertificateDer<'static>>,
+    /// How far its clock is ahead of ours, in seconds, by the date of its answer.
+    pub(super) clock_ahead_s: Option<i64>,
 }
 
 /// What the receiver answered.
@@ -90,6 +101,7 @@ struct Progress {
     watch: Stopwatch,
     address: Option<SocketAddr>,
     answer: Option<AnswerSeen>,
+    receiver: ReceiverSeen,
 }
 
 /// What may stand in a lane's header as it is.
@@ -116,7 +128,8 @@ impl From<&OwedEvent> for Call {
 impl Report {
     /// Of a call that was never made.
     pub(super) fn without_call(outcome: Outcome) -> Self {
-        Self { outcome, phases: PhaseTimes::default(), address: None, total: Duration::ZERO, answer: None }
+        let (phases, receiver) = (PhaseTimes::default(), ReceiverSeen::default());
+        Self { outcome, phases, address: None, total: Duration::ZERO, answer: None, receiver }
     }
 
     pub(super) fn count(&self, app: SdkAppId, command: CallbackCommand, metrics: &CallbackMetrics) {
@@ -140,15 +153,16 @@ impl Attempts {
     /// The same, by that moment.
     pub(super) async fn call_until(&self, endpoint: &Endpoint, call: &Call, deadline: Instant) -> Report {
         let began = self.clock.instant();
-        let mut progress = Progress { watch: Stopwatch::start(&self.clock), address: None, answer: None };
+        let watch = Stopwatch::start(&self.clock);
+        let mut progress = Progress { watch, address: None, answer: None, receiver: ReceiverSeen::default() };
         let signed = self.with_each_token(endpoint, call, &mut progress);
         let outcome = match tokio::time::timeout_at(deadline, signed).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(unavailable)) => Outcome::Unavailable(unavailable),
             Err(_) => Outcome::Unavailable(Unavailable::TimedOut(progress.watch.phase())),
         };
-        let Progress { watch, address, answer } = progress;
-        Report { outcome, phases: watch.stop(), address, total: self.clock.instant() - began, answer }
+        let Progress { watch, address, answer, receiver } = progress;
+        Report { outcome, phases: watch.stop(), address, total: self.clock.instant() - began, answer, receiver }
     }
 
     /// While a token is being replaced, what is rejected with one is sent with the other at once, so that no event waits,
@@ -194,8 +208,10 @@ impl Attempts {
                 },
             }
         }
-        let (mut sender, address) = self.connector.connect(&endpoint.target, &mut progress.watch).await?;
+        let connected = self.connector.connect(&endpoint.target, &mut progress.watch).await?;
+        let Connected { mut sender, address, certificate } = connected;
         progress.address = Some(address);
+        progress.receiver.certificate = certificate;
         progress.watch.enter(Phase::Answer);
         let response = sender.send_request(request).await.map_err(lost)?;
         self.answer(endpoint, call, sender, response, progress).await
@@ -211,6 +227,7 @@ impl Attempts {
     ) -> Result<Outcome, Unavailable> {
         let (head, body) = response.into_parts();
         progress.answer = Some(AnswerSeen { status: head.status.as_u16(), body: Bytes::new() });
+        progress.receiver.clock_ahead_s = clock_ahead_s(&head.headers, self.clock.now());
         let body = Limited::new(body, limits::ATTEMPT_ANSWER_BYTES_MAX);
         #[expect(clippy::disallowed_methods, reason = "it is read up to a bound, within the attempt's time")]
         let body = body.collect().await.map_err(|error| {
@@ -309,6 +326,13 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let theirs = text(header::DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let until = httpdate::parse_http_date(after).ok()?;
     Some(until.duration_since(theirs.unwrap_or(now)).unwrap_or_default())
+}
+
+/// By the date of an answer, which is known to the second.
+fn clock_ahead_s(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
+    let date = headers.get(header::DATE)?.to_str().ok()?;
+    let theirs = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(i64::try_from(theirs.as_secs()).ok()? - now.0.div_euclid(1000))
 }
 
 #[cfg(test)]

@@ -22,8 +22,11 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{EndpointRules, Phase, Unavailable, address, authority::OwnAuthority, phases::Stopwatch};
-use crate::apps::{AppError, ClientCertificate, EndpointSettings};
+use super::{EndpointRules, Phase, TlsFailure, Unavailable, address, authority::OwnAuthority, phases::Stopwatch};
+use crate::{
+    apps::{AppError, ClientCertificate, EndpointSettings},
+    live::Live,
+};
 
 /// Names that are resolved at once, over all apps: each takes a thread for as long as the DNS takes.
 const RESOLVING_MAX: usize = 32;
@@ -43,7 +46,7 @@ pub(super) type Sender = SendRequest<Full<Bytes>>;
 /// Makes connections for all apps.
 #[derive(Debug)]
 pub struct Connector {
-    rules: EndpointRules,
+    rules: Live<EndpointRules>,
     provider: Arc<CryptoProvider>,
     system_roots: Arc<RootCertStore>,
     resolving: Arc<Semaphore>,
@@ -57,6 +60,15 @@ pub(super) struct Target {
     pub(super) tls: Option<Tls>,
     /// Turns for resolving the name, so that one whose DNS hangs does not take those of all apps.
     pub(super) resolving: Arc<Semaphore>,
+}
+
+/// A connection that was just made.
+pub(super) struct Connected {
+    pub(super) sender: Sender,
+    /// Where it was dialled.
+    pub(super) address: SocketAddr,
+    /// What the receiver showed, as it came; nothing without TLS.
+    pub(super) certificate: Option<CertificateDer<'static>>,
 }
 
 /// How the server has to prove who it is.
@@ -73,7 +85,7 @@ impl std::fmt::Debug for Tls {
 
 impl Connector {
     /// Reads the system's roots once.
-    pub fn new(rules: EndpointRules) -> Self {
+    pub fn new(rules: Live<EndpointRules>) -> Self {
         let mut roots = RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
         let (added, _) = roots.add_parsable_certificates(found.certs);
@@ -89,8 +101,8 @@ impl Connector {
     }
 
     /// What the operator allows of endpoints.
-    pub(super) fn rules(&self) -> &EndpointRules {
-        &self.rules
+    pub(super) fn rules(&self) -> Arc<EndpointRules> {
+        self.rules.now()
     }
 
     /// The TLS settings of an endpoint: the system's roots, or the app's own.
@@ -100,22 +112,20 @@ impl Connector {
     }
 
     /// Makes a connection. The caller bounds the time; `watch` tells it what was under way.
-    pub(super) async fn connect(
-        &self,
-        target: &Target,
-        watch: &mut Stopwatch,
-    ) -> Result<(Sender, SocketAddr), Unavailable> {
+    pub(super) async fn connect(&self, target: &Target, watch: &mut Stopwatch) -> Result<Connected, Unavailable> {
         watch.enter(Phase::Resolve);
         let addresses = self.resolve(target).await?;
         watch.enter(Phase::Connect);
         let (stream, address) = dial(&addresses).await?;
         let Some(tls) = &target.tls else {
-            return Ok((handshake(stream).await?, address));
+            return Ok(Connected { sender: handshake(stream).await?, address, certificate: None });
         };
         watch.enter(Phase::Tls);
         let stream = tls.connector.connect(tls.name.clone(), stream).await;
-        let stream = stream.map_err(|error| Unavailable::TlsFailed(tls_problem(&error)))?;
-        Ok((handshake(stream).await?, address))
+        let stream = stream.map_err(|error| Unavailable::TlsFailed(tls_failure(&error)))?;
+        let (_, session) = stream.get_ref();
+        let certificate = session.peer_certificates().and_then(|chain| Some(chain.first()?.clone().into_owned()));
+        Ok(Connected { sender: handshake(stream).await?, address, certificate })
     }
 
     /// The addresses of the target that may be dialled; what is forbidden is dropped.
@@ -128,10 +138,10 @@ impl Connector {
             let turns = [turn(&target.resolving).await, turn(&self.resolving).await];
             lookup(target.host.clone(), turns).await?
         };
-        let mut forbidden = None;
+        let (rules, mut forbidden) = (self.rules.now(), None);
         let mut allowed = Vec::new();
         for ip in found {
-            match address::check(ip, &self.rules.allow_networks) {
+            match address::check(ip, &rules.allow_networks) {
                 Ok(()) => allowed.push(SocketAddr::new(ip, target.port)),
                 Err(why) => forbidden = Some(why),
             }
@@ -240,28 +250,31 @@ where
 
 /// What a person can do about a failed handshake.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library has many errors, and may get more")]
-fn tls_problem(error: &std::io::Error) -> String {
+fn tls_failure(error: &std::io::Error) -> TlsFailure {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return format!("the connection ended during the handshake ({error}); check that the port speaks TLS");
+        let why = format!("the connection ended during the handshake ({error}); check that the port speaks TLS");
+        return TlsFailure { why, setting: Some("callback.url") };
     };
     use rustls::{AlertDescription as Alert, CertificateError as Certificate};
-    let advice = match tls {
-        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
+    let (advice, setting) = match tls {
+        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => (
             "no trusted authority has signed the certificate: set callback.ca_file to that authority, and check that the \
-             receiver sends its intermediate certificates (one may stand in callback.ca_file instead)"
-        }
+             receiver sends its intermediate certificates (one may stand in callback.ca_file instead)",
+            Some("callback.ca_file"),
+        ),
         rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
-            "the certificate has expired: renew it"
+            ("the certificate has expired: renew it", None)
         }
         rustls::Error::InvalidCertificate(Certificate::NotValidYet | Certificate::NotValidYetContext { .. }) => {
-            "the certificate is not valid yet: check the clocks of both machines"
+            ("the certificate is not valid yet: check the clocks of both machines", None)
         }
         rustls::Error::InvalidCertificate(
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
-        ) => "the certificate is for another name than the host of callback.url",
-        rustls::Error::AlertReceived(Alert::CertificateRequired) => {
-            "the receiver asks for a client certificate: set callback.client_cert_file and callback.client_key_file"
-        }
+        ) => ("the certificate is for another name than the host of callback.url", Some("callback.url")),
+        rustls::Error::AlertReceived(Alert::CertificateRequired) => (
+            "the receiver asks for a client certificate: set callback.client_cert_file and callback.client_key_file",
+            Some("callback.client_cert_file"),
+        ),
         rustls::Error::AlertReceived(
             Alert::UnknownCA
             | Alert::BadCertificate
@@ -269,26 +282,31 @@ fn tls_problem(error: &std::io::Error) -> String {
             | Alert::CertificateExpired
             | Alert::UnsupportedCertificate
             | Alert::DecryptError,
-        ) => {
+        ) => (
             "the receiver does not accept the client certificate: check callback.client_cert_file, and which authority \
-             the receiver trusts"
-        }
+             the receiver trusts",
+            Some("callback.client_cert_file"),
+        ),
         rustls::Error::AlertReceived(Alert::ProtocolVersion | Alert::HandshakeFailure)
-        | rustls::Error::PeerIncompatible(_) => "the receiver speaks no TLS 1.2 or 1.3 with a modern cipher: update it",
-        rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS: check the port",
-        _ => "see the receiver's log",
+        | rustls::Error::PeerIncompatible(_) => {
+            ("the receiver speaks no TLS 1.2 or 1.3 with a modern cipher: update it", None)
+        }
+        rustls::Error::InvalidMessage(_) => {
+            ("what answers there does not speak TLS: check the port", Some("callback.url"))
+        }
+        _ => ("see the receiver's log", None),
     };
-    format!("{tls}; {advice}")
+    TlsFailure { why: format!("{tls}; {advice}"), setting }
 }
 
 /// With TLS 1.3 a receiver that does not accept the client's certificate says so only after the handshake.
-pub(super) fn alert(error: &hyper::Error) -> Option<String> {
+pub(super) fn alert(error: &hyper::Error) -> Option<TlsFailure> {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
         if let Some(io) = inner.downcast_ref::<std::io::Error>()
             && io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
         {
-            return Some(tls_problem(io));
+            return Some(tls_failure(io));
         }
         source = inner.source();
     }

@@ -335,7 +335,7 @@ mod tests {
         app.callback.endpoint = Some(EndpointSettings::new(url));
         let (app, apps) = (Arc::new(app), Arc::new(Apps::default()));
         apps.put(&app);
-        let connector = Arc::new(Connector::new(EndpointRules::default()));
+        let connector = Arc::new(Connector::new(crate::live::Live::new(EndpointRules::default())));
         let nothing = StorySettings { keep: Duration::ZERO, records_max: 0 };
         let stories = Stories::open(std::path::Path::new(""), nothing, clock.clone());
         let world = World { clock: clock.clone(), entropy: entropy.clone() };

@@ -130,7 +130,7 @@ impl Endpoint {
     pub(super) fn new(app: Arc<App>, connector: &Connector) -> Result<Self, String> {
         let settings = app.callback.endpoint.as_ref().ok_or("callback.url is not set")?;
         // What the operator allows may have changed since the app was saved.
-        let uri = check_url(&settings.url, connector.rules()).map_err(|problem| format!("callback.url {problem}"))?;
+        let uri = check_url(&settings.url, &connector.rules()).map_err(|problem| format!("callback.url {problem}"))?;
         let target = target(&uri, settings, connector).map_err(|error| error.to_string())?;
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let host_header = HeaderValue::from_str(authority).map_err(|error| format!("callback.url: {error}"))?;

@@ -27,6 +27,6 @@ pub use connect::Connector;
 pub use delivery::{BreakerState, FlowState};
 pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherParts};
 pub use endpoint::EndpointRules;
-pub use outcome::{Outcome, Refused, Unavailable};
+pub use outcome::{Outcome, Refused, TlsFailure, Unavailable};
 pub use phases::Phase;
-pub use test_call::{Step, StepState, TestReport};
+pub use test_call::{Step, StepState, TestReport, test_declared};

@@ -39,7 +39,7 @@ pub enum Unavailable {
     NameNotResolved(String),
     ConnectionRefused,
     ConnectionFailed(String),
-    TlsFailed(String),
+    TlsFailed(TlsFailure),
     ConnectionLost(String),
     NotHttp(String),
     TimedOut(Phase),
@@ -50,6 +50,15 @@ pub enum Unavailable {
     AnswerTooLarge,
     NotJson,
     NoErrorCode,
+}
+
+/// Why there is no TLS with the receiver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFailure {
+    /// What happened, and what to do.
+    pub why: String,
+    /// The setting that mends it, where one does.
+    pub setting: Option<&'static str>,
 }
 
 impl Outcome {
@@ -94,7 +103,10 @@ impl Outcome {
             Unavailable::NameNotResolved(why()),
             Unavailable::ConnectionRefused,
             Unavailable::ConnectionFailed(why()),
-            Unavailable::TlsFailed("...; ... (what to do about it: renew, `callback.ca_file`, ...)".to_owned()),
+            Unavailable::TlsFailed(TlsFailure {
+                why: "...; ... (what to do about it: renew, `callback.ca_file`, ...)".to_owned(),
+                setting: None,
+            }),
             Unavailable::ConnectionLost(why()),
             Unavailable::NotHttp(why()),
             Unavailable::TimedOut(Phase::Resolve),
@@ -129,6 +141,14 @@ impl Outcome {
         table
     }
 
+    /// The setting of the app that mends it, as the configuration file calls it; none where something else has to be mended.
+    pub fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Delivered | Self::Refused(_) => None,
+            Self::Unavailable(unavailable) => unavailable.setting(),
+        }
+    }
+
     /// The label of metrics and stories.
     pub fn name(&self) -> &'static str {
         match self {
@@ -141,6 +161,25 @@ impl Outcome {
 }
 
 impl Unavailable {
+    fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::NoEndpoint(_)
+            | Self::NameNotResolved(_)
+            | Self::ConnectionRefused
+            | Self::NotHttp(_)
+            | Self::Status { status: 300..=399 | 404 | 405, .. } => Some("callback.url"),
+            Self::TlsFailed(failure) => failure.setting,
+            Self::Status { status: 401 | 403, .. } => Some("callback.token"),
+            Self::NotJson | Self::NoErrorCode => Some("callback.answer"),
+            Self::AddressForbidden(_)
+            | Self::ConnectionFailed(_)
+            | Self::ConnectionLost(_)
+            | Self::TimedOut(_)
+            | Self::Status { .. }
+            | Self::AnswerTooLarge => None,
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::NoEndpoint(_) => "no_endpoint",
@@ -198,7 +237,7 @@ impl fmt::Display for Unavailable {
                 f.write_str("the connection was refused: no server listens on that port; check callback.url")
             }
             Self::ConnectionFailed(why) => write!(f, "the connection failed: {why}; check firewall and routes"),
-            Self::TlsFailed(why) => write!(f, "TLS failed: {why}"),
+            Self::TlsFailed(TlsFailure { why, .. }) => write!(f, "TLS failed: {why}"),
             Self::ConnectionLost(why) => {
                 write!(f, "the connection was lost before the answer was complete: {why}; see the receiver's log")
             }

@@ -17,7 +17,7 @@ use crate::{
 
 /// The record of a call that is over now. It is found by `lane`; `attempt` is 1 for the first.
 pub(super) fn record(call: &Call, lane: Lane, attempt: u32, report: Report, now: Timestamp) -> AttemptRecord {
-    let Report { outcome, phases, address, total, answer } = report;
+    let Report { outcome, phases, address, total, answer, .. } = report;
     let kept = phases.connect.is_none() && phases.answer.is_some();
     AttemptRecord {
         at: now,

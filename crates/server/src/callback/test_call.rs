@@ -1,18 +1,24 @@
 //! Testing an endpoint: a sample is sent, and what happened at each step is told (rule C10).
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
 use super::{
-    Outcome, Phase, Unavailable,
+    Connector, EndpointRules, Outcome, Phase, Unavailable,
     attempt::{Attempts, Call, Report},
     endpoints::Endpoints,
     sample,
 };
 use crate::{
+    apps::{App, Apps},
+    calendar,
+    certificate::Validity,
     chat::{EventId, Origin},
-    clock::Entropy,
+    clock::{Entropy, World},
+    live::Live,
 };
 
 /// What happened at each step of a test.
@@ -25,8 +31,17 @@ pub struct TestReport {
     pub outcome: &'static str,
     pub class: &'static str,
     pub message: String,
+    /// The setting of the app that mends it, as the configuration file calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setting: Option<&'static str>,
     pub steps: Vec<Step>,
     pub total_us: u64,
+    /// Until when the receiver's certificate is valid, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_until_ms: Option<i64>,
+    /// How far the receiver's clock is ahead of the server's, in seconds, where its answer has a date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_s: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -82,9 +97,25 @@ pub(super) async fn test(
         outcome: report.outcome.name(),
         class: report.outcome.class(),
         message: report.outcome.to_string(),
+        setting: report.outcome.setting(),
         steps: steps(&report, is_tls),
         total_us: micros(report.total),
+        certificate_until_ms: until_s(&report).map(|s| s * 1000),
+        clock_ahead_s: report.receiver.clock_ahead_s,
     }
+}
+
+/// The same for an app as it is declared, without a server.
+pub async fn test_declared(
+    app: &Arc<App>,
+    rules: EndpointRules,
+    world: &World,
+    command: CallbackCommand,
+) -> TestReport {
+    let (apps, connector) = (Arc::new(Apps::default()), Arc::new(Connector::new(Live::new(rules))));
+    apps.put(app);
+    let attempts = Attempts { connector: Arc::clone(&connector), clock: world.clock.clone(), epoch: String::new() };
+    test(&attempts, &Endpoints::new(apps, connector), &world.entropy, app.sdkappid, command).await
 }
 
 fn steps(report: &Report, is_tls: bool) -> Vec<Step> {
@@ -100,13 +131,17 @@ fn steps(report: &Report, is_tls: bool) -> Vec<Step> {
         let (took, seen) = match step {
             "name" => (times.resolve, None),
             "connection" => (times.connect, report.address.map(|address| address.to_string())),
-            "tls" => (times.tls, None),
+            "tls" => (times.tls, until_s(report).map(|s| format!("certificate valid until {}", calendar::minute(s)))),
             "status" => (times.answer, report.answer.as_ref().map(|answer| answer.status.to_string())),
             _ => (None, report.answer.as_ref().map(|answer| shown(&answer.body))),
         };
         Step { step, state, took_us: took.map(micros), seen }
     };
     STEPS.into_iter().enumerate().map(describe).collect()
+}
+
+fn until_s(report: &Report) -> Option<i64> {
+    Some(Validity::of(report.receiver.certificate.as_ref()?)?.until_s)
 }
 
 /// The step at which it went wrong.

@@ -80,7 +80,8 @@ pub use replay::{Found, ParkedFilter, Replay, Replayed, Rows, What};
 pub use send::{Lifetime, Send};
 pub use session::{Devices, EndReason, NoDevices, Session, SessionId, Shown};
 pub use store::{
-    Backlog, LaneHead, Later, Oldest, ParkedPiece, Prunable, Pruned, SessionKey, Settled, Settlement, Store,
+    Backlog, CopyProgress, LaneHead, Later, Oldest, ParkedPiece, Prunable, Pruned, SessionKey, Settled, Settlement,
+    Store,
 };
 pub use token::{Role, Token};
 pub use tx::{Fault, ReadUpTo, Repeat, Tx};

@@ -1,6 +1,15 @@
 //! What the domain needs of a store: the trait that every one of them keeps (`crate::store`).
 
-use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use unsaid_protocol::{SdkAppId, UserId};
 
@@ -159,6 +168,10 @@ pub trait Store: Send + Sync + 'static {
     /// Erases audit copies whose day has come (rule R3). Answers how many.
     fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64>;
 
+    /// Copies everything into a file that is not there yet, while commands go on: one copy at a time. Answers its length in
+    /// bytes. Whoever no longer waits for it gets none.
+    fn backup(&self, to: PathBuf, progress: Arc<CopyProgress>) -> Later<'_, u64>;
+
     /// Part of the names of lanes; a restore renews it (rule C3).
     fn epoch(&self) -> &str;
 
@@ -167,6 +180,25 @@ pub trait Store: Send + Sync + 'static {
 
     /// Finishes what was accepted and closes. Commands that come later are refused.
     fn close(&self) -> Later<'_, ()>;
+}
+
+/// How far a copy of the store has come, for whoever watches.
+#[derive(Debug, Default)]
+pub struct CopyProgress {
+    copied_bytes: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl CopyProgress {
+    pub fn is_at(&self, copied_bytes: u64, bytes: u64) {
+        self.copied_bytes.store(copied_bytes, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// How many bytes are copied, and of how many; the store may grow meanwhile.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.copied_bytes.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
 }
 
 /// A lane, with the event whose turn it is.

@@ -13,7 +13,7 @@ pub(super) fn declared(layers: &Layers, sources: &Sources, rules: &EndpointRules
     let place = &layers.apps_place;
     let mut apps = Vec::new();
     let mut seen = HashSet::new();
-    for (number, value) in layers.apps.iter().enumerate() {
+    for (number, value) in &layers.apps {
         let error = |setting: &str, problem: String| {
             let dot = if setting.is_empty() { "" } else { "." };
             ConfigError { place: place.to_string(), key: format!("apps[{number}]{dot}{setting}"), problem }

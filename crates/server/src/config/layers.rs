@@ -12,13 +12,49 @@ use toml::{Table, Value};
 use crate::spelling::nearest;
 
 /// What a configuration is read from, besides the default file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     pub file: Option<PathBuf>,
     /// The environment variables whose names begin with `UNSAID_`.
     pub environment: BTreeMap<String, String>,
     /// `key=value`, as flags give them.
     pub set: Vec<String>,
+}
+
+/// Values of the environment may be secret.
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// Settings as they were written. Some are secret, so they are compared and never shown.
+#[derive(Clone, Default)]
+pub struct Settings(BTreeMap<String, Value>);
+
+impl Settings {
+    /// The names of those that are written otherwise in `other`.
+    pub fn differing_from(&self, other: &Self) -> Vec<String> {
+        let differs = |(key, value): &(&String, &Value)| other.0.get(*key) != Some(*value);
+        self.0.iter().filter(differs).map(|(key, _)| key.clone()).collect()
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Takes the value of one of them back to what it is in `other`.
+    pub fn take_back(&mut self, key: &str, other: &Self) {
+        if let Some(value) = other.0.get(key) {
+            self.0.insert(key.to_owned(), value.clone());
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// What stops the start: where it stands, which key it is, and what was expected.
@@ -41,9 +77,10 @@ impl std::error::Error for ConfigError {}
 /// The values that hold, and where each was set.
 pub(super) struct Layers {
     values: BTreeMap<String, Value>,
+    defaults: BTreeMap<String, Value>,
     places: BTreeMap<String, Place>,
-    /// The tables of `[[apps]]`, as they stand in the file.
-    pub(super) apps: Vec<Value>,
+    /// The tables of `[[apps]]`, as they stand in the file, each with its number there.
+    pub(super) apps: Vec<(usize, Value)>,
     pub(super) apps_place: Place,
 }
 
@@ -68,46 +105,84 @@ impl fmt::Display for Place {
 
 impl Layers {
     pub(super) fn read(default: &str, sources: &Sources) -> Result<Self, ConfigError> {
+        let (layers, problems) = Self::read_all(default, sources);
+        problems.into_iter().next().map_or(Ok(layers), Err)
+    }
+
+    /// Everything that can be read, and what is wrong with the rest.
+    pub(super) fn read_all(default: &str, sources: &Sources) -> (Self, Vec<ConfigError>) {
         let default: Table = default.parse().expect("the default file is valid");
         let mut values = BTreeMap::new();
         flatten("", default, &mut values);
-        let mut layers = Self { values, places: BTreeMap::new(), apps: Vec::new(), apps_place: Place::Default };
+        let (defaults, places) = (values.clone(), BTreeMap::new());
+        let mut layers = Self { values, defaults, places, apps: Vec::new(), apps_place: Place::Default };
+        let mut problems = Vec::new();
         if let Some(path) = &sources.file {
-            layers.lay_file(path)?;
+            problems.extend(layers.lay_file(path));
         }
         for (name, value) in &sources.environment {
-            layers.lay_variable(name, value)?;
+            problems.extend(layers.lay_variable(name, value).err());
         }
-        for set in &sources.set {
-            let (key, value) = set.split_once('=').ok_or_else(|| ConfigError {
-                place: Place::Flag.to_string(),
-                key: set.clone(),
-                problem: "must be of the form key=value".to_owned(),
-            })?;
-            layers.lay_text(key.trim(), value.trim(), &Place::Flag)?;
-        }
-        Ok(layers)
+        problems.extend(sources.set.iter().filter_map(|set| layers.lay_flag(set).err()));
+        (layers, problems)
     }
 
-    fn lay_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+    fn lay_file(&mut self, path: &Path) -> Vec<ConfigError> {
         let place = Place::File(path.to_owned());
         let problem = |problem| ConfigError { place: place.to_string(), key: String::new(), problem };
-        let text = std::fs::read_to_string(path).map_err(|error| problem(format!("cannot be read: {error}")))?;
-        let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            problem(format!("line {line}: {}", error.message()))
-        })?;
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => return vec![problem(format!("cannot be read: {error}"))],
+        };
+        let mut table: Table = match text.parse() {
+            Ok(table) => table,
+            Err(error) => {
+                return vec![problem(wrong_toml(&text, &error))];
+            }
+        };
+        let mut problems = Vec::new();
         match table.remove("apps") {
             None => {}
             Some(Value::Array(apps)) => {
-                self.apps = apps;
+                self.apps = apps.into_iter().enumerate().collect();
                 self.apps_place = place.clone();
             }
-            Some(_) => return Err(problem("apps must be written as [[apps]]".to_owned())),
+            Some(_) => problems.push(problem("apps must be written as [[apps]]".to_owned())),
         }
         let mut values = BTreeMap::new();
         flatten("", table, &mut values);
-        values.into_iter().try_for_each(|(key, value)| self.lay(&key, value, &place))
+        problems.extend(values.into_iter().filter_map(|(key, value)| self.lay(&key, value, &place).err()));
+        problems
+    }
+
+    fn lay_flag(&mut self, set: &str) -> Result<(), ConfigError> {
+        let (key, value) = set.split_once('=').ok_or_else(|| ConfigError {
+            place: Place::Flag.to_string(),
+            key: set.to_owned(),
+            problem: "must be of the form key=value".to_owned(),
+        })?;
+        self.lay_text(key.trim(), value.trim(), &Place::Flag)
+    }
+
+    /// Puts the default in the place of what is wrong with `key`: its value, or those of its table, or an app. Whether there
+    /// was something to put away.
+    pub(super) fn forget(&mut self, key: &str) -> bool {
+        if let Some(number) = key.strip_prefix("apps[").and_then(|rest| rest.split(']').next()?.parse::<usize>().ok()) {
+            let count = self.apps.len();
+            self.apps.retain(|(at, _)| *at != number);
+            return self.apps.len() < count;
+        }
+        let table = key.rsplit_once('.').map_or_else(String::new, |(table, _)| format!("{table}."));
+        let is_meant = |set: &String| match self.places.contains_key(key) {
+            true => set == key,
+            false => !table.is_empty() && set.starts_with(&table),
+        };
+        let meant: Vec<String> = self.places.keys().filter(|set| is_meant(set)).cloned().collect();
+        for key in &meant {
+            self.places.remove(key);
+            self.values.insert(key.clone(), self.defaults[key].clone());
+        }
+        !meant.is_empty()
     }
 
     /// A variable that names no key is left alone: whoever runs a server may have others of that name.
@@ -154,6 +229,10 @@ impl Layers {
         Ok(())
     }
 
+    pub(super) fn settings(&self) -> Settings {
+        Settings(self.values.clone())
+    }
+
     /// An error about the value that `key` has, which names where it was set.
     pub(super) fn error(&self, key: &str, problem: impl Into<String>) -> ConfigError {
         let place = self.places.get(key).unwrap_or(&Place::Default);
@@ -194,6 +273,12 @@ impl Layers {
         }
         Ok(items.iter().filter_map(Value::as_str).collect())
     }
+}
+
+/// What is wrong with a TOML file, and where: without the line itself, which may hold a secret.
+pub(crate) fn wrong_toml(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    format!("line {line}: {}", error.message())
 }
 
 /// Every value of a table by its dotted key.

@@ -16,7 +16,8 @@ use std::{
 use ipnet::IpNet;
 
 use self::layers::Layers;
-pub use self::layers::{ConfigError, Sources};
+pub(crate) use self::layers::wrong_toml;
+pub use self::layers::{ConfigError, Settings, Sources};
 use crate::{
     apps::{App, Secret},
     callback::{AlarmSettings, EndpointRules, check_alarm_url},
@@ -24,6 +25,7 @@ use crate::{
     listener::ListenerLimits,
     rest::{RateSettings, RestSettings},
     story::StorySettings,
+    telemetry::check_log,
 };
 
 /// The default file.
@@ -35,6 +37,10 @@ const REQUEST_BYTES_LEAST: u64 = 2 * limits::MESSAGE_BYTES_MAX as u64;
 /// Everything that a server is set up with.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What it was read from, to be read again.
+    pub sources: Sources,
+    /// Every setting as it was written, to be compared.
+    pub settings: Settings,
     pub listen: SocketAddr,
     pub listen_plain: Option<SocketAddr>,
     pub data_dir: PathBuf,
@@ -45,6 +51,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     pub listener: ListenerLimits,
     pub rest: RestSettings,
+    /// Networks whose `X-Forwarded-For` is believed (rule R7).
+    pub trusted_proxies: Vec<IpNet>,
     /// How long sessions of before a start have to come back.
     pub session_return: Duration,
     pub callback: EndpointRules,
@@ -83,48 +91,72 @@ pub struct TlsFiles {
 impl Config {
     /// Reads all layers and checks what must hold between their values.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
-        let layers = Layers::read(DEFAULT_TOML, sources)?;
+        Self::of(&Layers::read(DEFAULT_TOML, sources)?, sources)
+    }
+
+    /// Reads them like [`Config::load`], but goes on behind what is wrong, with the default in its place: what is wrong, of each
+    /// app the first thing, and a configuration of all the rest.
+    pub fn examine(sources: &Sources) -> (Option<Self>, Vec<ConfigError>) {
+        let (mut layers, mut problems) = Layers::read_all(DEFAULT_TOML, sources);
+        loop {
+            let error = match Self::of(&layers, sources) {
+                Ok(config) => return (Some(config), problems),
+                Err(error) => error,
+            };
+            let gone_on = layers.forget(&error.key);
+            if !problems.contains(&error) {
+                problems.push(error);
+            }
+            if !gone_on {
+                return (None, problems);
+            }
+        }
+    }
+
+    fn of(layers: &Layers, sources: &Sources) -> Result<Self, ConfigError> {
         let callback = EndpointRules {
             allow_http: layers.boolean("callback.allow_http"),
-            allow_networks: networks(&layers, "callback.allow_networks")?,
+            allow_networks: networks(layers, "callback.allow_networks")?,
         };
         let config = Self {
+            sources: sources.clone(),
+            settings: layers.settings(),
             listen: layers.parsed("listen", "an address and port, like 127.0.0.1:8080")?,
-            listen_plain: optional(&layers, "listen_plain", "an address and port, like 127.0.0.1:8080")?,
-            data_dir: path(&layers, "data_dir")?.ok_or_else(|| layers.error("data_dir", "must name a folder"))?,
+            listen_plain: optional(layers, "listen_plain", "an address and port, like 127.0.0.1:8080")?,
+            data_dir: path(layers, "data_dir")?.ok_or_else(|| layers.error("data_dir", "must name a folder"))?,
             disk_free_min_bytes: layers.integer("limits.disk_free_min_mb", 0, 1_000_000)? * 1_000_000,
-            log: layers.text("log").to_owned(),
-            log_format: log_format(&layers)?,
-            tls: tls(&layers)?,
+            log: log(layers)?,
+            log_format: log_format(layers)?,
+            tls: tls(layers)?,
             listener: ListenerLimits {
                 connections_max: layers.integer("limits.connections_max", 1, 1_000_000)? as usize,
-                header_timeout: seconds(&layers, "limits.header_timeout_s")?,
-                tls_timeout: seconds(&layers, "limits.tls_timeout_s")?,
-                write_timeout: seconds(&layers, "limits.write_timeout_s")?,
-                stop_grace: seconds(&layers, "limits.stop_grace_s")?,
+                header_timeout: seconds(layers, "limits.header_timeout_s")?,
+                tls_timeout: seconds(layers, "limits.tls_timeout_s")?,
+                write_timeout: seconds(layers, "limits.write_timeout_s")?,
+                stop_grace: seconds(layers, "limits.stop_grace_s")?,
             },
-            session_return: seconds(&layers, "limits.session_return_s")?,
+            session_return: seconds(layers, "limits.session_return_s")?,
             rest: RestSettings {
                 request_bytes_max: layers.integer("limits.request_bytes_max", REQUEST_BYTES_LEAST, 16 * 1024 * 1024)?
                     as usize,
-                body_timeout: seconds(&layers, "limits.body_timeout_s")?,
-                trusted_proxies: networks(&layers, "proxy.trusted")?,
-                egress_addresses: networks(&layers, "callback.egress_addresses")?,
+                body_timeout: seconds(layers, "limits.body_timeout_s")?,
+                egress_addresses: networks(layers, "callback.egress_addresses")?,
                 rates: RateSettings {
                     commands_per_s: layers.integer("rates.commands_per_s", 0, 1_000_000)? as u32,
                     recipients_per_min: layers.integer("rates.batch_recipients_per_min", 0, 1_000_000_000)? as u32,
                 },
             },
-            alarm: alarm(&layers, &callback)?,
+            trusted_proxies: networks(layers, "proxy.trusted")?,
+            alarm: alarm(layers, &callback)?,
             stories: StorySettings {
                 keep: Duration::from_secs(layers.integer("stories.keep_days", 0, 365)? * 86_400),
                 records_max: layers.integer("stories.records_max", 1000, 1_000_000_000)?,
             },
-            operator: operator(&layers)?,
-            apps: apps::declared(&layers, sources, &callback)?,
+            operator: operator(layers)?,
+            apps: apps::declared(layers, sources, &callback)?,
             callback,
         };
-        config.check(&layers)?;
+        config.check(layers)?;
         Ok(config)
     }
 
@@ -158,6 +190,12 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn log(layers: &Layers) -> Result<String, ConfigError> {
+    let log = layers.text("log");
+    check_log(log).map_err(|problem| layers.error("log", problem))?;
+    Ok(log.to_owned())
 }
 
 fn log_format(layers: &Layers) -> Result<LogFormat, ConfigError> {
@@ -277,6 +315,7 @@ mod tests {
             ("[callback]\nallow_htp = true", vec!["callback.allow_htp", "callback.allow_http"]),
             ("[nothing]\nx = 1", vec!["nothing", "unknown key"]),
             ("listen = 8080", vec!["unsaid.toml", "listen", "a string"]),
+            ("log = \"unsaid=loud\"", vec!["unsaid.toml", "log", "info,unsaid=debug"]),
             ("listen = \"nowhere\"", vec!["unsaid.toml", "listen", "127.0.0.1:8080"]),
             ("[tls]\ncert_file = \"a.pem\"", vec!["tls.key_file", "tls.cert_file"]),
             ("[limits]\nconnections_max = 0", vec!["limits.connections_max", "from 1 to"]),
@@ -320,6 +359,32 @@ mod tests {
         assert!(error.contains("--set") && error.contains("nothing"), "{error}");
         let error = load("", &[("UNSAID_LIMITS__BODY_TIMEOUT_S", "soon")], &[]).expect_err("no number");
         assert!(error.contains("UNSAID_LIMITS__BODY_TIMEOUT_S"), "{error}");
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_found_at_once() {
+        let file = "lisen = 1\nlog_format = \"xml\"\n[limits]\nbody_timeout_s = 0\n[tls]\ncert_file = \"a.pem\"\n\
+                    [[apps]]\nsdkappid = 1\n[[apps]]\nsdkappid = 2\nsecret_key = \"0123456789abcdef\"\n\
+                    [[apps]]\nsdkappid = 2\nsecret_key = \"0123456789abcdef\"\n";
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("unsaid.toml");
+        std::fs::write(&path, file).expect("writable");
+        let set = vec!["nothing=1".to_owned()];
+        let (config, problems) = Config::examine(&Sources { file: Some(path), set, ..Sources::default() });
+        let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+        let expected = [
+            "lisen",
+            "nothing",
+            "log_format",
+            "tls.key_file",
+            "limits.body_timeout_s",
+            "apps[0].secret_key",
+            "apps[2].sdkappid",
+        ];
+        assert_eq!(keys, expected);
+        assert_eq!(config.expect("the rest holds").apps.len(), 1);
+        let (config, problems) = Config::examine(&Sources::default());
+        assert!(config.is_some() && problems.is_empty());
     }
 
     #[test]

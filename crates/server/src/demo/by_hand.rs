@@ -5,7 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use unsaid_client::RestClient;
 
 use super::{ADMIN, SDKAPPID, devices};
-use crate::clock::World;
+use crate::{apps::Secret, clock::World};
 
 /// Messages with keys that are known beforehand: sender, recipient, `MsgSeq`, `MsgRandom`, time, text. Each line that takes
 /// something from a message has one of its own, so that no line spoils another: the first five are those of `docs/rest.md`,
@@ -66,4 +66,11 @@ pub(super) fn invite_to_chat(base: &str, world: &World) {
         let usersig = utf8_percent_encode(&usersig, NON_ALPHANUMERIC);
         println!("  {base}/chat/#sdkappid={SDKAPPID}&userid={user}&usersig={usersig}\n");
     }
+}
+
+/// Prints what the command line needs to ask this server; `docs/cli.md` counts on it.
+pub(super) fn invite_to_operate(base: &str, token: Option<&Secret>) {
+    println!("  Or operate it; docs/cli.md has a line for every command.\n");
+    println!("  export UNSAID_API_URL='{base}' UNSAID_API_TOKEN='{}'\n", token.map_or("", Secret::expose));
+    println!("  unsaid deliveries {SDKAPPID} --account Jonh\n");
 }

@@ -78,6 +78,7 @@ pub async fn run(listen: SocketAddr, then: Then) -> anyhow::Result<()> {
         by_hand::prepare(&teller.client).await?;
         by_hand::invite(&base, &usersig);
         by_hand::invite_to_chat(&base, &teller.world);
+        by_hand::invite_to_operate(&base, server.first_token());
         teller.report_until_stopped(&story).await?;
     }
     server.stop().await;

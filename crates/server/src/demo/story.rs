@@ -1,21 +1,14 @@
 //! How the story is told: on standard output, in colour where that is a terminal.
 
-use std::{fmt::Display, io::IsTerminal, time::Duration};
+use std::{fmt::Display, time::Duration};
 
 use tokio::time::Instant;
 use unsaid_testkit::Arrival;
 
+use crate::terminal::{Colour, Style};
+
 pub(super) struct Story {
     chapters: u32,
-}
-
-/// What a terminal shows differently.
-#[derive(Clone, Copy)]
-enum Style {
-    Bold,
-    Faint,
-    Good,
-    Bad,
 }
 
 impl Story {
@@ -91,14 +84,5 @@ impl Story {
 }
 
 fn styled(style: Style, text: impl Display) -> String {
-    if !std::io::stdout().is_terminal() {
-        return text.to_string();
-    }
-    let code = match style {
-        Style::Bold => "1",
-        Style::Faint => "2",
-        Style::Good => "32",
-        Style::Bad => "31",
-    };
-    format!("\x1b[{code}m{text}\x1b[0m")
+    Colour::of_stdout().paint(style, text)
 }

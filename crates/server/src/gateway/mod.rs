@@ -36,6 +36,7 @@ use crate::{
     fanout::Fanout,
     identity::Identities,
     listener::{Permit, client_ip},
+    live::Live,
     metrics::GatewayMetrics,
 };
 
@@ -47,7 +48,7 @@ pub struct Gateway {
     fanout: Arc<Fanout>,
     world: World,
     /// Networks whose `X-Forwarded-For` is believed (rule R7).
-    trusted_proxies: Vec<IpNet>,
+    trusted_proxies: Live<Vec<IpNet>>,
     metrics: GatewayMetrics,
     sessions: TaskTracker,
     stop: CancellationToken,
@@ -60,7 +61,7 @@ pub struct GatewayParts {
     pub identities: Arc<Identities>,
     pub fanout: Arc<Fanout>,
     pub world: World,
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Live<Vec<IpNet>>,
     pub metrics: GatewayMetrics,
 }
 
@@ -117,7 +118,7 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, mut request: Request) -> R
     };
     let upgraded = hyper::upgrade::on(&mut request);
     let (head, _) = request.into_parts();
-    let client_ip = client_ip(&head, &gateway.trusted_proxies);
+    let client_ip = client_ip(&head, &gateway.trusted_proxies.now());
     let permit = head.extensions.get::<Permit>().cloned();
     let stop = gateway.stop.clone();
     let session = Arc::clone(&gateway);

@@ -1,6 +1,7 @@
 //! Accepting connections: TLS, a bound on their number, a time for the header, and a stop that finishes what was
 //! accepted.
 
+mod certificate;
 mod patience;
 mod peer;
 
@@ -19,7 +20,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 
 use self::patience::Patience;
-pub use self::peer::{Peer, client_ip};
+pub use self::{
+    certificate::Certificate,
+    peer::{Peer, Transport, client_ip, transport},
+};
+use crate::live::Live;
 
 /// A connection's share of the bound on connections; an extension of each request, for who takes the connection over.
 #[derive(Clone, Debug)]
@@ -42,7 +47,7 @@ pub struct ListenerLimits {
 /// A socket that listens.
 pub struct Listener {
     tcp: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Live<Certificate>>,
     limits: ListenerLimits,
 }
 
@@ -57,7 +62,7 @@ const BIND_PAUSE: Duration = Duration::from_millis(100);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Listener {
-    pub async fn bind(address: SocketAddr, tls: Option<TlsAcceptor>, limits: ListenerLimits) -> io::Result<Self> {
+    pub async fn bind(address: SocketAddr, tls: Option<Live<Certificate>>, limits: ListenerLimits) -> io::Result<Self> {
         for _ in 0..BIND_TRIES {
             match TcpListener::bind(address).await {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::time::sleep(BIND_PAUSE).await,
@@ -94,7 +99,8 @@ impl Listener {
                     continue;
                 }
             };
-            let (tls, router, stop, limits) = (self.tls.clone(), router.clone(), stop.clone(), self.limits);
+            let tls = self.tls.as_ref().map(|certificate| certificate.now().acceptor());
+            let (router, stop, limits) = (router.clone(), stop.clone(), self.limits);
             let (cut, permit) = (cut.clone(), Permit(Arc::new(permit)));
             tasks.spawn(async move {
                 tokio::select! {
@@ -128,19 +134,22 @@ async fn connection(
     stop: CancellationToken,
     limits: ListenerLimits,
 ) {
+    let (address, permit) = from;
     match tls {
-        None => http(stream, from, router, stop, limits).await,
+        None => http(stream, (Peer { address, transport: Transport::Plain }, permit), router, stop, limits).await,
         Some(tls) => match tokio::time::timeout(limits.tls_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => http(stream, from, router, stop, limits).await,
-            Ok(Err(error)) => tracing::debug!(peer = %from.0, %error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!(peer = %from.0, "a TLS handshake took too long"),
+            Ok(Ok(stream)) => {
+                http(stream, (Peer { address, transport: Transport::Tls }, permit), router, stop, limits).await;
+            }
+            Ok(Err(error)) => tracing::debug!(peer = %address, %error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(peer = %address, "a TLS handshake took too long"),
         },
     }
 }
 
 async fn http<S>(
     stream: S,
-    (peer, permit): (SocketAddr, Permit),
+    (peer, permit): (Peer, Permit),
     router: Router,
     stop: CancellationToken,
     limits: ListenerLimits,
@@ -148,7 +157,7 @@ async fn http<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
         request.extensions_mut().insert(permit.clone());
         answer(router.clone(), request)
     });
@@ -169,7 +178,7 @@ async fn http<S>(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection ended early");
+        tracing::debug!(peer = %peer.address, %error, "a connection ended early");
     }
 }
 

@@ -73,6 +73,22 @@ impl CallbackMetrics {
         self.phases.at(place).took(took);
     }
 
+    /// Attempts that delivered, and those that did not.
+    pub(super) fn attempts(&self) -> (u64, u64) {
+        let of_outcome = |outcome| (0..CallbackCommand::ALL.len()).map(|at| self.attempts.counted([at, outcome])).sum();
+        let delivered = of_outcome(0);
+        (delivered, (1..self.outcomes.values.len()).map(of_outcome).sum())
+    }
+
+    /// How long deliveries took, of all callbacks together: the largest of each bucket in seconds, and how many there were.
+    pub(super) fn delivery_times(&self) -> Vec<(f64, u64)> {
+        let mut times = self.deliveries.at(0).counts();
+        for place in 1..CallbackCommand::ALL.len() {
+            times.iter_mut().zip(self.deliveries.at(place).counts()).for_each(|(sum, (_, count))| sum.1 += count);
+        }
+        times
+    }
+
     /// `after`: since its commit, or since it was asked for again.
     pub fn delivered(&self, command: CallbackCommand, after: Duration) {
         self.deliveries.at(place_of(command)).took(after);

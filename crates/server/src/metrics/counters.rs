@@ -45,8 +45,16 @@ impl<const N: usize> Counters<N> {
 
     /// One more of what stands at these places of the axes.
     pub(super) fn count(&self, at: [usize; N]) {
-        let index = at.iter().zip(&self.axes).fold(0, |index, (at, axis)| index * axis.values.len() + at);
-        self.counts[index].fetch_add(1, Ordering::Relaxed);
+        self.counts[self.index(at)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were counted at these places.
+    pub(super) fn counted(&self, at: [usize; N]) -> u64 {
+        self.counts[self.index(at)].load(Ordering::Relaxed)
+    }
+
+    fn index(&self, at: [usize; N]) -> usize {
+        at.iter().zip(&self.axes).fold(0, |index, (at, axis)| index * axis.values.len() + at)
     }
 
     fn encode_beside(&self, app: Option<SdkAppId>, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
@@ -104,6 +112,11 @@ impl<const N: usize> CountersByApp<N> {
         if let Some(counters) = self.by_app.load().get(&app) {
             counters.count(at);
         }
+    }
+
+    /// How many were counted at these places, of all apps together.
+    pub(super) fn counted(&self, at: [usize; N]) -> u64 {
+        self.by_app.load().values().map(|counters| counters.counted(at)).sum()
     }
 }
 

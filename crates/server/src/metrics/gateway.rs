@@ -22,6 +22,8 @@ pub struct GatewayMetrics {
     pushes: Counters<1>,
 }
 
+const RECALL: &str = "recall";
+
 /// In the order of their places.
 const REASONS: [&str; 4] = ["other_login", "app_backend", "user_sig_expired", "app_disabled"];
 const PUSHES: [&str; 4] = ["updates", "online", "kicked", "going_away"];
@@ -60,6 +62,12 @@ impl GatewayMetrics {
     /// `request`: its place among [`REQUESTS`]; behind them if there is no such request.
     pub fn answered(&self, request: usize, code: ErrorCode) {
         self.requests.count([request, codes::place(code)]);
+    }
+
+    /// Recalls that succeeded.
+    pub(super) fn recalls(&self) -> u64 {
+        let place = REQUESTS.iter().position(|request| *request == RECALL);
+        self.requests.counted([place.expect("it is one of the requests"), codes::place(ErrorCode(0))])
     }
 
     pub fn logged_in(&self, platform: Platform) {

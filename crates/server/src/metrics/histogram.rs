@@ -78,7 +78,8 @@ impl Histogram {
         self.observe(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
 
-    fn counts(&self) -> Vec<(f64, u64)> {
+    /// The largest of each bucket in the unit that is shown, and how many there are in it.
+    pub(super) fn counts(&self) -> Vec<(f64, u64)> {
         let bounds = self.scale.bounds.iter().map(|bound| *bound as f64 / self.scale.in_unit);
         let counts = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed));
         bounds.chain([f64::INFINITY]).zip(counts).collect()

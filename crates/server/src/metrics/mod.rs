@@ -2,11 +2,13 @@
 //!
 //! A registry is a value, built once for a server and handed to the rooms: each has its own part, a handful of atomic
 //! numbers that were looked up beforehand, so that counting allocates nothing and waits for nobody. What is a state and not
-//! a count is read when somebody asks (`page.rs`). Metrics name apps, never accounts. Every metric is in
+//! a count is read when somebody asks (`page.rs`). What was counted is looked at now and then, so that the console can show how it
+//! went over the last hours (`recent.rs`). Metrics name apps, never accounts. Every metric is in
 //! `docs/metrics.md`, which is made from the registry (`reference.rs`).
 
 mod page;
 mod process;
+mod recent;
 
 mod book;
 mod reference;
@@ -24,6 +26,7 @@ mod histogram;
 pub use callbacks::CallbackMetrics;
 pub use gateway::GatewayMetrics;
 pub use page::{Page, router};
+pub use recent::{Recent, Step};
 pub use reference::reference;
 pub use rest::RestMetrics;
 pub use standing::Standing;

@@ -12,6 +12,8 @@ use super::{
 };
 use crate::rest::COMMANDS;
 
+const RECALL: &str = "admin_msgwithdraw";
+
 #[derive(Clone, Debug)]
 pub struct RestMetrics {
     requests: Counters<2>,
@@ -42,6 +44,12 @@ impl RestMetrics {
         };
         book.enter(entry, seconds.clone());
         Self { requests, seconds }
+    }
+
+    /// Recalls that succeeded.
+    pub(super) fn recalls(&self) -> u64 {
+        let place = COMMANDS.iter().position(|command| command.name == RECALL);
+        self.requests.counted([place.expect("it is one of the commands"), codes::place(ErrorCode(0))])
     }
 
     /// `command`: its place among [`COMMANDS`]; none if there is no such command.

@@ -5,7 +5,8 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{AppFlags, ServerFlags, encoded, table};
+use super::{AppFlags, ServerFlags, UserSigFlags, encoded, table, usersig};
+use crate::terminal::Progress;
 
 #[derive(Debug, Subcommand)]
 pub enum AppCommand {
@@ -17,7 +18,7 @@ pub enum AppCommand {
     Create(CreateFlags),
     /// Give an app another name.
     Rename(RenameFlags),
-    /// Change settings: name=Example, recall_window_s=60, callback.url=https://app.example/im; KEY= takes the default.
+    /// Change settings: name=Example, recall_window_s=60, `callback.url=https://app.example/im`; KEY= takes the default.
     Set(SetFlags),
     /// Switch an app on.
     Enable(AppFlags),
@@ -28,7 +29,7 @@ pub enum AppCommand {
     /// The keys of an app.
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Make a UserSig, which speaks as an account; that is noted.
+    /// The same as unsaid usersig.
     Usersig(UserSigFlags),
 }
 
@@ -36,6 +37,7 @@ pub enum AppCommand {
 pub struct CreateFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// What people call it.
     #[arg(long, value_name = "NAME", default_value = "")]
     name: String,
 }
@@ -44,6 +46,7 @@ pub struct CreateFlags {
 pub struct RenameFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// What people shall call it.
     #[arg(value_name = "NAME")]
     name: String,
 }
@@ -52,6 +55,7 @@ pub struct RenameFlags {
 pub struct SetFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// A setting as the configuration file names it, with callback. before those of its callbacks. Its value is JSON or a text.
     #[arg(value_name = "KEY=VALUE", required = true)]
     settings: Vec<String>,
 }
@@ -79,19 +83,9 @@ pub enum KeyCommand {
 pub struct KeyFlags {
     #[command(flatten)]
     app: AppFlags,
+    /// The key's name, as list shows it.
     #[arg(value_name = "KEY")]
     key: String,
-}
-
-#[derive(Debug, Args)]
-pub struct UserSigFlags {
-    #[command(flatten)]
-    app: AppFlags,
-    #[arg(value_name = "USER")]
-    account: String,
-    /// For how long it is valid, in seconds.
-    #[arg(long, value_name = "S", default_value_t = 86_400)]
-    expire_s: u64,
 }
 
 /// Carries the command out.
@@ -122,11 +116,7 @@ pub async fn app(command: AppCommand) -> anyhow::Result<()> {
         }
         AppCommand::Delete(flags) => delete(&flags).await?,
         AppCommand::Key(command) => key(command).await?,
-        AppCommand::Usersig(UserSigFlags { app, account, expire_s }) => {
-            let body = json!({"account": account, "expire_s": expire_s});
-            let made = app.ask(Method::POST, "/usersig", body).await?;
-            app.show(&made, table::usersig);
-        }
+        AppCommand::Usersig(flags) => usersig(flags).await?,
     }
     Ok(())
 }
@@ -139,15 +129,16 @@ async fn change(app: &AppFlags, changes: Value) -> anyhow::Result<()> {
 
 /// Piece by piece, until the app is gone.
 async fn delete(DeleteFlags { app, confirm }: &DeleteFlags) -> anyhow::Result<()> {
-    let mut erased = 0;
+    let (progress, mut erased) = (Progress::begin(), 0);
     loop {
         let piece = app.ask(Method::DELETE, &format!("?confirm={confirm}"), Value::Null).await?;
         erased += piece["erased"].as_u64().unwrap_or(0);
         if piece["done"] == true {
             break;
         }
-        eprintln!("{erased} rows so far");
+        progress.say(&format!("{erased} rows so far"));
     }
+    drop(progress);
     app.show(&json!({"erased": erased, "done": true}), table::erased);
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::calendar::time;
+
 pub(super) fn state(state: &Value) -> String {
     let flows = match state["state"].as_str() {
         Some("unavailable") => "the endpoint is unavailable; one callback at a time is tried",
@@ -40,10 +42,14 @@ pub(super) fn test(report: &Value) -> String {
 pub(super) fn deliveries(page: &Value) -> String {
     let mut text = String::new();
     for attempt in list(&page["attempts"]) {
-        text += &line_of_attempt(attempt);
-        text += &format!("  {}\n", plain(&attempt["event"]));
+        text += &delivery(attempt);
     }
     text + &more(page)
+}
+
+/// An attempt in one line.
+pub(super) fn delivery(attempt: &Value) -> String {
+    format!("{}  {}\n", line_of_attempt(attempt), plain(&attempt["event"]))
 }
 
 pub(super) fn story(story: &Value) -> String {
@@ -83,6 +89,10 @@ pub(super) fn parked(page: &Value) -> String {
     if text.is_empty() { "nothing is parked\n".to_owned() } else { text + &more(page) }
 }
 
+pub(super) fn discarded(event: &Value) -> String {
+    format!("{} {} is thrown away\n", plain(&event["id"]), plain(&event["command"]))
+}
+
 pub(super) fn replayed(replayed: &Value) -> String {
     let skipped = replayed["skipped"].as_u64().unwrap_or(0);
     let also = if skipped == 0 { String::new() } else { format!("; {skipped} stay, their accounts are gone") };
@@ -97,12 +107,10 @@ fn line_of_attempt(attempt: &Value) -> String {
     format!("{at}  try {number}  {outcome:<20} {:>9.2} ms  {command}  {lane}", total_us as f64 / 1e3)
 }
 
-fn more(page: &Value) -> String {
-    if page["next"].is_null() {
-        String::new()
-    } else {
-        "there are more: ask with a narrower filter, or --limit\n".to_owned()
-    }
+/// What to ask with for the next page.
+pub(super) fn more(page: &Value) -> String {
+    let line = |next: &str| format!("there are more: --next {}\n", word(next));
+    page["next"].as_str().map_or_else(String::new, line)
 }
 
 fn two_columns(lines: &[(String, String)]) -> String {
@@ -112,6 +120,16 @@ fn two_columns(lines: &[(String, String)]) -> String {
 
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A text as one word of a shell's command line.
+pub(crate) fn word(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.,:/=@+".contains(letter);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// Text without its quotes; nothing for what is not there. What a receiver sent must not move the cursor.
@@ -124,61 +142,21 @@ pub(super) fn plain(value: &Value) -> String {
     text.chars().map(|letter| if letter.is_control() && letter != '\t' { ' ' } else { letter }).collect()
 }
 
-/// A moment in UTC, as `2026-11-23 01:02:03.004`.
-pub(super) fn time(ms: Option<i64>) -> String {
-    let Some(ms) = ms else {
-        return "-".to_owned();
-    };
-    let (days, ms_of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    let (year, month, day) = date(days);
-    let (s, ms) = (ms_of_day / 1000, ms_of_day % 1000);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{ms:03}", s / 3600, s / 60 % 60, s % 60)
-}
-
-/// The date of a day, counted from 1970-01-01, in the Gregorian calendar.
-fn date(days: i64) -> (i64, i64, i64) {
-    let is_leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let (mut year, mut day) = (1970, days);
-    while day < 0 {
-        year -= 1;
-        day += if is_leap(year) { 366 } else { 365 };
-    }
-    loop {
-        let length = if is_leap(year) { 366 } else { 365 };
-        if day < length {
-            break;
-        }
-        (day, year) = (day - length, year + 1);
-    }
-    let february = if is_leap(year) { 29 } else { 28 };
-    for (month, length) in (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
-        if day < length {
-            return (year, month, day + 1);
-        }
-        day -= length;
-    }
-    unreachable!("a day of a year is in one of its months")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_shown_in_utc() {
-        for (ms, expected) in [
-            (0, "1970-01-01 00:00:00.000"),
-            (951_782_399_999, "2000-02-28 23:59:59.999"),
-            (951_868_800_000, "2000-03-01 00:00:00.000"),
-            (1_795_395_723_004, "2026-11-23 01:02:03.004"),
-            (-1, "1969-12-31 23:59:59.999"),
-        ] {
-            assert_eq!(time(Some(ms)), expected);
-        }
+    fn what_a_receiver_answered_cannot_move_the_cursor() {
+        assert_eq!(plain(&Value::from("a\u{1b}[2Jb\nc")), "a [2Jb c");
     }
 
     #[test]
-    fn what_a_receiver_answered_cannot_move_the_cursor() {
-        assert_eq!(plain(&Value::from("a\u{1b}[2Jb\nc")), "a [2Jb c");
+    fn a_word_of_a_command_line_is_one_for_every_shell() {
+        for (text, expected) in
+            [("12", "12"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$HOME", "'$HOME'"), ("a;b", "'a;b'")]
+        {
+            assert_eq!(word(text), expected);
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::show::{list, plain, time};
+use super::show::{list, more, plain};
+use crate::calendar::time;
 
 pub(super) fn apps(answer: &Value) -> String {
     let rows = list(&answer["apps"]).iter().map(|app| {
@@ -74,8 +75,70 @@ pub(super) fn audit(answer: &Value) -> String {
         vec![time(entry["at_ms"].as_i64()), actor, from, action, app, what]
     };
     let rows = list(&answer["entries"]).iter().map(row).collect();
-    let more = answer["next"].as_str().map_or_else(String::new, |next| format!("there are more: --next {next}\n"));
-    table(&["AT (UTC)", "WHO", "FROM", "ACTION", "APP", "WHAT"], rows) + &more
+    table(&["AT (UTC)", "WHO", "FROM", "ACTION", "APP", "WHAT"], rows) + &more(answer)
+}
+
+pub(super) fn lanes(answer: &Value) -> String {
+    let row = |lane: &Value| {
+        let head = &lane["head"];
+        let [number, command, attempts, id] = ["number", "command", "attempts", "id"].map(|field| plain(&head[field]));
+        let name = plain(&lane["lane"]).replace('\t', " and ");
+        vec![name, plain(&lane["waiting"]), time(head["created_ms"].as_i64()), number, attempts, command, id]
+    };
+    let rows = list(&answer["lanes"]).iter().map(row).collect();
+    let head = &["LANE", "WAITING", "FIRST SINCE (UTC)", "NUMBER", "TRIES", "COMMAND", "EVENT"];
+    table(head, rows) + &more(answer)
+}
+
+pub(super) fn account(account: &Value) -> String {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (name, value) in account.as_object().into_iter().flatten().filter(|(name, _)| *name != "sessions") {
+        let value = if name == "kicked_s" { seconds(value) } else { plain(value) };
+        rows.push(vec![name.clone(), value]);
+    }
+    let row = |device: &Value| {
+        let [platform, from] = ["platform", "client_ip"].map(|field| plain(&device[field]));
+        vec![platform, from, time(device["since_ms"].as_i64())]
+    };
+    let devices: Vec<_> = list(&account["sessions"]).iter().map(row).collect();
+    let devices = if devices.is_empty() {
+        "no device is connected\n".to_owned()
+    } else {
+        table(&["DEVICE", "FROM", "SINCE (UTC)"], devices)
+    };
+    table(&["OF THE ACCOUNT", "VALUE"], rows) + "\n" + &devices
+}
+
+pub(super) fn conversations(answer: &Value) -> String {
+    let row = |conversation: &Value| {
+        let [peer, unread, key] = ["peer", "unread", "last_msg_key"].map(|field| plain(&conversation[field]));
+        vec![peer, unread, seconds(&conversation["last_time_s"]), key]
+    };
+    let rows = list(&answer["conversations"]).iter().map(row).collect();
+    table(&["WITH", "UNREAD", "LAST (UTC)", "LAST MESSAGE"], rows) + &more(answer)
+}
+
+pub(super) fn messages(answer: &Value) -> String {
+    let row = |message: &Value| {
+        let [from, to, key] = ["from", "to", "msg_key"].map(|field| plain(&message[field]));
+        let mut state = vec![if message["read"] == true { "read" } else { "unread" }.to_owned()];
+        match message["recalled_by"].as_str() {
+            None => {}
+            Some("") => state.push("recalled".to_owned()),
+            Some(_) => state.push(format!("recalled by {}", plain(&message["recalled_by"]))),
+        }
+        state.extend(list(&message["flags"]).iter().map(plain));
+        let said = if message["text"].is_null() { words(&message["types"]) } else { plain(&message["text"]) };
+        vec![seconds(&message["time_s"]), from, to, key, state.join(", "), said]
+    };
+    let rows = list(&answer["messages"]).iter().map(row).collect();
+    table(&["AT (UTC)", "FROM", "TO", "MSGKEY", "STATE", "WHAT"], rows) + &more(answer)
+}
+
+/// A moment that is known to the second.
+fn seconds(value: &Value) -> String {
+    let text = time(value.as_i64().map(|s| s.saturating_mul(1000)));
+    text.trim_end_matches(".000").to_owned()
 }
 
 /// What is shown this once.
@@ -88,7 +151,7 @@ fn words(value: &Value) -> String {
 }
 
 /// Columns as wide as what stands in them; the last one ends where its text does.
-fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let head = head.iter().map(|&name| name.to_owned()).collect();
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
     let widths: Vec<usize> = (0..rows[0].len())
@@ -103,6 +166,8 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -112,5 +177,44 @@ mod tests {
             vec![vec!["long one".to_owned(), "x".to_owned()], vec!["b".to_owned(), String::new()]],
         );
         assert_eq!(shown, "A         NAME\nlong one  x\nb\n");
+    }
+
+    #[test]
+    fn lanes_and_accounts_are_tables() {
+        let lane = json!({"lane": "jared\tJonh", "waiting": 2, "head": {"id": "evt_1", "number": 7, "attempts": 3,
+                          "command": "C2C.CallbackAfterSendMsg", "created_ms": 1_795_395_723_004_i64, "due_ms": 0}});
+        assert_eq!(
+            lanes(&json!({"lanes": [lane], "next": "jared\tJonh"})),
+            "LANE            WAITING  FIRST SINCE (UTC)        NUMBER  TRIES  COMMAND                   EVENT\n\
+             jared and Jonh  2        2026-11-23 01:02:03.004  7       3      C2C.CallbackAfterSendMsg  evt_1\n\
+             there are more: --next 'jared\tJonh'\n"
+        );
+        let device = json!({"platform": "Web", "client_ip": "192.0.2.1", "since_ms": 1_795_395_723_004_i64});
+        assert_eq!(
+            account(&json!({"account": "Jonh", "unread": 2, "kicked_s": 1_795_395_723, "sessions": [device]})),
+            "OF THE ACCOUNT  VALUE\naccount         Jonh\nkicked_s        2026-11-23 01:02:03\nunread          2\n\n\
+             DEVICE  FROM       SINCE (UTC)\nWeb     192.0.2.1  2026-11-23 01:02:03.004\n"
+        );
+        assert!(account(&json!({"account": "Jonh", "sessions": []})).ends_with("no device is connected\n"));
+    }
+
+    #[test]
+    fn conversations_and_messages_are_tables() {
+        let one = json!({"peer": "Jonh", "unread": 2, "last_time_s": 1_795_395_723, "last_msg_key": "1_2_3"});
+        assert_eq!(
+            conversations(&json!({"conversations": [one], "next": "1795395723 Jonh"})),
+            "WITH  UNREAD  LAST (UTC)           LAST MESSAGE\nJonh  2       2026-11-23 01:02:03  1_2_3\n\
+             there are more: --next '1795395723 Jonh'\n"
+        );
+        let sent = json!({"from": "jared", "to": "Jonh", "msg_key": "1_2_3", "time_s": 1_795_395_723, "read": true,
+                          "types": ["TIMTextElem"], "flags": ["modified"]});
+        let said = json!({"from": "jared", "to": "Jonh", "msg_key": "4_5_6", "time_s": 1_795_395_724, "read": false,
+                          "types": ["TIMTextElem"], "flags": [], "recalled_by": "administrator"});
+        assert_eq!(
+            messages(&json!({"messages": [said, sent]})),
+            "AT (UTC)             FROM   TO    MSGKEY  STATE                              WHAT\n\
+             2026-11-23 01:02:04  jared  Jonh  4_5_6   unread, recalled by administrator  TIMTextElem\n\
+             2026-11-23 01:02:03  jared  Jonh  1_2_3   read, modified                     TIMTextElem\n"
+        );
     }
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{ServerFlags, encoded, query, table};
+use super::{PageFlags, ServerFlags, encoded, query, table};
 
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
@@ -26,6 +26,7 @@ enum RoleFlag {
 
 #[derive(Debug, Args)]
 pub struct CreateFlags {
+    /// What it may do.
     #[arg(long, value_enum)]
     role: RoleFlag,
     /// What people call it; the audit log says who did something by this.
@@ -52,18 +53,17 @@ pub struct AuditFlags {
     /// As app.create, or app for everything that begins so.
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
+    /// Only what was done to this app.
     #[arg(long, value_name = "SDKAPPID")]
     app: Option<u32>,
     /// That moment or later, in milliseconds since 1970.
     #[arg(long, value_name = "MS")]
     since_ms: Option<i64>,
+    /// That moment or before, in milliseconds since 1970.
     #[arg(long, value_name = "MS")]
     until_ms: Option<i64>,
-    /// From the page before.
-    #[arg(long, value_name = "NEXT")]
-    next: Option<String>,
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
-    limit: u32,
+    #[command(flatten)]
+    page: PageFlags,
     #[command(flatten)]
     server: ServerFlags,
 }
@@ -93,17 +93,16 @@ pub async fn token(command: TokenCommand) -> anyhow::Result<()> {
 
 /// `unsaid audit`
 pub async fn audit(flags: AuditFlags) -> anyhow::Result<()> {
-    let AuditFlags { actor, action, app, since_ms, until_ms, next, limit, server } = flags;
-    let query = query(&[
+    let AuditFlags { actor, action, app, since_ms, until_ms, page, server } = flags;
+    let mut fields = page.fields();
+    fields.extend([
         ("actor", actor),
         ("action", action),
         ("app", app.map(|app| app.to_string())),
         ("since_ms", since_ms.map(|ms| ms.to_string())),
         ("until_ms", until_ms.map(|ms| ms.to_string())),
-        ("next", next),
-        ("limit", Some(limit.to_string())),
     ]);
-    let log = server.ask(Method::GET, &format!("/audit?{query}"), Value::Null).await?;
+    let log = server.ask(Method::GET, &format!("/audit?{}", query(&fields)), Value::Null).await?;
     server.show(&log, table::audit);
     Ok(())
 }

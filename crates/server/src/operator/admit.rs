@@ -25,7 +25,7 @@ use crate::{
     chat::{Note, Role, Token},
     clock::{Clock, Timestamp},
     limits,
-    listener::client_ip,
+    listener::{Transport, client_ip, transport},
 };
 
 /// The name of the token that stands in the configuration.
@@ -44,15 +44,21 @@ pub(super) enum Access {
 
 /// Who calls.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
-    pub(super) name: String,
-    pub(super) role: Role,
+pub(crate) struct Caller {
+    pub(crate) name: String,
+    pub(crate) role: Role,
     client_ip: IpAddr,
 }
 
 impl Caller {
-    /// What is noted of something that it does.
+    pub(crate) fn new(token: Token, client_ip: IpAddr) -> Self {
+        Self { name: token.name, role: token.role, client_ip }
+    }
+
+    /// What is noted of something that it does. Nothing is changed without, and both gates, here and before the console, let
+    /// nobody come here who may only read.
     pub(super) fn note(&self, action: &'static str, app: Option<SdkAppId>, what: impl Into<String>) -> Note {
+        assert!(self.role >= Role::Operator, "{action} by a token that only reads");
         Note { actor: self.name.clone(), client_ip: self.client_ip, action, app, what: what.into() }
     }
 }
@@ -97,7 +103,7 @@ impl Tokens {
     }
 
     /// Looks at all of them, each in the same time wherever it differs.
-    fn find(&self, text: &str) -> Option<(String, Role)> {
+    fn find(&self, text: &str) -> Option<Token> {
         let given = digest(text);
         let valid = self.valid.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = u32::MAX;
@@ -105,7 +111,7 @@ impl Tokens {
             let same: Choice = token.digest[..].ct_eq(&given[..]);
             found.conditional_assign(&number, same);
         }
-        valid.get(found as usize).map(|token| (token.name.clone(), token.role))
+        valid.get(found as usize).cloned()
     }
 }
 
@@ -175,21 +181,42 @@ pub(super) async fn admit(
 }
 
 fn identify(operator: &Operator, head: &Parts) -> Result<Caller, Problem> {
-    let refused = |message: &str| Problem::new(StatusCode::UNAUTHORIZED, message);
+    let from = operator.client_ip(head);
     let given = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    // Nothing was guessed, so nothing is counted.
-    let Some(given) = given.and_then(|value| value.strip_prefix("Bearer ")).filter(|given| !given.is_empty()) else {
-        return Err(refused("there is no token: send it as Authorization: Bearer; unsaid token create makes one"));
-    };
-    let from = client_ip(head, &operator.trusted_proxies);
-    if let Some(left) = operator.wrong.waits(from, &operator.clock) {
-        let seconds = left.as_secs() + 1;
-        let message = format!("too many wrong tokens came from {from}: try again in {seconds} s");
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message));
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    operator.prove(given, from).map(|token| Caller::new(token, from))
+}
+
+impl Operator {
+    pub(crate) fn client_ip(&self, head: &Parts) -> IpAddr {
+        client_ip(head, &self.trusted_proxies.now())
     }
-    let Some((name, role)) = operator.tokens.find(given) else {
-        operator.wrong.count(from, &operator.clock);
-        return Err(refused("this token is not valid: it was revoked, or is mistyped; unsaid token create makes one"));
-    };
-    Ok(Caller { name, role, client_ip: from })
+
+    /// How the caller reaches this server, or the trusted proxy before it.
+    pub(crate) fn transport(&self, head: &Parts) -> Transport {
+        transport(head, &self.trusted_proxies.now())
+    }
+
+    /// The token whose text this is. Wrong ones are counted by the address that they come from.
+    pub(crate) fn prove(&self, text: &str, from: IpAddr) -> Result<Token, Problem> {
+        let refused = |message: &str| Problem::new(StatusCode::UNAUTHORIZED, message);
+        // Nothing was guessed, so nothing is counted.
+        if text.is_empty() {
+            return Err(refused("there is no token: send it as Authorization: Bearer; unsaid token create makes one"));
+        }
+        if let Some(left) = self.wrong.waits(from, &self.clock) {
+            let seconds = left.as_secs() + 1;
+            let message = format!("too many wrong tokens came from {from}: try again in {seconds} s");
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message));
+        }
+        self.tokens.find(text).ok_or_else(|| {
+            self.wrong.count(from, &self.clock);
+            refused("this token is not valid: it was revoked, or is mistyped; unsaid token create makes one")
+        })
+    }
+
+    /// The token of that name as long as it is valid: what was proven before is asked again with each request.
+    pub(crate) fn valid_token(&self, id: &str) -> Option<Token> {
+        self.tokens.list().into_iter().find(|token| token.id == id)
+    }
 }

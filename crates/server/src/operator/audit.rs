@@ -23,62 +23,68 @@ use crate::{
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Which {
+pub(crate) struct Which {
     /// The name of the token that was used.
-    actor: Option<String>,
+    pub(crate) actor: Option<String>,
     /// As `app.create`, or `app` for everything that begins so.
-    action: Option<String>,
-    app: Option<u32>,
-    since_ms: Option<i64>,
-    until_ms: Option<i64>,
+    pub(crate) action: Option<String>,
+    pub(crate) app: Option<u32>,
+    pub(crate) since_ms: Option<i64>,
+    pub(crate) until_ms: Option<i64>,
     /// From the page before.
     #[schemars(regex(pattern = r"^[0-9]{1,18}$"))]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
     #[schemars(range(min = 1, max = 1000))]
-    limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
 }
 
 /// Who did what, when and from where.
 #[derive(Serialize, JsonSchema)]
-struct Shown {
-    id: i64,
+pub(crate) struct Shown {
+    pub(crate) id: i64,
     #[schemars(with = "i64")]
-    at_ms: Timestamp,
+    pub(crate) at_ms: Timestamp,
     /// The name of the token.
-    actor: String,
-    client_ip: String,
-    action: String,
+    pub(crate) actor: String,
+    pub(crate) client_ip: String,
+    pub(crate) action: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    app: Option<u32>,
+    pub(crate) app: Option<u32>,
     /// Names of what it was done to: settings, accounts, events; never a secret.
-    what: String,
+    pub(crate) what: String,
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct AuditLog {
-    entries: Vec<Shown>,
+pub(crate) struct AuditLog {
+    pub(crate) entries: Vec<Shown>,
     /// To be asked for as `next`; none if this is the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 pub(super) async fn list(
     State(operator): State<Arc<Operator>>,
     Asked(which): Asked<Which>,
 ) -> Result<Response<Body>, Problem> {
-    let Which { actor, action, app, since_ms, until_ms, next, limit } = which;
-    let filter = AuditFilter {
-        actor,
-        action,
-        app: app.map(SdkAppId),
-        since: since_ms.map(Timestamp),
-        until: until_ms.map(Timestamp),
-        before: ask::number(next.as_deref())?,
-        entries_max: ask::page(limit)?,
-    };
-    let AuditPage { entries, next } = operator.chat.store().audit(filter).await?;
-    let entries = entries.into_iter().map(Shown::from).collect();
-    Ok(json(StatusCode::OK, &AuditLog { entries, next: next.map(|next| next.to_string()) }))
+    Ok(json(StatusCode::OK, &operator.read_audit(which).await?))
+}
+
+impl Operator {
+    pub(crate) async fn read_audit(&self, which: Which) -> Result<AuditLog, Problem> {
+        let Which { actor, action, app, since_ms, until_ms, next, limit } = which;
+        let filter = AuditFilter {
+            actor,
+            action,
+            app: app.map(SdkAppId),
+            since: since_ms.map(Timestamp),
+            until: until_ms.map(Timestamp),
+            before: ask::number(next.as_deref())?,
+            entries_max: ask::page(limit)?,
+        };
+        let AuditPage { entries, next } = self.chat.store().audit(filter).await?;
+        let entries = entries.into_iter().map(Shown::from).collect();
+        Ok(AuditLog { entries, next: next.map(|next| next.to_string()) })
+    }
 }
 
 impl From<AuditEntry> for Shown {

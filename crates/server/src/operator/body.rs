@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::{body::Body, http::StatusCode};
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,24 +15,29 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads what was put together from a body, in the same way.
-pub(super) fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(wrong)
 }
 
 /// Reads a JSON body; what is wrong with it names the field. An empty one is `{}`.
 pub(super) async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    #[expect(clippy::disallowed_methods, reason = "it is read up to a bound, within a time")]
-    let whole = Limited::new(body, BODY_BYTES_MAX).collect();
-    let problem = |message: &str| Problem::new(StatusCode::BAD_REQUEST, message);
-    let body = match tokio::time::timeout(BODY_TIMEOUT, whole).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => return Err(problem("the body is broken, or longer than 256 KiB")),
-        Err(_) => return Err(problem("the body took longer than 10 s")),
-    };
+    let body = whole(body).await?;
     let text = if body.is_empty() { b"{}" } else { &body[..] };
     let mut value = serde_json::from_slice(text).map_err(|error| Problem::malformed(error.to_string()))?;
     whole_numbers(&mut value);
     parse(value)
+}
+
+/// All of a body, up to the bound and within the time.
+pub(crate) async fn whole(body: Body) -> Result<Bytes, Problem> {
+    #[expect(clippy::disallowed_methods, reason = "it is read up to a bound, within a time")]
+    let whole = Limited::new(body, BODY_BYTES_MAX).collect();
+    let problem = |message: &str| Problem::new(StatusCode::BAD_REQUEST, message);
+    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => Err(problem("the body is broken, or longer than 256 KiB")),
+        Err(_) => Err(problem("the body took longer than 10 s")),
+    }
 }
 
 /// To JSON Schema, and to some languages, 60.0 is the integer 60.
@@ -56,5 +62,5 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 fn wrong(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let path = error.path().to_string();
     let problem = if is_secret(&path) { "must be a string".to_owned() } else { error.inner().to_string() };
-    Problem::malformed(format!("{path}: {problem}"))
+    Problem { setting: Some(path.clone()), ..Problem::malformed(format!("{path}: {problem}")) }
 }

@@ -11,100 +11,133 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
-use super::{Operator, Problem, admit::Caller, ask::Named, body, json};
+use super::{Operator, Problem, admit::Caller, apps, ask::Named, body, json};
 use crate::{
     apps::schema::CommandName,
-    callback::FlowState,
-    chat::{Backlog, Fault},
+    callback::{FlowState, TestReport},
+    chat::Backlog,
     clock::Timestamp,
 };
 
 /// How an app's callbacks stand.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Shown {
-    sdkappid: u32,
+#[derive(Clone, Serialize, JsonSchema)]
+pub(crate) struct Shown {
+    pub(crate) sdkappid: u32,
     /// `flowing`, `unavailable`, `refusing`; the last two while the breaker is open.
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// Until the next probe of an open breaker, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    probe_in_ms: Option<u64>,
-    waiting: u64,
-    waiting_bytes: u64,
-    parked: u64,
+    pub(crate) probe_in_ms: Option<u64>,
+    pub(crate) waiting: u64,
+    pub(crate) waiting_bytes: u64,
+    pub(crate) parked: u64,
     /// How long the event that waits longest has waited, in seconds.
-    oldest_waits_s: Option<u64>,
-    in_flight: usize,
+    pub(crate) oldest_waits_s: Option<u64>,
+    pub(crate) in_flight: usize,
     /// How many attempts may be under way at once.
-    at_once: usize,
+    pub(crate) at_once: usize,
     #[schemars(with = "Option<i64>")]
-    delivered_last_ms: Option<Timestamp>,
+    pub(crate) delivered_last_ms: Option<Timestamp>,
 }
 
 pub(super) async fn show(
     State(operator): State<Arc<Operator>>,
     Named(app): Named<u32>,
 ) -> Result<Response<Body>, Problem> {
-    let app = operator.app(app)?;
-    Ok(json(StatusCode::OK, &shown(&operator, app.sdkappid).await?))
+    Ok(json(StatusCode::OK, &operator.show_callbacks(app).await?))
 }
 
-/// The endpoint is back, so what waits is tried at once (rule C9).
 pub(super) async fn back(
     State(operator): State<Arc<Operator>>,
     caller: Caller,
     Named(app): Named<u32>,
 ) -> Result<Response<Body>, Problem> {
-    let app = operator.app(app)?;
-    operator.chat.noted(caller.note("callback.back", Some(app.sdkappid), ""), None).await?;
-    tracing::info!(app = %app.sdkappid, "the operator says that the endpoint is back");
-    operator.callbacks.back(app.sdkappid).await;
-    Ok(json(StatusCode::OK, &shown(&operator, app.sdkappid).await?))
+    Ok(json(StatusCode::OK, &operator.say_back(&caller, app).await?))
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Test {
+pub(crate) struct Test {
     /// Which callback; a recall's unless it is said.
     #[serde(default = "recall")]
     #[schemars(with = "CommandName")]
-    command: CallbackCommand,
+    pub(crate) command: CallbackCommand,
 }
 
 fn recall() -> CallbackCommand {
     CallbackCommand::AfterMsgWithDraw
 }
 
-/// Sends a sample, and tells what happened at each step (rule C10).
 pub(super) async fn test(
     State(operator): State<Arc<Operator>>,
     caller: Caller,
     Named(app): Named<u32>,
     body: Body,
 ) -> Result<Response<Body>, Problem> {
-    let app = operator.app(app)?;
     let Test { command } = body::read(body).await?;
-    operator.chat.noted(caller.note("callback.test", Some(app.sdkappid), command.as_str()), None).await?;
-    Ok(json(StatusCode::OK, &operator.callbacks.test(app.sdkappid, command).await))
+    Ok(json(StatusCode::OK, &operator.test_callback(&caller, app, command).await?))
 }
 
-async fn shown(operator: &Operator, app: SdkAppId) -> Result<Shown, Fault> {
-    let store = operator.chat.store();
-    let backlog = store.backlogs().await?.get(&app).copied().unwrap_or_default();
-    let Backlog { waiting, waiting_bytes, parked } = backlog;
-    let oldest = store.oldest_of_all(app).await?;
-    let flow = operator.callbacks.state(app).await;
-    let FlowState { breaker, in_flight, at_once, delivered_last, .. } = flow.unwrap_or_default();
-    let now = operator.clock.now();
-    Ok(Shown {
-        sdkappid: app.0,
-        state: breaker.as_ref().map_or("flowing", |breaker| breaker.why),
-        probe_in_ms: breaker.map(|breaker| u64::try_from(breaker.probe_in.as_millis()).unwrap_or(u64::MAX)),
-        waiting,
-        waiting_bytes,
-        parked,
-        oldest_waits_s: oldest.map(|since| now.after(since).as_secs()),
-        in_flight,
-        at_once,
-        delivered_last_ms: delivered_last,
-    })
+impl Operator {
+    pub(crate) async fn show_callbacks(&self, app: u32) -> Result<Shown, Problem> {
+        let app = self.app(app)?.sdkappid;
+        let backlog = self.chat.store().backlogs().await?.get(&app).copied().unwrap_or_default();
+        let flow = self.callbacks.state(app).await.unwrap_or_default();
+        self.standing(app, backlog, flow).await
+    }
+
+    /// Every app with how its callbacks stand.
+    pub(crate) async fn show_all_callbacks(&self) -> Result<Vec<(apps::Shown, Shown)>, Problem> {
+        let backlogs = self.chat.store().backlogs().await?;
+        let mut flows = self.callbacks.states().await;
+        let mut all = Vec::new();
+        for app in self.list_apps() {
+            let sdkappid = SdkAppId(app.sdkappid);
+            let backlog = backlogs.get(&sdkappid).copied().unwrap_or_default();
+            let flow = flows.remove(&sdkappid).unwrap_or_default();
+            all.push((app, self.standing(sdkappid, backlog, flow).await?));
+        }
+        Ok(all)
+    }
+
+    async fn standing(&self, app: SdkAppId, backlog: Backlog, flow: FlowState) -> Result<Shown, Problem> {
+        let Backlog { waiting, waiting_bytes, parked } = backlog;
+        // Where nothing waits nothing is searched.
+        let oldest = if waiting > 0 { self.chat.store().oldest_of_all(app).await? } else { None };
+        let FlowState { breaker, in_flight, at_once, delivered_last, .. } = flow;
+        let now = self.clock.now();
+        Ok(Shown {
+            sdkappid: app.0,
+            state: breaker.as_ref().map_or("flowing", |breaker| breaker.why),
+            probe_in_ms: breaker.map(|breaker| u64::try_from(breaker.probe_in.as_millis()).unwrap_or(u64::MAX)),
+            waiting,
+            waiting_bytes,
+            parked,
+            oldest_waits_s: oldest.map(|since| now.after(since).as_secs()),
+            in_flight,
+            at_once,
+            delivered_last_ms: delivered_last,
+        })
+    }
+
+    /// The endpoint is back, so what waits is tried at once (rule C9).
+    pub(crate) async fn say_back(&self, caller: &Caller, app: u32) -> Result<Shown, Problem> {
+        let sdkappid = self.app(app)?.sdkappid;
+        self.chat.noted(caller.note("callback.back", Some(sdkappid), ""), None).await?;
+        tracing::info!(app = %sdkappid, "the operator says that the endpoint is back");
+        self.callbacks.back(sdkappid).await;
+        self.show_callbacks(app).await
+    }
+
+    /// Sends a sample, and tells what happened at each step (rule C10).
+    pub(crate) async fn test_callback(
+        &self,
+        caller: &Caller,
+        app: u32,
+        command: CallbackCommand,
+    ) -> Result<TestReport, Problem> {
+        let app = self.app(app)?.sdkappid;
+        self.chat.noted(caller.note("callback.test", Some(app), command.as_str()), None).await?;
+        Ok(self.callbacks.test(app, command).await)
+    }
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 
-use crate::{chat::Store, clock::Timestamp};
+use crate::{chat::Store, clock::Timestamp, room::free_bytes};
 
 /// What readiness depends on.
 pub struct Health {
@@ -46,7 +46,6 @@ impl Health {
 
     /// Room that is left where everything is kept.
     pub fn disk_free_bytes(&self) -> std::io::Result<u64> {
-        let disk = rustix::fs::statvfs(&self.data_dir)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        free_bytes(&self.data_dir)
     }
 }

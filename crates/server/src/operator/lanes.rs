@@ -24,55 +24,61 @@ use crate::{
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Which {
+pub(crate) struct Which {
     /// From the page before.
-    next: Option<String>,
+    pub(crate) next: Option<String>,
     #[schemars(range(min = 1, max = 1000))]
-    limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
 }
 
 /// A lane in which something waits.
 #[derive(Serialize, JsonSchema)]
-struct Shown {
-    lane: String,
+pub(crate) struct Shown {
+    pub(crate) lane: String,
     /// Counted up to 1000.
-    waiting: u32,
-    head: Head,
+    pub(crate) waiting: u32,
+    pub(crate) head: Head,
 }
 
 /// The event whose turn it is.
 #[derive(Serialize, JsonSchema)]
-struct Head {
-    id: String,
-    number: i64,
+pub(crate) struct Head {
+    pub(crate) id: String,
+    pub(crate) number: i64,
     #[schemars(with = "CommandName")]
-    command: CallbackCommand,
+    pub(crate) command: CallbackCommand,
     #[schemars(with = "i64")]
-    created_ms: Timestamp,
-    attempts: u32,
+    pub(crate) created_ms: Timestamp,
+    pub(crate) attempts: u32,
     /// Not before then; it may be later, while the breaker is open.
     #[schemars(with = "i64")]
-    due_ms: Timestamp,
+    pub(crate) due_ms: Timestamp,
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct LaneList {
-    lanes: Vec<Shown>,
+pub(crate) struct LaneList {
+    pub(crate) lanes: Vec<Shown>,
     /// To be asked for as `next`; none if this is the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 pub(super) async fn list(
     State(operator): State<Arc<Operator>>,
     Named(app): Named<u32>,
-    Asked(Which { next, limit }): Asked<Which>,
+    Asked(which): Asked<Which>,
 ) -> Result<Response<Body>, Problem> {
-    let app = operator.app(app)?;
-    let limit = ask::page(limit)?;
-    let heads = operator.chat.store().lane_heads(app.sdkappid, next.map(Lane), limit).await?;
-    let last = heads.last().filter(|_| heads.len() >= limit as usize).map(|last| last.head.lane.0.clone());
-    Ok(json(StatusCode::OK, &LaneList { lanes: heads.into_iter().map(Shown::from).collect(), next: last }))
+    Ok(json(StatusCode::OK, &operator.list_lanes(app, which).await?))
+}
+
+impl Operator {
+    pub(crate) async fn list_lanes(&self, app: u32, Which { next, limit }: Which) -> Result<LaneList, Problem> {
+        let app = self.app(app)?;
+        let limit = ask::page(limit)?;
+        let heads = self.chat.store().lane_heads(app.sdkappid, next.map(Lane), limit).await?;
+        let last = heads.last().filter(|_| heads.len() >= limit as usize).map(|last| last.head.lane.0.clone());
+        Ok(LaneList { lanes: heads.into_iter().map(Shown::from).collect(), next: last })
+    }
 }
 
 impl From<LaneHead> for Shown {

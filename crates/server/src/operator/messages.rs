@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use unsaid_protocol::{MsgKey, UserId};
 
 use super::{
-    Operator, Problem, accounts,
+    Operator, Problem,
     admit::Caller,
     ask::{self, Asked, Named},
     json,
@@ -23,78 +23,91 @@ use crate::chat::{ConversationView, Direction, HistoryQuery, Message, MessageFla
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Which {
+pub(crate) struct Which {
     /// From the page before.
     #[schemars(regex(pattern = r"^[0-9]{1,10}_[0-9]{1,10}_[0-9]{1,10}$"))]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
     #[schemars(range(min = 1, max = 1000))]
-    limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
     /// Show what the messages say: with the role operator, where the configuration has operator.show_text.
     #[serde(default)]
-    text: bool,
+    pub(crate) text: bool,
 }
 
 /// A message.
 #[derive(Serialize, JsonSchema)]
-struct Shown {
-    from: String,
-    to: String,
-    msg_key: String,
-    time_s: u32,
+pub(crate) struct Shown {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) msg_key: String,
+    pub(crate) time_s: u32,
     /// The types of its elements.
-    types: Vec<String>,
+    pub(crate) types: Vec<String>,
     /// Whether its recipient has read it: it is behind the recipient's read mark.
-    read: bool,
+    pub(crate) read: bool,
     /// Who took it back, if somebody did; empty where that was not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
-    recalled_by: Option<String>,
+    pub(crate) recalled_by: Option<String>,
     /// `uncounted`, `hidden_from_sender`, `not_last`, `receipt_wanted`, `receipt_given`, `history`, `modified`,
     /// `deleted_by_sender`, `deleted_by_recipient`.
-    flags: Vec<&'static str>,
+    pub(crate) flags: Vec<&'static str>,
     /// `MsgBody`, if it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
-    text: Option<Box<RawValue>>,
+    pub(crate) text: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct MessageList {
-    messages: Vec<Shown>,
+pub(crate) struct MessageList {
+    pub(crate) messages: Vec<Shown>,
     /// To be asked for as `next`; none if this is the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 pub(super) async fn list(
     State(operator): State<Arc<Operator>>,
     caller: Caller,
     Named((app, account, peer)): Named<(u32, String, String)>,
-    Asked(Which { next, limit, text }): Asked<Which>,
+    Asked(which): Asked<Which>,
 ) -> Result<Response<Body>, Problem> {
-    let limit = ask::page(limit)?;
-    let before = next.map(|next| next.parse::<MsgKey>().map_err(|_| Problem::broken_next())).transpose()?;
-    let (user, _) = accounts::find(&operator, app, &account).await?;
-    let (peer, _) = accounts::find(&operator, app, &peer).await?;
-    let app = operator.app(app)?.sdkappid;
-    if text {
-        may_see_text(&operator, &caller)?;
-        let what = format!("text of {user} and {peer}, {limit} messages at most");
-        operator.chat.noted(caller.note("text.show", Some(app), what), None).await?;
+    Ok(json(StatusCode::OK, &operator.list_messages(&caller, app, [&account, &peer], which).await?))
+}
+
+impl Operator {
+    /// Of the conversation of two accounts, as the first one has them.
+    pub(crate) async fn list_messages(
+        &self,
+        caller: &Caller,
+        app: u32,
+        [account, peer]: [&str; 2],
+        Which { next, limit, text }: Which,
+    ) -> Result<MessageList, Problem> {
+        let limit = ask::page(limit)?;
+        let before = next.map(|next| next.parse::<MsgKey>().map_err(|_| Problem::broken_next())).transpose()?;
+        let (user, _) = self.find_account(app, account).await?;
+        let (peer, _) = self.find_account(app, peer).await?;
+        let app = self.app(app)?.sdkappid;
+        if text {
+            may_see_text(self, caller)?;
+            let what = format!("text of {user} and {peer}, {limit} messages at most");
+            self.chat.noted(caller.note("text.show", Some(app), what), None).await?;
+        }
+        let store = self.chat.store();
+        let query = HistoryQuery { before, messages_max: limit, ..HistoryQuery::all(app, user.clone(), peer.clone()) };
+        let messages = store.history(query).await?;
+        let view = store.conversations(app, user.clone(), vec![peer.clone()]).await?;
+        let view = view.and_then(|view| view.conversations.into_iter().next());
+        let next = messages.last().filter(|_| messages.len() >= limit as usize).map(|last| last.key.to_string());
+        let between = Between { user, peer, view, shows: if text { Shows::Text } else { Shows::Nothing } };
+        let messages = messages.into_iter().map(|message| between.shown(message)).collect();
+        Ok(MessageList { messages, next })
     }
-    let store = operator.chat.store();
-    let query = HistoryQuery { before, messages_max: limit, ..HistoryQuery::all(app, user.clone(), peer.clone()) };
-    let messages = store.history(query).await?;
-    let view = store.conversations(app, user.clone(), vec![peer.clone()]).await?;
-    let view = view.and_then(|view| view.conversations.into_iter().next());
-    let next = messages.last().filter(|_| messages.len() >= limit as usize).map(|last| last.key.to_string());
-    let between = Between { user, peer, view, shows: if text { Shows::Text } else { Shows::Nothing } };
-    let messages = messages.into_iter().map(|message| between.shown(message)).collect();
-    Ok(json(StatusCode::OK, &MessageList { messages, next }))
 }
 
 fn may_see_text(operator: &Operator, caller: &Caller) -> Result<(), Problem> {
     let refused = |message: &str| Err(Problem::new(StatusCode::FORBIDDEN, message));
-    if !operator.show_text {
+    if !*operator.show_text.now() {
         return refused(
             "what messages say is not shown: set operator.show_text = true in the configuration to allow it",
         );

@@ -2,29 +2,33 @@
 //!
 //! A request carries a token as `Authorization: Bearer`; its role says whether it may only read (`admit.rs`). Whatever is
 //! changed is noted in the audit log, in the same transaction. What there is stands on one screen (`routes.rs`), and the
-//! OpenAPI document is made from it.
+//! OpenAPI document is made from it. Each route is a function of the [`Operator`] with typed arguments and a typed answer, in a thin
+//! wrapper that speaks HTTP; the console calls the same functions.
 
 mod routes;
 
 mod admit;
 mod ask;
-mod body;
+pub(crate) mod body;
 
-mod accounts;
-mod apps;
-mod audit;
-mod callback;
-mod deliveries;
+pub(crate) mod accounts;
+pub(crate) mod apps;
+pub(crate) mod audit;
+mod backups;
+pub(crate) mod callback;
+pub(crate) mod deliveries;
 mod health;
-mod lanes;
-mod messages;
+pub(crate) mod lanes;
+pub(crate) mod messages;
 mod openapi;
-mod parked;
-mod tokens;
-mod usersig;
+pub(crate) mod parked;
+mod reload;
+pub(crate) mod tokens;
+pub(crate) mod usersig;
 
 use std::sync::Arc;
 
+pub(crate) use admit::Caller;
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
@@ -41,9 +45,12 @@ use unsaid_protocol::SdkAppId;
 use self::admit::{Tokens, Wrong};
 use crate::{
     apps::{App, Apps, Origin, Secret},
+    backups::Backups,
     callback::{Callbacks, EndpointRules},
     chat::{Chat, Fault, Token},
     clock::{Clock, Entropy, World},
+    live::Live,
+    reload::Reload,
     story::Stories,
 };
 
@@ -51,34 +58,39 @@ use crate::{
 pub struct Operator {
     apps: Arc<Apps>,
     chat: Chat,
-    rules: EndpointRules,
+    rules: Live<EndpointRules>,
     callbacks: Callbacks,
     stories: Stories,
     clock: Clock,
     entropy: Entropy,
-    /// Apps and tokens are made one after the other, so that of two with one name the second finds the first.
-    making: Mutex<()>,
+    /// Apps, tokens and backups are made one after the other, so that of two with one name the second finds the first.
+    making: Arc<Mutex<()>>,
     tokens: Tokens,
     wrong: Wrong,
     /// Whether what messages say may be shown.
-    show_text: bool,
-    trusted_proxies: Vec<IpNet>,
+    show_text: Live<bool>,
+    trusted_proxies: Live<Vec<IpNet>>,
+    backups: Arc<Backups>,
+    reload: Arc<Reload>,
 }
 
 /// What an operator API is made of.
 pub struct OperatorParts {
     pub apps: Arc<Apps>,
     pub chat: Chat,
-    pub rules: EndpointRules,
+    pub rules: Live<EndpointRules>,
     pub callbacks: Callbacks,
     pub stories: Stories,
     pub world: World,
     /// The token of the configuration, if there is one, and those of the store.
     pub configured: Option<Secret>,
     pub tokens: Vec<Token>,
-    pub show_text: bool,
+    pub show_text: Live<bool>,
     pub wrong_tokens_per_min: u32,
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Live<Vec<IpNet>>,
+    pub backups: Arc<Backups>,
+    pub reload: Arc<Reload>,
+    pub making: Arc<Mutex<()>>,
 }
 
 /// Draws the first token of a server that has none. It is the one thing of it that is shown, once.
@@ -97,11 +109,13 @@ impl Operator {
             stories,
             clock,
             entropy,
-            making: Mutex::new(()),
+            making: parts.making,
             tokens: Tokens::new(parts.tokens, parts.configured),
             wrong: Wrong::new(parts.wrong_tokens_per_min),
             show_text: parts.show_text,
             trusted_proxies: parts.trusted_proxies,
+            backups: parts.backups,
+            reload: parts.reload,
         })
     }
 
@@ -117,9 +131,7 @@ impl Operator {
             return conflict("the app is being deleted: send DELETE again to go on");
         }
         if app.origin == Origin::File {
-            return conflict(
-                "the app is declared in the configuration file: change it there, and start the server again",
-            );
+            return conflict("the app is declared in the configuration file: change it there, then unsaid reload");
         }
         Ok(app)
     }
@@ -131,24 +143,26 @@ impl Operator {
 }
 
 /// An answer that is no success: an HTTP status, and a sentence that says what to do.
-#[derive(Debug)]
-struct Problem {
-    status: StatusCode,
-    message: String,
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
+    /// The setting that is wrong, if it is one.
+    pub(crate) setting: Option<String>,
 }
 
 impl Problem {
-    fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), setting: None }
     }
 
     /// It does not have the form that the document says.
-    fn malformed(message: impl Into<String>) -> Self {
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// It has that form, and cannot be.
-    fn unprocessable(message: impl Into<String>) -> Self {
+    pub(crate) fn unprocessable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
     }
 

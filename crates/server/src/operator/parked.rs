@@ -29,33 +29,33 @@ use crate::{
 /// An event as it is shown: what a message says is left out (rule C8).
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Event")]
-pub(super) struct Shown {
-    id: String,
+pub(crate) struct Shown {
+    pub(crate) id: String,
     #[schemars(with = "CommandName")]
-    command: CallbackCommand,
-    lane: String,
-    number: i64,
+    pub(crate) command: CallbackCommand,
+    pub(crate) lane: String,
+    pub(crate) number: i64,
     #[schemars(with = "i64")]
-    created_ms: Timestamp,
+    pub(crate) created_ms: Timestamp,
     /// What caused it: `X-Request-Id` of its answer, and `request` in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
-    request: Option<String>,
+    pub(crate) request: Option<String>,
     /// `waiting`, `parked` or `delivered`.
-    state: &'static str,
+    pub(crate) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attempts: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<i64>")]
-    due_ms: Option<Timestamp>,
+    pub(crate) attempts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<i64>")]
-    parked_ms: Option<Timestamp>,
+    pub(crate) due_ms: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    #[schemars(with = "Option<i64>")]
+    pub(crate) parked_ms: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
     /// Of commands that hold no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
-    body: Option<Box<RawValue>>,
+    pub(crate) body: Option<Box<RawValue>>,
 }
 
 impl From<KeptEvent> for Shown {
@@ -96,37 +96,37 @@ impl From<KeptEvent> for Shown {
 #[derive(Clone, Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ParkedFilter")]
-pub(super) struct Filter {
-    id: Option<String>,
+pub(crate) struct Filter {
+    pub(crate) id: Option<String>,
     /// Whose lane; where lanes are conversations, both names with a tab between them.
-    account: Option<String>,
+    pub(crate) account: Option<String>,
     #[schemars(with = "Option<CommandName>")]
-    command: Option<CallbackCommand>,
+    pub(crate) command: Option<CallbackCommand>,
     /// Parked at that moment or later, in milliseconds.
-    since_ms: Option<i64>,
+    pub(crate) since_ms: Option<i64>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    id: Option<String>,
+pub(crate) struct Page {
+    pub(crate) id: Option<String>,
     #[schemars(length(min = 1))]
-    account: Option<String>,
+    pub(crate) account: Option<String>,
     #[schemars(with = "Option<CommandName>")]
-    command: Option<CallbackCommand>,
-    since_ms: Option<i64>,
+    pub(crate) command: Option<CallbackCommand>,
+    pub(crate) since_ms: Option<i64>,
     /// From the page before.
-    next: Option<String>,
+    pub(crate) next: Option<String>,
     #[schemars(range(min = 1, max = 1000))]
-    limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Events {
-    events: Vec<Shown>,
+pub(crate) struct Events {
+    pub(crate) events: Vec<Shown>,
     /// To be asked for as `next`; none if this is the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 pub(super) async fn list(
@@ -134,48 +134,33 @@ pub(super) async fn list(
     Named(app): Named<u32>,
     Asked(page): Asked<Page>,
 ) -> Result<Response<Body>, Problem> {
-    let app = operator.app(app)?;
-    let Page { id, account, command, since_ms, next, limit } = page;
-    let filter = Filter { id, account, command, since_ms }.parse()?;
-    let after = next.map(|next| parse_place(&next)).transpose()?;
-    let limit = ask::page(limit)?;
-    let store = operator.chat.store();
-    let mut piece = store.parked(app.sdkappid, filter.clone(), after, limit).await?;
-    // A page without events would read as if there were none.
-    while piece.events.is_empty()
-        && let Some(after) = piece.next
-    {
-        piece = store.parked(app.sdkappid, filter.clone(), Some(after), limit).await?;
-    }
-    let ParkedPiece { events, next } = piece;
-    let next = next.map(|(lane, at)| place(&lane, at));
-    Ok(json(StatusCode::OK, &Events { events: events.into_iter().map(Shown::from).collect(), next }))
+    Ok(json(StatusCode::OK, &operator.list_parked(app, page).await?))
 }
 
 /// What is to be sent again: parked events, or delivered ones from a time on.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{"required": ["parked"]}, {"required": ["delivered_since_ms"]}]))]
-pub(super) struct Again {
+pub(crate) struct Again {
     #[serde(default)]
     #[schemars(with = "Filter")]
-    parked: Option<Filter>,
+    pub(crate) parked: Option<Filter>,
     #[serde(default)]
     #[schemars(with = "i64")]
-    delivered_since_ms: Option<i64>,
+    pub(crate) delivered_since_ms: Option<i64>,
     /// From the answer before, to go on.
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Replayed")]
-pub(super) struct Sent {
-    replayed: u64,
+pub(crate) struct Sent {
+    pub(crate) replayed: u64,
     /// Events whose account is gone.
-    skipped: u64,
+    pub(crate) skipped: u64,
     /// To be sent with the same request, to go on; none if that was all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// How long one request goes on piece by piece.
@@ -187,41 +172,70 @@ pub(super) async fn replay(
     Named(app): Named<u32>,
     body: Body,
 ) -> Result<Response<Body>, Problem> {
-    let app = operator.app(app)?;
-    let what = body::read::<Again>(body).await?.what()?;
-    operator.chat.noted(caller.note("event.replay", Some(app.sdkappid), told(&what)), None).await?;
-    let mut next = Some(what);
-    let (mut sent, began) = (Sent { replayed: 0, skipped: 0, next: None }, operator.clock.instant());
-    while let Some(what) = next {
-        let piece = operator.chat.replay(Replay { app: app.sdkappid, what }).await?;
-        sent.replayed += u64::from(piece.count);
-        sent.skipped += u64::from(piece.skipped);
-        next = piece.next;
-        if operator.clock.instant() - began > REPLAY_TIME {
-            break;
-        }
-    }
-    sent.next = next.map(|what| cursor(&what));
-    tracing::info!(app = %app.sdkappid, replayed = sent.replayed, "events are sent again on the operator's word");
-    Ok(json(StatusCode::OK, &sent))
+    Ok(json(StatusCode::OK, &operator.replay(&caller, app, body::read(body).await?).await?))
 }
 
-/// It is never sent.
 pub(super) async fn discard(
     State(operator): State<Arc<Operator>>,
     caller: Caller,
     Named((app, id)): Named<(u32, String)>,
 ) -> Result<Response<Body>, Problem> {
-    let app = operator.app(app)?.sdkappid;
-    let id = EventId(id);
-    let event = operator.chat.store().event(app, id.clone()).await?;
-    let Some(event) = event.filter(|event| matches!(event.standing, Standing::Parked { .. })) else {
-        let message = format!("no event {} is parked: it was replayed, thrown away, or never was", id.0);
-        return Err(Problem::new(StatusCode::NOT_FOUND, message));
-    };
-    let note = caller.note("event.discard", Some(app), format!("{} {} in lane {}", id.0, event.command, event.lane.0));
-    operator.chat.noted(note, Some(Command::Discard(Discard { app, id }))).await?;
-    Ok(json(StatusCode::OK, &Shown::from(event)))
+    Ok(json(StatusCode::OK, &operator.discard(&caller, app, id).await?))
+}
+
+impl Operator {
+    pub(crate) async fn list_parked(&self, app: u32, page: Page) -> Result<Events, Problem> {
+        let app = self.app(app)?;
+        let Page { id, account, command, since_ms, next, limit } = page;
+        let filter = Filter { id, account, command, since_ms }.parse()?;
+        let after = next.map(|next| parse_place(&next)).transpose()?;
+        let limit = ask::page(limit)?;
+        let store = self.chat.store();
+        let mut piece = store.parked(app.sdkappid, filter.clone(), after, limit).await?;
+        // A page without events would read as if there were none.
+        while piece.events.is_empty()
+            && let Some(after) = piece.next
+        {
+            piece = store.parked(app.sdkappid, filter.clone(), Some(after), limit).await?;
+        }
+        let ParkedPiece { events, next } = piece;
+        let next = next.map(|(lane, at)| place(&lane, at));
+        Ok(Events { events: events.into_iter().map(Shown::from).collect(), next })
+    }
+
+    pub(crate) async fn replay(&self, caller: &Caller, app: u32, again: Again) -> Result<Sent, Problem> {
+        let app = self.app(app)?;
+        let what = again.what()?;
+        self.chat.noted(caller.note("event.replay", Some(app.sdkappid), told(&what)), None).await?;
+        let mut next = Some(what);
+        let (mut sent, began) = (Sent { replayed: 0, skipped: 0, next: None }, self.clock.instant());
+        while let Some(what) = next {
+            let piece = self.chat.replay(Replay { app: app.sdkappid, what }).await?;
+            sent.replayed += u64::from(piece.count);
+            sent.skipped += u64::from(piece.skipped);
+            next = piece.next;
+            if self.clock.instant() - began > REPLAY_TIME {
+                break;
+            }
+        }
+        sent.next = next.map(|what| cursor(&what));
+        tracing::info!(app = %app.sdkappid, replayed = sent.replayed, "events are sent again on the operator's word");
+        Ok(sent)
+    }
+
+    /// It is never sent.
+    pub(crate) async fn discard(&self, caller: &Caller, app: u32, id: String) -> Result<Shown, Problem> {
+        let (app, id) = (self.app(app)?.sdkappid, EventId(id));
+        let event = self.chat.store().event(app, id.clone()).await?;
+        let Some(event) = event.filter(|event| matches!(event.standing, Standing::Parked { .. })) else {
+            let message = format!("no event {} is parked: it was replayed, thrown away, or never was", id.0);
+            return Err(Problem::new(StatusCode::NOT_FOUND, message));
+        };
+        let what = format!("{} {} in lane {}", id.0, event.command, event.lane.0);
+        let note = caller.note("event.discard", Some(app), what);
+        self.chat.noted(note, Some(Command::Discard(Discard { app, id }))).await?;
+        Ok(Shown::from(event))
+    }
 }
 
 /// What is replayed, for the audit log.

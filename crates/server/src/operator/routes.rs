@@ -14,9 +14,9 @@ use axum::{
 use super::{
     Operator, Problem, accounts,
     admit::{Access, admit},
-    apps, audit, callback, deliveries, lanes, messages, openapi,
+    apps, audit, backups, callback, deliveries, lanes, messages, openapi,
     openapi::Shape,
-    parked, tokens, usersig,
+    parked, reload, tokens, usersig,
 };
 use crate::apps::DeclaredApp;
 
@@ -70,7 +70,10 @@ macro_rules! shape {
 
 /// All of them.
 pub(super) fn routes() -> Vec<Route> {
-    [about_apps(), about_callbacks(), about_accounts(), about_operators()].into_iter().flatten().collect()
+    [about_apps(), about_callbacks(), about_accounts(), about_operators(), about_the_server()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn about_apps() -> Vec<Route> {
@@ -178,6 +181,21 @@ fn about_operators() -> Vec<Route> {
         new("get", "/audit", get(audit::list), "Read the audit log, the latest first")
             .asks(shape!(audit::Which))
             .answers(shape!(audit::AuditLog)),
+    ]
+}
+
+fn about_the_server() -> Vec<Route> {
+    let new = Route::new;
+    vec![
+        new("get", "/backups", get(backups::list), "List the backups, the latest first")
+            .answers(shape!(backups::BackupList)),
+        new("post", "/backups", post(backups::create), "Begin a backup of everything that is stored")
+            .answers_with(StatusCode::ACCEPTED, shape!(backups::Shown)),
+        new("get", "/backups/{name}", get(backups::show), "Show a backup, and how far it is")
+            .answers(shape!(backups::Shown)),
+        new("delete", "/backups/{name}", delete(backups::delete), "Delete a backup").answers(shape!(backups::Shown)),
+        new("post", "/reload", post(reload::reload), "Read the configuration again, as on SIGHUP")
+            .answers(shape!(crate::reload::Reloaded)),
         new("get", "/openapi.json", get(openapi::serve), "This document").open().answers(shape!(openapi::Anything)),
     ]
 }

@@ -26,36 +26,36 @@ use crate::{
 
 /// A token, without its text.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Shown {
-    id: String,
-    name: String,
-    role: Role,
+pub(crate) struct Shown {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) role: Role,
     #[schemars(with = "i64")]
-    created_ms: Timestamp,
-    created_by: String,
+    pub(crate) created_ms: Timestamp,
+    pub(crate) created_by: String,
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct TokenList {
-    tokens: Vec<Shown>,
+pub(crate) struct TokenList {
+    pub(crate) tokens: Vec<Shown>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewToken {
+pub(crate) struct NewToken {
     /// What people call it, and the audit log.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[!-~]([ -~]*[!-~])?$"))]
-    name: String,
-    role: Role,
+    pub(crate) name: String,
+    pub(crate) role: Role,
 }
 
 /// A token that was just made.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Made {
+pub(crate) struct Made {
     #[serde(flatten)]
-    shown: Shown,
+    pub(crate) shown: Shown,
     /// Once only, in this answer.
-    token: String,
+    pub(crate) token: String,
 }
 
 impl From<Token> for Shown {
@@ -66,8 +66,7 @@ impl From<Token> for Shown {
 }
 
 pub(super) async fn list(State(operator): State<Arc<Operator>>) -> Response<Body> {
-    let tokens = operator.tokens.list().into_iter().map(Shown::from).collect();
-    json(StatusCode::OK, &TokenList { tokens })
+    json(StatusCode::OK, &TokenList { tokens: operator.list_tokens() })
 }
 
 pub(super) async fn create(
@@ -75,27 +74,7 @@ pub(super) async fn create(
     caller: Caller,
     body: Body,
 ) -> Result<Response<Body>, Problem> {
-    let NewToken { name, role } = body::read(body).await?;
-    let is_name = name.trim() == name && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if !is_name || name.is_empty() || name.len() > 64 {
-        let message = "name: must be 1 to 64 printable ASCII characters, without a space at its ends";
-        return Err(Problem::unprocessable(message));
-    }
-    let _making = operator.making.lock().await;
-    let tokens = operator.tokens.list();
-    if name == CONFIGURED || tokens.iter().any(|token| token.name == name) {
-        let message = format!("there is a token {name:?} already: choose another name, or revoke that one");
-        return Err(Problem::new(StatusCode::CONFLICT, message));
-    }
-    if tokens.len() >= limits::TOKENS_MAX {
-        let message = format!("there are {} tokens, as many as can be: revoke one", tokens.len());
-        return Err(Problem::new(StatusCode::CONFLICT, message));
-    }
-    let (text, token) = draw(&operator.world(), name, role, &caller.name);
-    let note = caller.note("token.create", None, format!("{} {:?} ({})", token.id, token.name, role.as_str()));
-    operator.chat.noted(note, Some(Command::SaveToken(token.clone()))).await?;
-    operator.tokens.add(token.clone());
-    Ok(json(StatusCode::CREATED, &Made { shown: token.into(), token: text.expose().to_owned() }))
+    Ok(json(StatusCode::CREATED, &operator.create_token(&caller, body::read(body).await?).await?))
 }
 
 pub(super) async fn revoke(
@@ -103,22 +82,56 @@ pub(super) async fn revoke(
     caller: Caller,
     Named(id): Named<String>,
 ) -> Result<Response<Body>, Problem> {
-    let _making = operator.making.lock().await;
-    let tokens = operator.tokens.list();
-    let Some(token) = tokens.iter().find(|token| token.id == id) else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no token {id}")));
-    };
-    let conflict = |message: &str| Err(Problem::new(StatusCode::CONFLICT, message));
-    if token.id == CONFIGURED {
-        return conflict("this token stands in the configuration: take it out there, and start the server again");
+    Ok(json(StatusCode::OK, &operator.revoke_token(&caller, id).await?))
+}
+
+impl Operator {
+    pub(crate) fn list_tokens(&self) -> Vec<Shown> {
+        self.tokens.list().into_iter().map(Shown::from).collect()
     }
-    if !tokens.iter().any(|other| other.id != id && other.role == Role::Operator) {
-        return conflict("this is the last token that may change anything: make another operator first");
+
+    pub(crate) async fn create_token(&self, caller: &Caller, new: NewToken) -> Result<Made, Problem> {
+        let NewToken { name, role } = new;
+        let is_name = name.trim() == name && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if !is_name || name.is_empty() || name.len() > 64 {
+            let message = "name: must be 1 to 64 printable ASCII characters, without a space at its ends";
+            return Err(Problem::unprocessable(message));
+        }
+        let _making = self.making.lock().await;
+        let tokens = self.tokens.list();
+        if name == CONFIGURED || tokens.iter().any(|token| token.name == name) {
+            let message = format!("there is a token {name:?} already: choose another name, or revoke that one");
+            return Err(Problem::new(StatusCode::CONFLICT, message));
+        }
+        if tokens.len() >= limits::TOKENS_MAX {
+            let message = format!("there are {} tokens, as many as can be: revoke one", tokens.len());
+            return Err(Problem::new(StatusCode::CONFLICT, message));
+        }
+        let (text, token) = draw(&self.world(), name, role, &caller.name);
+        let note = caller.note("token.create", None, format!("{} {:?} ({})", token.id, token.name, role.as_str()));
+        self.chat.noted(note, Some(Command::SaveToken(token.clone()))).await?;
+        self.tokens.add(token.clone());
+        Ok(Made { shown: token.into(), token: text.expose().to_owned() })
     }
-    let note = caller.note("token.revoke", None, format!("{} {:?}", token.id, token.name));
-    operator.chat.noted(note, Some(Command::RevokeToken(id.clone()))).await?;
-    operator.tokens.remove(&id);
-    Ok(json(StatusCode::OK, &Shown::from(token.clone())))
+
+    pub(crate) async fn revoke_token(&self, caller: &Caller, id: String) -> Result<Shown, Problem> {
+        let _making = self.making.lock().await;
+        let tokens = self.tokens.list();
+        let Some(token) = tokens.iter().find(|token| token.id == id) else {
+            return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no token {id}")));
+        };
+        let conflict = |message: &str| Err(Problem::new(StatusCode::CONFLICT, message));
+        if token.id == CONFIGURED {
+            return conflict("this token stands in the configuration: take it out there, and start the server again");
+        }
+        if !tokens.iter().any(|other| other.id != id && other.role == Role::Operator) {
+            return conflict("this is the last token that may change anything: make another operator first");
+        }
+        let note = caller.note("token.revoke", None, format!("{} {:?}", token.id, token.name));
+        self.chat.noted(note, Some(Command::RevokeToken(id.clone()))).await?;
+        self.tokens.remove(&id);
+        Ok(Shown::from(token.clone()))
+    }
 }
 
 /// A new token and its text.

@@ -22,7 +22,7 @@ pub(super) struct Caller {
 
 pub(super) fn admit(rest: &Rest, request: RequestId, head: &Parts) -> Result<Caller, ChatError> {
     let (app, admin) = identify(rest, head).map_err(ChatError::Refused)?;
-    let client_ip = client_ip(head, &rest.settings.trusted_proxies);
+    let client_ip = client_ip(head, &rest.trusted_proxies.now());
     Ok(Caller { app, admin, origin: Origin { client_ip, platform: Platform::RestApi, request } })
 }
 

@@ -38,7 +38,7 @@ fn answer(call: Call<'_>) -> Result<Answer, ChatError> {
     let query = call.head.uri.query().unwrap_or_default();
     let nettype = query.split('&').find_map(|pair| pair.strip_prefix("nettype=")).unwrap_or("0");
     let addresses = match nettype {
-        "0" | "5" | "6" => call.rest.settings.egress_addresses.iter().map(shown).collect(),
+        "0" | "5" | "6" => call.rest.settings.now().egress_addresses.iter().map(shown).collect(),
         "1" | "2" | "3" | "4" => Vec::new(),
         _ => return Err(Refusal::new(error::REQUEST_FORMAT, "nettype must be from 0 to 6").into()),
     };

@@ -35,6 +35,7 @@ use crate::{
     chat::Chat,
     clock::{Clock, Entropy, World},
     identity::Identities,
+    live::Live,
     metrics::RestMetrics,
 };
 
@@ -48,7 +49,9 @@ pub struct Rest {
     entropy: Entropy,
     identities: Arc<Identities>,
     rates: Rates,
-    settings: RestSettings,
+    settings: Live<RestSettings>,
+    /// Networks whose `X-Forwarded-For` is believed (rule R7).
+    trusted_proxies: Live<Vec<IpNet>>,
     metrics: RestMetrics,
 }
 
@@ -57,8 +60,6 @@ pub struct RestSettings {
     /// A request's body; what is longer is refused and its connection closed.
     pub request_bytes_max: usize,
     pub body_timeout: Duration,
-    /// Networks whose `X-Forwarded-For` is believed (rule R7).
-    pub trusted_proxies: Vec<IpNet>,
     /// From which callbacks come, as `GetIPList` tells.
     pub egress_addresses: Vec<IpNet>,
     pub rates: RateSettings,
@@ -71,16 +72,17 @@ pub struct RestParts {
     pub callbacks: Callbacks,
     pub identities: Arc<Identities>,
     pub world: World,
-    pub settings: RestSettings,
+    pub settings: Live<RestSettings>,
+    pub trusted_proxies: Live<Vec<IpNet>>,
     pub metrics: RestMetrics,
 }
 
 impl Rest {
     pub fn new(parts: RestParts) -> Arc<Self> {
-        let RestParts { apps, chat, callbacks, identities, world, settings, metrics } = parts;
+        let RestParts { apps, chat, callbacks, identities, world, settings, trusted_proxies, metrics } = parts;
         let World { clock, entropy } = world;
-        let rates = Rates::new(settings.rates, clock.clone());
-        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities, rates, settings, metrics })
+        let rates = Rates::new(settings.clone(), clock.clone());
+        Arc::new(Self { apps, chat, callbacks, clock, entropy, identities, rates, settings, trusted_proxies, metrics })
     }
 }
 

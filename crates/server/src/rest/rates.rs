@@ -9,8 +9,8 @@ use std::{
 use tokio::time::Instant;
 use unsaid_protocol::{SdkAppId, error};
 
-use super::command::Command;
-use crate::{chat::Refusal, clock::Clock};
+use super::{RestSettings, command::Command};
+use crate::{chat::Refusal, clock::Clock, live::Live};
 
 /// The bounds; 0 is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -24,7 +24,7 @@ pub struct RateSettings {
 /// What each app has used.
 #[derive(Debug)]
 pub(super) struct Rates {
-    settings: RateSettings,
+    settings: Live<RestSettings>,
     clock: Clock,
     /// From when parts of windows are counted.
     began: Instant,
@@ -50,14 +50,14 @@ const HALVED: [&str; 3] = ["multiaccount_import", "account_delete", "account_che
 const RECIPIENTS: &str = "batchsendmsg, recipients";
 
 impl Rates {
-    pub(super) fn new(settings: RateSettings, clock: Clock) -> Self {
+    pub(super) fn new(settings: Live<RestSettings>, clock: Clock) -> Self {
         let began = clock.instant();
         Self { settings, clock, began, used: Mutex::default() }
     }
 
     /// One call of a command.
     pub(super) fn take(&self, app: SdkAppId, command: &Command) -> Result<(), Refusal> {
-        let most = self.settings.commands_per_s;
+        let most = self.settings.now().rates.commands_per_s;
         let most = if HALVED.contains(&command.name) { most.div_ceil(2) } else { most };
         if self.takes(app, command.name, 1, most, Duration::from_secs(1)) {
             return Ok(());
@@ -67,7 +67,7 @@ impl Rates {
     }
 
     pub(super) fn take_recipients(&self, app: SdkAppId, count: u32) -> Result<(), Refusal> {
-        let most = self.settings.recipients_per_min;
+        let most = self.settings.now().rates.recipients_per_min;
         if self.takes(app, RECIPIENTS, count, most, Duration::from_secs(60)) {
             return Ok(());
         }
@@ -107,10 +107,16 @@ impl Used {
 mod tests {
     use super::*;
 
+    fn rates(rates: RateSettings) -> Rates {
+        let body_timeout = Duration::from_secs(1);
+        let settings = RestSettings { request_bytes_max: 0, body_timeout, egress_addresses: Vec::new(), rates };
+        Rates::new(Live::new(settings), Clock::system())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn so_many_may_come_at_once_and_then_as_time_passes() {
         let settings = RateSettings { commands_per_s: 10, recipients_per_min: 100 };
-        let rates = Rates::new(settings, Clock::system());
+        let rates = rates(settings);
         let (one, other) = (SdkAppId(1), SdkAppId(2));
         let sendmsg = &crate::rest::openim::sendmsg::COMMAND;
         let check = &crate::rest::account::account_check::COMMAND;
@@ -132,7 +138,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn i6_no_second_holds_more_than_the_rate() {
         const MOST: u32 = 20;
-        let rates = Rates::new(RateSettings { commands_per_s: MOST, recipients_per_min: 0 }, Clock::system());
+        let rates = rates(RateSettings { commands_per_s: MOST, recipients_per_min: 0 });
         let sendmsg = &crate::rest::openim::sendmsg::COMMAND;
         for pauses_ms in
             [vec![1], vec![7, 0, 0], vec![49, 51], vec![990, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], vec![3, 400]]
@@ -156,7 +162,7 @@ mod tests {
 
     #[test]
     fn without_a_bound_everything_goes() {
-        let rates = Rates::new(RateSettings::default(), Clock::system());
+        let rates = rates(RateSettings::default());
         assert!((0..1000).all(|_| rates.take_recipients(SdkAppId(1), 500).is_ok()));
     }
 }

@@ -125,7 +125,7 @@ async fn outcome(
     }
     let command = command?;
     rest.rates.take(caller.app.sdkappid, command).map_err(ChatError::Refused)?;
-    let body = upload.read(&rest.settings, head).await?;
+    let body = upload.read(&rest.settings.now(), head).await?;
     (command.answer)(Call { rest, caller: &caller, head, body: &body }).await
 }
 

@@ -11,7 +11,7 @@ use unsaid_protocol::{
 use crate::test_app::{Actor, SDKAPPID, SECRET_KEY, TestApp, usersig};
 
 /// Longer than anything takes that is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Device {
     pub(crate) name: String,

@@ -96,12 +96,8 @@ async fn one_connection_too_many_waits_for_its_turn() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_spoken_where_a_certificate_is_given() {
     let authority = Authority::new();
-    let folder = tempfile::tempdir().expect("a folder");
-    let identity = authority.issue(&["localhost"], &[std::net::Ipv4Addr::LOCALHOST.into()]);
-    let files = TlsFiles { cert: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
-    std::fs::write(&files.cert, &identity.cert_pem).expect("writable");
-    std::fs::write(&files.key, &identity.key_pem).expect("writable");
     let (mut app, ..) = TestApp::start().await;
+    let files = tls_files(&app, &authority);
     app.restart_with(|config| config.tls = Some(files)).await;
     let now_s = u64::from(app.world.clock.now().seconds());
     let client = RestClient::new(&RestConfig {
@@ -115,6 +111,15 @@ async fn tls_is_spoken_where_a_certificate_is_given() {
     })
     .expect("the address is right");
     assert_eq!(client.get_c2c_unread_msg_num("Jonh").await.expect("an answer"), 0);
+}
+
+/// A certificate for the server itself, in its data folder.
+pub(crate) fn tls_files(app: &TestApp, authority: &Authority) -> TlsFiles {
+    let identity = authority.issue(&["localhost"], &[std::net::Ipv4Addr::LOCALHOST.into()]);
+    let files = TlsFiles { cert: app.data_dir().join("cert.pem"), key: app.data_dir().join("key.pem") };
+    std::fs::write(&files.cert, &identity.cert_pem).expect("writable");
+    std::fs::write(&files.key, &identity.key_pem).expect("writable");
+    files
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,8 @@ mod rest_refusals;
 mod rest_requests;
 mod rest_semantics;
 
+mod backups;
+mod console;
 mod metrics;
 mod modify_receipt;
 mod operator;
@@ -38,8 +40,10 @@ mod callbacks;
 mod receiver_crate;
 mod retries;
 
+mod cli;
 mod listener;
 mod programs;
+mod reload;
 
 mod crash;
 mod endpoint;

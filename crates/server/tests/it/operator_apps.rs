@@ -1,8 +1,11 @@
 //! The life of an app over the operator API: settings, keys, switched off, deleted.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use unsaid::apps::Origin;
+use unsaid_protocol::session::KickReason;
 use unsaid_testkit::{Answer, Script};
 
 use crate::{
@@ -89,6 +92,50 @@ async fn c11_an_app_of_the_file_is_read_only() {
         assert!(answer["message"].as_str().expect("a sentence").contains("configuration file"), "{answer}");
     }
     assert_eq!(app.operate(Method::GET, "", Value::Null).await.0, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c11_a_deletion_that_was_interrupted_goes_on_at_the_next_start() {
+    let (mut app, jared, jonh, _) = start().await;
+    jared.send(&jonh, "a text that has to go").await;
+    app.all_settled().await;
+    // What a server leaves that is killed between the first commit of a deletion and the last one.
+    app.change_app(|app| (app.disabled, app.erasing) = (true, true)).await;
+    assert_eq!(app.operate(Method::GET, "", Value::Null).await.1["erasing"], true, "nobody has gone on yet");
+    app.stop().await;
+    app.start_again().await;
+    // Nobody asks for it but the server itself.
+    let began = app.world.clock.instant();
+    while !app.server().store().apps().await.expect("readable").is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(10), "the app is still there");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(app.operate(Method::GET, "", Value::Null).await.0, StatusCode::NOT_FOUND);
+    app.stop().await;
+    let file = std::fs::read(app.data_dir().join("unsaid.db")).expect("readable");
+    let text = b"a text that has to go";
+    assert!(!file.windows(text.len()).any(|part| part == text), "nothing of it stays in the file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c11_a_session_of_an_app_that_is_switched_off_ends_while_its_client_talks() {
+    let (mut app, _, _, _) = start().await;
+    let mut device = app.device("jared", "Web").await;
+    device.send("Jonh", "one").await;
+    assert_eq!(app.operate(Method::POST, "/disable", Value::Null).await.0, StatusCode::OK);
+    // It talks on until it is told, and nothing that it says is done.
+    let ended = loop {
+        match device.client.read("Jonh", None).await {
+            Ok(()) => panic!("an app that is switched off answers nobody"),
+            Err(unsaid_client::ClientError::Refused { code, .. }) => assert_eq!(code.0, 60016),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(ended, unsaid_client::ClientError::Ended { .. }), "{ended}");
+    assert_eq!(device.kicked().await, KickReason::AppDisabled);
+    assert_eq!(device.closed().await.code, Some(4003));
+    assert_eq!(app.device_with(app.login("jared", "Web")).await.err(), Some(60016));
+    app.leave_backlog();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,7 +26,7 @@ impl Program {
     }
 
     /// The same, with these variables in its environment.
-    fn serve_with(config: &Path, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn serve_with(config: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_unsaid"))
             .envs(environment.iter().copied())
             .args(["serve", "--set", "log_format=json", "--config"])
@@ -58,10 +58,14 @@ impl Program {
     }
 
     /// SIGTERM, and wait until it is gone.
-    fn terminate(mut self) -> ExitStatus {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(killed.expect("kill is there").success());
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal("-TERM");
         self.child.wait().expect("it ends")
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
     }
 }
 
@@ -122,7 +126,7 @@ pub(crate) fn admin_client(address: SocketAddr) -> unsaid_client::RestClient {
     )
 }
 
-fn run(args: &[&str]) -> (ExitStatus, String, String) {
+pub(crate) fn run(args: &[&str]) -> (ExitStatus, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_unsaid")).args(args).output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     (output.status, text(output.stdout), text(output.stderr))
@@ -205,6 +209,18 @@ fn the_default_configuration_can_be_printed() {
 }
 
 #[test]
+fn a_reader_that_has_gone_is_no_error() {
+    for command in [&["config"][..], &["completions", "bash"], &["check"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_unsaid")).args(command).stdout(writer).output();
+        let output = output.expect("the program starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{command:?}: {said}");
+    }
+}
+
+#[test]
 fn the_demo_ends_well() {
     let (status, said, error) = run(&["demo", "--once"]);
     assert!(status.success(), "{said}\n{error}");
@@ -244,7 +260,7 @@ fn say(address: SocketAddr, token: &str, arguments: &[&str]) -> (bool, String) {
 }
 
 /// What a command of the program says, and its exit code.
-fn exit(address: SocketAddr, token: &str, arguments: &[&str]) -> (i32, String) {
+pub(crate) fn exit(address: SocketAddr, token: &str, arguments: &[&str]) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_unsaid"))
         .args(arguments)
         .env("UNSAID_API_URL", format!("http://{address}"))
@@ -255,24 +271,39 @@ fn exit(address: SocketAddr, token: &str, arguments: &[&str]) -> (i32, String) {
     (output.status.code().expect("it ends by itself"), said)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn c8_c9_c10_the_command_line_asks_a_running_server() {
-    const OPERATOR: &str = "the operator's token";
+const OPERATOR: &str = "the operator's token";
+
+/// A server with an operator's token, and the receiver of its app.
+struct Operated {
+    program: Program,
+    receiver: Receiver,
+    _folder: tempfile::TempDir,
+}
+
+/// `callback` is a further line of the app's callback settings.
+async fn operated(callback: &str) -> Operated {
     let authority = Authority::new();
     let receiver = receiver(&authority).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let listen = free_address();
-    let config = config_file(folder.path(), listen, &receiver, &authority);
+    let config = config_file(folder.path(), free_address(), &receiver, &authority);
     let text = std::fs::read_to_string(&config).expect("readable");
-    let text = format!("{text}retry = \"off\"\n[operator]\ntoken = \"{OPERATOR}\"\n");
+    let text = format!("{text}{callback}\n[operator]\ntoken = \"{OPERATOR}\"\n");
     std::fs::write(&config, text).expect("writable");
-    let program = Program::serve(&config);
+    Operated { program: Program::serve(&config), receiver, _folder: folder }
+}
+
+/// What a command says that succeeds.
+fn done(program: &Program, arguments: &[&str]) -> String {
+    let (succeeded, said) = tokio::task::block_in_place(|| say(program.address, OPERATOR, arguments));
+    assert!(succeeded, "{arguments:?}: {said}");
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_c9_c10_the_command_line_asks_a_running_server() {
+    let Operated { program, receiver, _folder } = operated("retry = \"off\"").await;
     let app = SDKAPPID.to_string();
-    let ask = |arguments: &[&str]| {
-        let (succeeded, said) = tokio::task::block_in_place(|| say(program.address, OPERATOR, arguments));
-        assert!(succeeded, "{arguments:?}: {said}");
-        said
-    };
+    let ask = |arguments: &[&str]| done(&program, arguments);
 
     let tested = ask(&["callback", "test", &app]);
     for part in ["name", "connection", "tls", "ok", "200", "delivered"] {
@@ -316,22 +347,9 @@ async fn c8_c9_c10_the_command_line_asks_a_running_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_makes_apps_and_tokens_and_its_exit_codes_mean_something() {
-    const OPERATOR: &str = "the operator's token";
-    let authority = Authority::new();
-    let receiver = receiver(&authority).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let listen = free_address();
-    let config = config_file(folder.path(), listen, &receiver, &authority);
-    let text = std::fs::read_to_string(&config).expect("readable");
-    let text = format!("{text}[operator]\ntoken = \"{OPERATOR}\"\n");
-    std::fs::write(&config, text).expect("writable");
-    let program = Program::serve(&config);
+    let Operated { program, receiver: _receiver, _folder } = operated("").await;
     let app = SDKAPPID.to_string();
-    let ask = |arguments: &[&str]| {
-        let (succeeded, said) = tokio::task::block_in_place(|| say(program.address, OPERATOR, arguments));
-        assert!(succeeded, "{arguments:?}: {said}");
-        said
-    };
+    let ask = |arguments: &[&str]| done(&program, arguments);
 
     let made = ask(&["token", "create", "--role", "viewer", "--name", "on call"]);
     let viewer = made.lines().find_map(|line| line.trim().strip_prefix("unsaid_")).expect("it is shown once");

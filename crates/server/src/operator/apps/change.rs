@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{Operator, Problem, admit::Caller, ask::Named, body, json as answer},
-    Around, save,
+    Around,
     shown::{Shown, secrets},
 };
 use crate::apps::{App, DeclaredApp, Origin, Secret};
@@ -47,23 +47,43 @@ pub(in crate::operator) async fn change(
     Named(sdkappid): Named<u32>,
     body: Body,
 ) -> Result<Response<Body>, Problem> {
-    let changes: Map<String, Value> = body::read(body).await?;
-    if let Some(name) = NOT_CHANGED.iter().find(|name| changes.contains_key(**name)) {
-        return Err(Problem::malformed(format!("{name}: is not changed here; keys are changed at .../keys")));
+    Ok(answer(StatusCode::OK, &operator.change_app(&caller, sdkappid, body::read(body).await?).await?))
+}
+
+impl Operator {
+    /// Lays the changes over the settings; what they do not name stays.
+    pub(crate) async fn change_app(
+        &self,
+        caller: &Caller,
+        sdkappid: u32,
+        changes: Map<String, Value>,
+    ) -> Result<Shown, Problem> {
+        let _making = self.making.lock().await;
+        let names = names(&changes);
+        let app = self.changed(sdkappid, changes)?;
+        self.save(&app, caller.note("app.change", Some(app.sdkappid), names)).await?;
+        tracing::info!(app = %app.sdkappid, "an app's settings were changed");
+        Ok(Shown::new(&app))
     }
-    let _making = operator.making.lock().await;
-    let before = operator.changeable(sdkappid)?;
-    let names = names(&changes);
-    let kept = kept(&before, &changes);
-    let merged = merge(declared(&before), changes);
-    let declared: DeclaredApp = body::parse(merged)?;
-    let around = Around { entropy: &operator.entropy, keys: &before.keys, kept: &kept };
-    let mut app = declared.into_app(Origin::Runtime, &around)?;
-    app.keys.clone_from(&before.keys);
-    app.disabled = before.disabled;
-    save(&operator, &app, caller.note("app.change", Some(app.sdkappid), names)).await?;
-    tracing::info!(app = %app.sdkappid, "an app's settings were changed");
-    Ok(answer(StatusCode::OK, &Shown::new(&app)))
+
+    /// Whether the changes would be saved.
+    pub(crate) fn check_change(&self, sdkappid: u32, changes: Map<String, Value>) -> Result<(), Problem> {
+        Ok(self.rules.now().check(&self.changed(sdkappid, changes)?)?)
+    }
+
+    fn changed(&self, sdkappid: u32, changes: Map<String, Value>) -> Result<App, Problem> {
+        if let Some(name) = NOT_CHANGED.iter().find(|name| changes.contains_key(**name)) {
+            return Err(Problem::malformed(format!("{name}: is not changed here; keys are changed at .../keys")));
+        }
+        let before = self.changeable(sdkappid)?;
+        let kept = kept(&before, &changes);
+        let declared: DeclaredApp = body::parse(merge(declared(&before), changes))?;
+        let around = Around { entropy: &self.entropy, keys: &before.keys, kept: &kept };
+        let mut app = declared.into_app(Origin::Runtime, &around)?;
+        app.keys.clone_from(&before.keys);
+        app.disabled = before.disabled;
+        Ok(app)
+    }
 }
 
 /// Which settings are changed, by name.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{Operator, Problem, admit::Caller, ask::Named, body, json},
-    draw_key, save,
+    draw_key,
 };
 use crate::{
     apps::{App, Secret, SecretKey},
@@ -21,11 +21,11 @@ use crate::{
 
 /// A key, without its text.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::operator) struct Shown {
+pub(crate) struct Shown {
     /// Names it. It is made of the secret, and says no more of it than every UserSig does.
-    id: String,
+    pub(crate) id: String,
     /// UserSigs are made with it.
-    in_use: bool,
+    pub(crate) in_use: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -35,18 +35,18 @@ pub(in crate::operator) struct KeyList {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::operator) struct NewKey {
+pub(crate) struct NewKey {
     /// It is drawn where it is not given.
     #[schemars(length(min = 16, max = 128), regex(pattern = r"^[ -~]*$"))]
-    secret_key: Option<String>,
+    pub(crate) secret_key: Option<String>,
 }
 
 /// A key that was just added.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::operator) struct Added {
+pub(crate) struct Added {
     keys: Vec<Shown>,
     /// Once only, in this answer.
-    secret_key: String,
+    pub(crate) secret_key: String,
 }
 
 fn shown(app: &App) -> Vec<Shown> {
@@ -62,7 +62,7 @@ pub(in crate::operator) async fn list(
     State(operator): State<Arc<Operator>>,
     Named(app): Named<u32>,
 ) -> Result<Response<Body>, Problem> {
-    Ok(json(StatusCode::OK, &KeyList { keys: shown(&*operator.app(app)?) }))
+    Ok(json(StatusCode::OK, &KeyList { keys: operator.list_keys(app)? }))
 }
 
 /// The new key is in use at once, and those of before stay valid until they are removed.
@@ -72,22 +72,7 @@ pub(in crate::operator) async fn add(
     Named(app): Named<u32>,
     body: Body,
 ) -> Result<Response<Body>, Problem> {
-    let NewKey { secret_key } = body::read(body).await?;
-    let _making = operator.making.lock().await;
-    let mut app = App::clone(&*operator.changeable(app)?);
-    if app.keys.len() >= limits::APP_KEYS_MAX {
-        let message = format!("the app has {} keys, as many as it can: remove an old one", app.keys.len());
-        return Err(Problem::new(StatusCode::CONFLICT, message));
-    }
-    let key = SecretKey::new(secret_key.map_or_else(|| draw_key(&operator.entropy), Secret::new));
-    if app.keys.contains(&key) {
-        return Err(Problem::new(StatusCode::CONFLICT, "the app has this key already: send another one"));
-    }
-    app.keys.insert(0, key.clone());
-    app.check()?;
-    save(&operator, &app, caller.note("app.key.add", Some(app.sdkappid), id(&key))).await?;
-    let secret_key = key.secret.expose().to_owned();
-    Ok(json(StatusCode::CREATED, &Added { keys: shown(&app), secret_key }))
+    Ok(json(StatusCode::CREATED, &operator.add_key(&caller, app, body::read(body).await?).await?))
 }
 
 /// What was made with it is valid no more.
@@ -96,15 +81,42 @@ pub(in crate::operator) async fn remove(
     caller: Caller,
     Named((app, key)): Named<(u32, String)>,
 ) -> Result<Response<Body>, Problem> {
-    let _making = operator.making.lock().await;
-    let mut app = App::clone(&*operator.changeable(app)?);
-    if !app.keys.iter().any(|known| id(known) == key) {
-        return Err(Problem::new(StatusCode::NOT_FOUND, format!("the app has no key {key}")));
+    Ok(json(StatusCode::OK, &KeyList { keys: operator.remove_key(&caller, app, key).await? }))
+}
+
+impl Operator {
+    pub(crate) fn list_keys(&self, app: u32) -> Result<Vec<Shown>, Problem> {
+        Ok(shown(&*self.app(app)?))
     }
-    if app.keys.iter().all(|known| id(known) == key) {
-        return Err(Problem::new(StatusCode::CONFLICT, "this is the app's only key: add another one first"));
+
+    pub(crate) async fn add_key(&self, caller: &Caller, app: u32, new: NewKey) -> Result<Added, Problem> {
+        let _making = self.making.lock().await;
+        let mut app = App::clone(&*self.changeable(app)?);
+        if app.keys.len() >= limits::APP_KEYS_MAX {
+            let message = format!("the app has {} keys, as many as it can: remove an old one", app.keys.len());
+            return Err(Problem::new(StatusCode::CONFLICT, message));
+        }
+        let key = SecretKey::new(new.secret_key.map_or_else(|| draw_key(&self.entropy), Secret::new));
+        if app.keys.contains(&key) {
+            return Err(Problem::new(StatusCode::CONFLICT, "the app has this key already: send another one"));
+        }
+        app.keys.insert(0, key.clone());
+        app.check()?;
+        self.save(&app, caller.note("app.key.add", Some(app.sdkappid), id(&key))).await?;
+        Ok(Added { keys: shown(&app), secret_key: key.secret.expose().to_owned() })
     }
-    app.keys.retain(|known| id(known) != key);
-    save(&operator, &app, caller.note("app.key.remove", Some(app.sdkappid), key)).await?;
-    Ok(json(StatusCode::OK, &KeyList { keys: shown(&app) }))
+
+    pub(crate) async fn remove_key(&self, caller: &Caller, app: u32, key: String) -> Result<Vec<Shown>, Problem> {
+        let _making = self.making.lock().await;
+        let mut app = App::clone(&*self.changeable(app)?);
+        if !app.keys.iter().any(|known| id(known) == key) {
+            return Err(Problem::new(StatusCode::NOT_FOUND, format!("the app has no key {key}")));
+        }
+        if app.keys.iter().all(|known| id(known) == key) {
+            return Err(Problem::new(StatusCode::CONFLICT, "this is the app's only key: add another one first"));
+        }
+        app.keys.retain(|known| id(known) != key);
+        self.save(&app, caller.note("app.key.remove", Some(app.sdkappid), key)).await?;
+        Ok(shown(&app))
+    }
 }

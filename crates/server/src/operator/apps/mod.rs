@@ -1,8 +1,8 @@
 //! Apps: making one at run time, seeing and changing its settings.
 
-pub(super) mod change;
-pub(super) mod keys;
-pub(super) mod life;
+pub(crate) mod change;
+pub(crate) mod keys;
+pub(crate) mod life;
 mod shown;
 
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use unsaid_protocol::sign::hex;
+use unsaid_protocol::{SdkAppId, sign::hex};
 
-pub(super) use self::shown::Shown;
+pub(crate) use self::shown::Shown;
 use super::{Operator, Problem, admit::Caller, ask::Named, body, json};
 use crate::{
     apps::{App, AppError, DeclaredApp, Origin, Secret, SecretKey, Surroundings},
@@ -31,23 +31,22 @@ pub(super) struct AppList {
 
 /// An app that was just made.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Made {
+pub(crate) struct Made {
     #[serde(flatten)]
-    app: Shown,
+    pub(crate) app: Shown,
     /// Once only, in this answer.
-    secret_key: String,
+    pub(crate) secret_key: String,
 }
 
 pub(super) async fn list(State(operator): State<Arc<Operator>>) -> Response<Body> {
-    let apps = operator.apps.list().iter().map(|app| Shown::new(app)).collect();
-    json(StatusCode::OK, &AppList { apps })
+    json(StatusCode::OK, &AppList { apps: operator.list_apps() })
 }
 
 pub(super) async fn show(
     State(operator): State<Arc<Operator>>,
     Named(app): Named<u32>,
 ) -> Result<Response<Body>, Problem> {
-    Ok(json(StatusCode::OK, &Shown::new(&*operator.app(app)?)))
+    Ok(json(StatusCode::OK, &operator.show_app(app)?))
 }
 
 /// The keys of `[[apps]]` in the configuration file as JSON, with `ca_pem` for `ca_file`. A key is drawn where none is given.
@@ -56,18 +55,7 @@ pub(super) async fn create(
     caller: Caller,
     body: Body,
 ) -> Result<Response<Body>, Problem> {
-    let declared: DeclaredApp = body::read(body).await?;
-    let _making = operator.making.lock().await;
-    if operator.apps.get(unsaid_protocol::SdkAppId(declared.sdkappid)).is_some() {
-        let message = format!("there is an app {} already: choose another sdkappid", declared.sdkappid);
-        return Err(Problem::new(StatusCode::CONFLICT, message));
-    }
-    let around = Around { entropy: &operator.entropy, keys: &[], kept: &[] };
-    let app = declared.into_app(Origin::Runtime, &around)?;
-    save(&operator, &app, caller.note("app.create", Some(app.sdkappid), app.name.clone())).await?;
-    tracing::info!(app = %app.sdkappid, "an app was made");
-    let secret_key = app.keys.first().expect("an app has a key").secret.expose().to_owned();
-    Ok(json(StatusCode::CREATED, &Made { app: Shown::new(&app), secret_key }))
+    Ok(json(StatusCode::CREATED, &operator.create_app(&caller, body::read(body).await?).await?))
 }
 
 /// The same keys, in the place of all settings of before; only its keys stay where none is given, all of them. What it is owed
@@ -78,37 +66,64 @@ pub(super) async fn replace(
     Named(sdkappid): Named<u32>,
     body: Body,
 ) -> Result<Response<Body>, Problem> {
-    let declared: DeclaredApp = body::read(body).await?;
-    if declared.sdkappid != sdkappid {
-        let message = format!("sdkappid is {} in the body, but {sdkappid} in the path", declared.sdkappid);
-        return Err(Problem::new(StatusCode::CONFLICT, message));
-    }
-    let _making = operator.making.lock().await;
-    let before = operator.changeable(sdkappid)?;
-    let around = Around { entropy: &operator.entropy, keys: &before.keys, kept: &[] };
-    let gives_keys = declared.gives_keys();
-    let mut app = declared.into_app(Origin::Runtime, &around)?;
-    if !gives_keys {
-        app.keys.clone_from(&before.keys);
-    }
-    app.disabled = before.disabled;
-    save(&operator, &app, caller.note("app.replace", Some(app.sdkappid), "all settings")).await?;
-    tracing::info!(app = %app.sdkappid, "an app's settings were replaced");
-    Ok(json(StatusCode::OK, &Shown::new(&app)))
+    Ok(json(StatusCode::OK, &operator.replace_app(&caller, sdkappid, body::read(body).await?).await?))
 }
 
-/// Checks it and saves it, with a note.
-async fn save(operator: &Operator, app: &App, note: Note) -> Result<(), Problem> {
-    operator.rules.check(app)?;
-    operator.chat.save_app_noted(app.clone(), note).await.map_err(|error| {
-        tracing::error!(app = %app.sdkappid, %error, "an app was not saved");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-    })
+impl Operator {
+    pub(crate) fn list_apps(&self) -> Vec<Shown> {
+        self.apps.list().iter().map(|app| Shown::new(app)).collect()
+    }
+
+    pub(crate) fn show_app(&self, sdkappid: u32) -> Result<Shown, Problem> {
+        Ok(Shown::new(&*self.app(sdkappid)?))
+    }
+
+    pub(crate) async fn create_app(&self, caller: &Caller, declared: DeclaredApp) -> Result<Made, Problem> {
+        let _making = self.making.lock().await;
+        if self.apps.get(SdkAppId(declared.sdkappid)).is_some() {
+            let message = format!("there is an app {} already: choose another sdkappid", declared.sdkappid);
+            return Err(Problem::new(StatusCode::CONFLICT, message));
+        }
+        let around = Around { entropy: &self.entropy, keys: &[], kept: &[] };
+        let app = declared.into_app(Origin::Runtime, &around)?;
+        self.save(&app, caller.note("app.create", Some(app.sdkappid), app.name.clone())).await?;
+        tracing::info!(app = %app.sdkappid, "an app was made");
+        let secret_key = app.keys.first().expect("an app has a key").secret.expose().to_owned();
+        Ok(Made { app: Shown::new(&app), secret_key })
+    }
+
+    async fn replace_app(&self, caller: &Caller, sdkappid: u32, declared: DeclaredApp) -> Result<Shown, Problem> {
+        if declared.sdkappid != sdkappid {
+            let message = format!("sdkappid is {} in the body, but {sdkappid} in the path", declared.sdkappid);
+            return Err(Problem::new(StatusCode::CONFLICT, message));
+        }
+        let _making = self.making.lock().await;
+        let before = self.changeable(sdkappid)?;
+        let around = Around { entropy: &self.entropy, keys: &before.keys, kept: &[] };
+        let gives_keys = declared.gives_keys();
+        let mut app = declared.into_app(Origin::Runtime, &around)?;
+        if !gives_keys {
+            app.keys.clone_from(&before.keys);
+        }
+        app.disabled = before.disabled;
+        self.save(&app, caller.note("app.replace", Some(app.sdkappid), "all settings")).await?;
+        tracing::info!(app = %app.sdkappid, "an app's settings were replaced");
+        Ok(Shown::new(&app))
+    }
+
+    /// Checks it and saves it, with a note.
+    async fn save(&self, app: &App, note: Note) -> Result<(), Problem> {
+        self.rules.now().check(app)?;
+        self.chat.save_app_noted(app.clone(), note).await.map_err(|error| {
+            tracing::error!(app = %app.sdkappid, %error, "an app was not saved");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+        })
+    }
 }
 
 impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
-        Self::unprocessable(error.to_string())
+        Self { setting: Some(error.setting.to_owned()), ..Self::unprocessable(error.to_string()) }
     }
 }
 

@@ -10,48 +10,48 @@ use crate::apps::{
 };
 
 /// An app, without its secrets.
-#[derive(Serialize, JsonSchema)]
-pub(in crate::operator) struct Shown {
-    sdkappid: u32,
-    name: String,
+#[derive(Clone, Serialize, JsonSchema)]
+pub(crate) struct Shown {
+    pub(crate) sdkappid: u32,
+    pub(crate) name: String,
     /// An app of the configuration file is changed there.
-    origin: Origin,
-    disabled: bool,
+    pub(crate) origin: Origin,
+    pub(crate) disabled: bool,
     /// It is being deleted.
-    erasing: bool,
-    admins: Vec<String>,
+    pub(crate) erasing: bool,
+    pub(crate) admins: Vec<String>,
     /// How many keys are valid.
-    keys: usize,
-    recall_window_s: u32,
-    recall_body: RecallBody,
-    audit_days: u16,
-    history_days: u16,
-    sessions_per_platform: u8,
-    lane: LaneBy,
-    callback: Callback,
+    pub(crate) keys: usize,
+    pub(crate) recall_window_s: u32,
+    pub(crate) recall_body: RecallBody,
+    pub(crate) audit_days: u16,
+    pub(crate) history_days: u16,
+    pub(crate) sessions_per_platform: u8,
+    pub(crate) lane: LaneBy,
+    pub(crate) callback: Callback,
 }
 
 /// Its callbacks: where they go, and which are switched on.
-#[derive(Serialize, JsonSchema)]
-struct Callback {
-    url: Option<String>,
+#[derive(Clone, Serialize, JsonSchema)]
+pub(crate) struct Callback {
+    pub(crate) url: Option<String>,
     /// The names of the secrets that are set; never what they are.
-    secrets_set: Vec<&'static str>,
-    ca_pem: Option<String>,
-    client_cert_pem: Option<String>,
-    answer: AnswerRule,
+    pub(crate) secrets_set: Vec<&'static str>,
+    pub(crate) ca_pem: Option<String>,
+    pub(crate) client_cert_pem: Option<String>,
+    pub(crate) answer: AnswerRule,
     #[schemars(with = "Vec<CommandName>")]
-    commands: Vec<CallbackCommand>,
-    before_failure: BeforeFailure,
-    retry: Retry,
-    age_max_s: u32,
-    rate_per_s_max: u32,
-    backlog_events_max: u64,
-    backlog_bytes_max: u64,
+    pub(crate) commands: Vec<CallbackCommand>,
+    pub(crate) before_failure: BeforeFailure,
+    pub(crate) retry: Retry,
+    pub(crate) age_max_s: u32,
+    pub(crate) rate_per_s_max: u32,
+    pub(crate) backlog_events_max: u64,
+    pub(crate) backlog_bytes_max: u64,
 }
 
 impl Shown {
-    pub(in crate::operator) fn new(app: &App) -> Self {
+    pub(crate) fn new(app: &App) -> Self {
         Self {
             sdkappid: app.sdkappid.0,
             name: app.name.clone(),

@@ -7,6 +7,7 @@ mod view;
 use std::{
     collections::BTreeMap,
     future::Future,
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -19,9 +20,10 @@ use crate::{
     apps::App,
     chat::{
         self, Account, Applied, AuditEntry, AuditFilter, AuditPage, Backlog, Command, Content, Conversation,
-        ConversationsView, EventId, Fault, HistoryQuery, Holder, KeptEvent, Lane, LaneHead, Later, Message,
-        MessageName, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person, Place, Prunable, Pruned, Recent,
-        Session, SessionKey, Settled, Settlement, Side, Standing, Store, SyncEvent, Token, Updates, UpdatesQuery, View,
+        ConversationsView, CopyProgress, EventId, Fault, HistoryQuery, Holder, KeptEvent, Lane, LaneHead, Later,
+        Message, MessageName, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person, Place, Prunable, Pruned,
+        Recent, Session, SessionKey, Settled, Settlement, Side, Standing, Store, SyncEvent, Token, Updates,
+        UpdatesQuery, View,
     },
     clock::{Clock, Entropy, Timestamp},
 };
@@ -299,6 +301,10 @@ impl Store for Memory {
             state.audit_copies.retain(|(_, _, until)| *until > now);
             (before - state.audit_copies.len()) as u64
         })
+    }
+
+    fn backup(&self, _: PathBuf, _: Arc<CopyProgress>) -> Later<'_, u64> {
+        Box::pin(std::future::ready(Err(Fault::Failed("a store in memory keeps nothing".into()))))
     }
 
     fn epoch(&self) -> &'static str {

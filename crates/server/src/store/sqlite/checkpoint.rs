@@ -33,6 +33,7 @@ const IDLE: Duration = Duration::from_secs(2);
 pub(super) struct Checkpoints {
     grown: SyncSender<()>,
     finish: Arc<AtomicBool>,
+    held: Arc<AtomicBool>,
     pages: u64,
     thread: JoinHandle<()>,
 }
@@ -44,12 +45,13 @@ impl Checkpoints {
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         let (grown, wake) = sync_channel(1);
         let finish = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&finish);
+        let held = Arc::new(AtomicBool::new(false));
+        let flags = Flags { finish: Arc::clone(&finish), held: Arc::clone(&held) };
         let thread = thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || run(&connection, &wake, &asked))
+            .spawn(move || run(&connection, &wake, &flags))
             .map_err(OpenError::Thread)?;
-        Ok(Self { grown, finish, pages: 0, thread })
+        Ok(Self { grown, finish, held, pages: 0, thread })
     }
 
     /// Returns when the thread has ended, and its connection is closed.
@@ -57,6 +59,15 @@ impl Checkpoints {
         drop(self.grown);
         // It panics nowhere; what it has not copied is in the log.
         let _ = self.thread.join();
+    }
+
+    /// From now on the log is not emptied: a copy that is being made would have to begin anew each time.
+    pub(super) fn hold(&self) {
+        self.held.store(true, Ordering::Release);
+    }
+
+    pub(super) fn release(&self) {
+        self.held.store(false, Ordering::Release);
     }
 
     /// Called by the writer after each commit, with about how many pages it wrote.
@@ -73,27 +84,46 @@ impl Checkpoints {
     }
 }
 
-fn run(connection: &Connection, wake: &Receiver<()>, finish: &AtomicBool) {
-    let (mut copied, mut emptied) = (0, 0);
+/// What the writer and the thread tell each other.
+struct Flags {
+    /// The writer is asked for the rest of the log.
+    finish: Arc<AtomicBool>,
+    /// The log is not emptied.
+    held: Arc<AtomicBool>,
+}
+
+/// The version of the database that was copied into it, and the one with which the log was emptied.
+#[derive(Default)]
+struct Done {
+    copied: i64,
+    emptied: i64,
+}
+
+fn run(connection: &Connection, wake: &Receiver<()>, flags: &Flags) {
+    let mut done = Done::default();
     loop {
         match wake.recv_timeout(IDLE) {
             Ok(()) => {
                 if checkpoint(connection) >= LOG_PAGES_MAX {
-                    finish.store(true, Ordering::Release);
+                    flags.finish.store(true, Ordering::Release);
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {
-                let version = data_version(connection);
-                if version != copied {
-                    let _ = checkpoint(connection);
-                    copied = version;
-                } else if version != emptied {
-                    // Nobody writes: what was erased need not stay in the log.
-                    empty(connection);
-                    emptied = version;
-                }
-            }
+            Err(RecvTimeoutError::Timeout) => done.idle(connection, flags),
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+impl Done {
+    fn idle(&mut self, connection: &Connection, flags: &Flags) {
+        let version = data_version(connection);
+        if version != self.copied {
+            let _ = checkpoint(connection);
+            self.copied = version;
+        } else if version != self.emptied && !flags.held.load(Ordering::Acquire) {
+            // Nobody writes: what was erased need not stay in the log.
+            empty(connection);
+            self.emptied = version;
         }
     }
 }
@@ -116,4 +146,31 @@ fn checkpoint(connection: &Connection) -> i64 {
         tracing::warn!(%error, "a checkpoint failed; the log grows until one succeeds");
         0
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::prepare_writer;
+
+    #[test]
+    fn the_log_is_emptied_when_nobody_writes_but_not_while_a_copy_is_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("unsaid.db");
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let writer = connect(&path, flags).expect("a database");
+        prepare_writer(&writer, None).expect("its settings");
+        writer.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY)").expect("it is stored");
+        let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a database");
+        let log_bytes = || std::fs::metadata(folder.path().join("unsaid.db-wal")).expect("it is there").len();
+        let (flags, mut done) =
+            (Flags { finish: Arc::default(), held: Arc::new(AtomicBool::new(true)) }, Done::default());
+        for _ in 0..5 {
+            done.idle(&connection, &flags);
+            assert!(log_bytes() > 0);
+        }
+        flags.held.store(false, Ordering::Release);
+        done.idle(&connection, &flags);
+        assert_eq!(log_bytes(), 0);
+    }
 }

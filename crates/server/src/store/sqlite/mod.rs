@@ -4,11 +4,13 @@
 //! fsync for all. Reads have threads and connections of their own (`reader.rs`, `query.rs`, `contacts.rs`). The outbox of a batch is
 //! in `outbox.rs`. The data folder is locked: one server owns it, so nothing in it is claimed or leased.
 
+mod backup;
 mod batch;
 mod checkpoint;
 mod contacts;
 mod erase;
 mod folder;
+mod look;
 mod messages;
 mod operators;
 mod outbox;
@@ -23,8 +25,9 @@ mod statements;
 mod view;
 mod writer;
 
+pub use backup::{RestoreError, restore};
 #[cfg(test)]
-pub(super) use schema::version_1;
+pub(super) use schema::{bring_to, versions};
 
 use std::{
     collections::BTreeMap,
@@ -39,6 +42,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 use unsaid_protocol::{SdkAppId, UserId};
 
+pub(crate) use self::look::Look;
 use self::{
     folder::Folder,
     reader::Readers,
@@ -48,9 +52,9 @@ use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        self, Applied, AuditFilter, AuditPage, Backlog, Command, ConversationsView, EventId, Fault, HistoryQuery,
-        KeptEvent, Lane, LaneHead, Later, Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person,
-        Prunable, Pruned, Recent, Session, SessionKey, Settled, Store, SyncEvent, Token, Updates, UpdatesQuery,
+        self, Applied, AuditFilter, AuditPage, Backlog, Command, ConversationsView, CopyProgress, EventId, Fault,
+        HistoryQuery, KeptEvent, Lane, LaneHead, Later, Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece,
+        Person, Prunable, Pruned, Recent, Session, SessionKey, Settled, Store, SyncEvent, Token, Updates, UpdatesQuery,
     },
     clock::{Clock, Entropy, Timestamp, World},
     metrics::StoreMetrics,
@@ -247,6 +251,25 @@ impl Store for Sqlite {
 
     fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64> {
         self.ask(|answer| Job::EraseAuditCopies { now, answer })
+    }
+
+    fn backup(&self, to: PathBuf, progress: Arc<CopyProgress>) -> Later<'_, u64> {
+        if to.exists() {
+            let taken = Fault::Failed(format!("{} is there already", to.display()).into());
+            return Box::pin(std::future::ready(Err(taken)));
+        }
+        let part = backup::part_of(&to);
+        let copied = self.ask({
+            let part = part.clone();
+            |answer| Job::Backup { part, progress, answer }
+        });
+        Box::pin(async move {
+            copied.await?;
+            // Making a large file durable takes a while; the writer goes on meanwhile.
+            let kept = tokio::task::spawn_blocking(move || backup::keep(&part, &to)).await;
+            let kept = kept.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
+            kept.map_err(|error| Fault::Failed(format!("the backup cannot be kept: {error}").into()))
+        })
     }
 
     fn epoch(&self) -> &str {

@@ -28,9 +28,14 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, oldest_reader: 3, sql: include_str!("schema_7.sql") },
 ];
 
-/// Brings the store to the newest version that this server knows.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let known = MIGRATIONS.last().expect("there is a first migration").version;
+/// The newest version that this server knows.
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.last().expect("there is a first migration").version
+}
+
+/// Refuses a store that this server cannot read, and answers the version that it has.
+pub(super) fn check(connection: &Connection) -> Result<i64, OpenError> {
+    let known = newest();
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > known {
         let oldest: i64 = connection
@@ -38,9 +43,21 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
             .optional()?
             .and_then(|text| text.parse().ok())
             .unwrap_or(found);
-        return if oldest > known { Err(OpenError::TooNew { found, oldest, known }) } else { Ok(()) };
+        if oldest > known {
+            return Err(OpenError::TooNew { found, oldest, known });
+        }
     }
-    for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
+    Ok(found)
+}
+
+/// Brings the store to the newest version that this server knows.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    migrate_to(connection, i64::MAX)
+}
+
+fn migrate_to(connection: &mut Connection, version: i64) -> Result<(), OpenError> {
+    let found = check(connection)?;
+    for migration in MIGRATIONS.iter().filter(|one| one.version > found && one.version <= version) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(migration.sql)?;
         transaction.execute(
@@ -54,17 +71,31 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Brings an empty database to version 1 only, for tests of what comes after.
+/// Brings a database to an older version, for tests of what comes after.
 #[cfg(test)]
-pub(in crate::store) fn version_1(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(MIGRATIONS[0].sql)?;
-    connection.pragma_update(None, "user_version", 1)
+pub(in crate::store) fn bring_to(connection: &mut Connection, version: i64) {
+    migrate_to(connection, version).expect("an older version can be had");
+}
+
+/// All versions that there were, the newest last.
+#[cfg(test)]
+pub(in crate::store) fn versions() -> Vec<i64> {
+    MIGRATIONS.iter().map(|migration| migration.version).collect()
+}
+
+/// A restored store begins another life; made anew where it had a name.
+pub(super) fn renew_epoch(connection: &Connection, entropy: &Entropy) -> rusqlite::Result<()> {
+    connection.execute("UPDATE meta SET value = ?1 WHERE name = 'epoch'", [fresh_epoch(entropy)]).map(drop)
+}
+
+fn fresh_epoch(entropy: &Entropy) -> String {
+    let fresh = EventId::new(Timestamp(0), (entropy.next_u64() >> 16).cast_signed(), entropy.next_u32()).0;
+    fresh[fresh.len() - 8..].to_owned()
 }
 
 /// The name of this store's present life; made once.
 pub(super) fn epoch(connection: &Connection, entropy: &Entropy) -> rusqlite::Result<String> {
-    let fresh = EventId::new(Timestamp(0), (entropy.next_u64() >> 16).cast_signed(), entropy.next_u32()).0;
-    let fresh = &fresh[fresh.len() - 8..];
+    let fresh = fresh_epoch(entropy);
     connection.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?1) ON CONFLICT (name) DO NOTHING", [fresh])?;
     connection.query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))
 }

@@ -6,6 +6,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::Arc,
     thread,
 };
@@ -14,7 +15,7 @@ use rusqlite::{Connection, ffi, params};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    OpenError,
+    OpenError, backup,
     batch::{Batch, Known},
     checkpoint::Checkpoints,
     fault,
@@ -22,7 +23,7 @@ use super::{
     outbox,
 };
 use crate::{
-    chat::{Applied, Command, Fault, Pruned, Settled},
+    chat::{Applied, Command, CopyProgress, Fault, Pruned, Settled},
     clock::{Clock, Entropy, Timestamp, World},
     limits,
     metrics::StoreMetrics,
@@ -31,11 +32,32 @@ use crate::{
 
 /// Something to do in a transaction, and who waits for it.
 pub(super) enum Job {
-    Commit { command: Command, answer: oneshot::Sender<Result<Applied, Fault>> },
-    Settle { settled: Vec<Settled>, answer: oneshot::Sender<Result<(), Fault>> },
-    EraseAuditCopies { now: Timestamp, answer: oneshot::Sender<Result<u64, Fault>> },
-    PruneEvents { before: Timestamp, after: i64, answer: oneshot::Sender<Result<Pruned, Fault>> },
-    Close { answer: oneshot::Sender<Result<(), Fault>> },
+    Commit {
+        command: Command,
+        answer: oneshot::Sender<Result<Applied, Fault>>,
+    },
+    Settle {
+        settled: Vec<Settled>,
+        answer: oneshot::Sender<Result<(), Fault>>,
+    },
+    EraseAuditCopies {
+        now: Timestamp,
+        answer: oneshot::Sender<Result<u64, Fault>>,
+    },
+    PruneEvents {
+        before: Timestamp,
+        after: i64,
+        answer: oneshot::Sender<Result<Pruned, Fault>>,
+    },
+    Close {
+        answer: oneshot::Sender<Result<(), Fault>>,
+    },
+    /// A copy of the whole store, made beside everything else.
+    Backup {
+        part: PathBuf,
+        progress: Arc<CopyProgress>,
+        answer: oneshot::Sender<Result<(), Fault>>,
+    },
 }
 
 /// The way to the writer thread. It ends when this is dropped, after what is in the queue.
@@ -58,17 +80,8 @@ impl Writer {
         let (jobs, receiver) = mpsc::channel(limits::STORE_QUEUE_COMMANDS_MAX);
         let (broken_sender, broken) = watch::channel(None);
         let World { clock, entropy } = world;
-        let thread = Thread {
-            connection,
-            known,
-            clock,
-            entropy,
-            hints,
-            checkpoints,
-            metrics,
-            broken: broken_sender,
-            _folder: folder,
-        };
+        let work = Work { known, clock, entropy, hints, checkpoints, metrics, broken: broken_sender };
+        let thread = Thread { connection, work, _folder: folder };
         thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || thread.run(receiver))
@@ -91,6 +104,13 @@ impl Writer {
 
 struct Thread {
     connection: Connection,
+    work: Work,
+    /// Nobody else may open the store before the last command in the queue is stored.
+    _folder: Arc<Folder>,
+}
+
+/// Everything but the connection, which a backup holds while batches go on.
+struct Work {
     known: Known,
     clock: Clock,
     entropy: Entropy,
@@ -98,49 +118,115 @@ struct Thread {
     checkpoints: Checkpoints,
     metrics: StoreMetrics,
     broken: watch::Sender<Option<Fault>>,
-    /// Nobody else may open the store before the last command in the queue is stored.
-    _folder: Arc<Folder>,
+}
+
+/// A copy that was asked for, and who waits for it.
+struct Copying {
+    part: PathBuf,
+    progress: Arc<CopyProgress>,
+    answer: oneshot::Sender<Result<(), Fault>>,
+}
+
+/// What was taken out of the queue at once.
+#[derive(Default)]
+struct Taken {
+    batch: Vec<Job>,
+    backup: Option<Copying>,
+    closing: Vec<oneshot::Sender<Result<(), Fault>>>,
 }
 
 impl Thread {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut closing = Vec::new();
         while let Some(first) = jobs.blocking_recv() {
-            let mut batch = Vec::new();
-            let mut next = Some(first);
-            while let Some(job) = next {
-                match job {
-                    // What was accepted before is still carried out; nothing more is.
-                    Job::Close { answer } => {
-                        jobs.close();
-                        closing.push(answer);
-                    }
-                    Job::Commit { .. }
-                    | Job::Settle { .. }
-                    | Job::EraseAuditCopies { .. }
-                    | Job::PruneEvents { .. } => batch.push(job),
-                }
-                let full = batch.len() >= limits::STORE_BATCH_COMMANDS_MAX;
-                next = if full { None } else { jobs.try_recv().ok() };
+            let taken = Taken::all(first, &mut jobs);
+            self.work.carry_out(&self.connection, taken.batch);
+            closing.extend(taken.closing);
+            if let Some(copying) = taken.backup {
+                self.work.checkpoints.hold();
+                let copied = self.copy(&copying, &mut jobs, &mut closing);
+                self.work.checkpoints.release();
+                // Who no longer waits needs no answer.
+                let _ = copying.answer.send(copied);
             }
-            self.carry_out(batch);
         }
         self.end(closing);
     }
 
+    /// Copies the store a few pages at a time; what comes meanwhile is carried out in between, and goes into the copy. A
+    /// server that stops does not wait for it, nor does it go on when nobody waits for it.
+    fn copy(
+        &mut self,
+        Copying { part, progress, answer }: &Copying,
+        jobs: &mut mpsc::Receiver<Job>,
+        closing: &mut Vec<oneshot::Sender<Result<(), Fault>>>,
+    ) -> Result<(), Fault> {
+        let Self { connection, work, .. } = self;
+        backup::copy(connection, part, progress, || {
+            let first = match jobs.try_recv() {
+                Ok(first) => first,
+                Err(mpsc::error::TryRecvError::Empty) if !answer.is_closed() => return Ok(()),
+                Err(_) => return Err(Fault::Stopping),
+            };
+            let Taken { batch, backup, closing: closed } = Taken::all(first, jobs);
+            work.carry_out(connection, batch);
+            backup.into_iter().for_each(Copying::refuse);
+            closing.extend(closed);
+            if closing.is_empty() && !answer.is_closed() { Ok(()) } else { Err(Fault::Stopping) }
+        })
+    }
+
     /// Empties the log, so that nothing of what was erased is left in it.
     fn end(self, closing: Vec<oneshot::Sender<Result<(), Fault>>>) {
-        self.checkpoints.end();
+        self.work.checkpoints.end();
         let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(fault);
         if let Err(fault) = &emptied {
             tracing::warn!(%fault, "the log was not emptied; the next start does it");
         }
         closing.into_iter().for_each(|answer| drop(answer.send(emptied.clone())));
     }
+}
 
+impl Copying {
+    /// One copy at a time.
+    fn refuse(self) {
+        let busy = Fault::Failed("a backup is being made: wait until it is done".into());
+        // Who no longer waits needs no answer.
+        let _ = self.answer.send(Err(busy));
+    }
+}
+
+impl Taken {
+    /// The first job and all that wait behind it, as many as share a transaction.
+    fn all(first: Job, jobs: &mut mpsc::Receiver<Job>) -> Self {
+        let mut taken = Self::default();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                // What was accepted before is still carried out; nothing more is.
+                Job::Close { answer } => {
+                    jobs.close();
+                    taken.closing.push(answer);
+                }
+                Job::Backup { part, progress, answer } => {
+                    let copying = Copying { part, progress, answer };
+                    if taken.backup.is_some() { copying.refuse() } else { taken.backup = Some(copying) }
+                }
+                Job::Commit { .. } | Job::Settle { .. } | Job::EraseAuditCopies { .. } | Job::PruneEvents { .. } => {
+                    taken.batch.push(job);
+                }
+            }
+            let full = taken.batch.len() >= limits::STORE_BATCH_COMMANDS_MAX;
+            next = if full { None } else { jobs.try_recv().ok() };
+        }
+        taken
+    }
+}
+
+impl Work {
     /// One transaction for all. Where that fails, each job gets a transaction of its own, so that a bad one spoils no
     /// other.
-    fn carry_out(&mut self, batch: Vec<Job>) {
+    fn carry_out(&mut self, connection: &Connection, batch: Vec<Job>) {
         if batch.is_empty() {
             return;
         }
@@ -148,11 +234,11 @@ impl Thread {
             batch.into_iter().for_each(|job| job.fail(&fault));
             return;
         }
-        match self.transact(&batch) {
+        match self.transact(connection, &batch) {
             Ok(done) => batch.into_iter().zip(done).for_each(|(job, done)| job.answer(done)),
             Err(_) if batch.len() > 1 => {
                 for job in batch {
-                    self.carry_out(vec![job]);
+                    self.carry_out(connection, vec![job]);
                 }
             }
             Err(fault) => {
@@ -162,27 +248,27 @@ impl Thread {
         }
     }
 
-    fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Done>, Fault> {
+    fn transact(&mut self, connection: &Connection, jobs: &[Job]) -> Result<Vec<Done>, Fault> {
         let (now, began) = (self.clock.now(), self.clock.instant());
-        let mut batch = Batch::begin(&self.connection, &self.known, now, &self.entropy).map_err(fault)?;
+        let mut batch = Batch::begin(connection, &self.known, now, &self.entropy).map_err(fault)?;
         let applied: Result<Vec<Done>, Fault> = jobs.iter().map(|job| apply(job, &mut batch)).collect();
         let committed = match applied {
             Ok(done) => batch.commit().map(|committed| (committed, done)).map_err(|error| self.commit_failed(error)),
             Err(fault) => Err(fault),
         };
-        let (mut committed, done) = committed.inspect_err(|_| self.failed())?;
+        let (mut committed, done) = committed.inspect_err(|_| self.failed(connection))?;
         self.metrics.committed(jobs.len(), self.clock.instant() - began);
         committed.apply_to(&mut self.known);
         self.hints.heard(&committed.heard);
         self.hints.committed(std::mem::take(&mut committed.owed));
-        self.checkpoints.committed(&self.connection, 8 * jobs.len() as u64);
+        self.checkpoints.committed(connection, 8 * jobs.len() as u64);
         Ok(done)
     }
 
-    fn failed(&self) {
+    fn failed(&self, connection: &Connection) {
         self.metrics.failed();
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        if !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("ROLLBACK")
         {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
@@ -222,7 +308,7 @@ fn apply(job: &Job, batch: &mut Batch<'_>) -> Result<Done, Fault> {
             .map(|erased| Done::Erased(erased as u64))
             .map_err(fault),
         Job::PruneEvents { before, after, .. } => outbox::prune(batch, *before, *after).map(Done::Pruned),
-        Job::Close { .. } => unreachable!("it is taken out of its batch"),
+        Job::Close { .. } | Job::Backup { .. } => unreachable!("it is taken out of its batch"),
     }))
     .unwrap_or_else(|_| Err(Fault::Failed("a rule was broken inside the server; see the log".into())))
 }
@@ -245,7 +331,9 @@ impl Job {
             Self::Commit { answer, .. } => drop(answer.send(Err(fault))),
             Self::EraseAuditCopies { answer, .. } => drop(answer.send(Err(fault))),
             Self::PruneEvents { answer, .. } => drop(answer.send(Err(fault))),
-            Self::Settle { answer, .. } | Self::Close { answer } => drop(answer.send(Err(fault))),
+            Self::Settle { answer, .. } | Self::Backup { answer, .. } | Self::Close { answer } => {
+                drop(answer.send(Err(fault)));
+            }
         }
     }
 }

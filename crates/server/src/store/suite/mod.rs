@@ -8,6 +8,7 @@
 mod actors;
 mod asked;
 mod audit;
+mod backup;
 mod batch;
 mod delete;
 mod ledger;

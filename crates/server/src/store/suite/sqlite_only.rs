@@ -19,7 +19,7 @@ use crate::{
     clock::{Clock, Entropy, Timestamp},
     store::{
         hints,
-        sqlite::{OpenError, Sqlite, SqliteOptions, version_1},
+        sqlite::{OpenError, Sqlite, SqliteOptions, bring_to, versions},
     },
 };
 
@@ -213,7 +213,14 @@ fn a_folder_belongs_to_a_server_until_its_last_command_is_stored() {
 }
 
 #[test]
-fn c3_a_store_of_version_1_is_brought_on_with_all_that_it_owes() {
+fn c3_a_store_of_each_version_is_brought_on_with_all_that_it_owes() {
+    for version in versions() {
+        brought_on_from(version);
+    }
+}
+
+/// What version 1 wrote, as that version has it.
+fn brought_on_from(version: i64) {
     block_on(async {
         let mut world = sqlite();
         world.with(app(APP), &["alice", "bob"]).await;
@@ -224,8 +231,8 @@ fn c3_a_store_of_version_1_is_brought_on_with_all_that_it_owes() {
         for name in ["unsaid.db", "unsaid.db-wal", "unsaid.db-shm"] {
             let _ = fs::remove_file(file(&world, name));
         }
-        let connection = Connection::open(file(&world, "unsaid.db")).expect("a database");
-        version_1(&connection).expect("the schema of version 1");
+        let mut connection = Connection::open(file(&world, "unsaid.db")).expect("a database");
+        bring_to(&mut connection, 1);
         connection.execute("INSERT INTO app (app, settings) VALUES (?1, ?2)", (APP.0, settings)).expect("an app");
         connection
             .execute_batch(&format!(
@@ -240,6 +247,7 @@ fn c3_a_store_of_version_1_is_brought_on_with_all_that_it_owes() {
                       1799999999900, 5, 1, 1800000000100, x'7b207d');"
             ))
             .expect("rows of version 1");
+        bring_to(&mut connection, version);
         drop(connection);
         world.reopen_closed();
         let owed = world.owed().await;
