@@ -20,7 +20,8 @@ const NO_POSTGRES: &str = "there is no PostgreSQL of version 15 or later; `apt-g
     it, or set UNSAID_TEST_POSTGRES to the address of a server whose tables may be made and dropped";
 
 /// Every test whose name says that it needs PostgreSQL.
-const TESTS: [&str; 8] = ["test", "--locked", "--package", "unsaid", "--lib", "--", "--ignored", "postgres"];
+const TESTS: [&str; 10] =
+    ["test", "--locked", "--package", "unsaid", "--lib", "--test", "it", "--", "--ignored", "postgres"];
 
 pub(crate) fn suite(root: &Path, variables: &[(&str, &str)]) -> Result<Outcome> {
     if env::var_os(ADDRESS).is_some() {

@@ -8,8 +8,11 @@ pub mod memory;
 pub mod postgres;
 pub mod sqlite;
 
+mod folder;
 mod hints;
 #[cfg(test)]
 mod suite;
 
+pub(crate) use folder::Folder;
+pub use folder::FolderError;
 pub use hints::{HintReceiver, HintSender, hints};

@@ -7,6 +7,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    error::Error as _,
     sync::Arc,
 };
 
@@ -18,7 +19,7 @@ use tokio_postgres::{
     types::ToSql,
 };
 
-use crate::{chat::Fault, limits};
+use crate::chat::Fault;
 
 /// The parameters of a statement.
 macro_rules! params {
@@ -80,20 +81,6 @@ impl Link {
             Ok(client)
         })?;
         Ok(Self { runtime, client, statements: RefCell::default(), trouble: Cell::new(None) })
-    }
-
-    /// How every connection of a store is made.
-    pub(super) fn config(url: &str) -> Result<Config, tokio_postgres::Error> {
-        let mut config: Config = url.parse()?;
-        if config.get_application_name().is_none() {
-            config.application_name("unsaid");
-        }
-        config
-            .connect_timeout(limits::POSTGRES_CONNECT_TIMEOUT)
-            .keepalives(true)
-            .keepalives_idle(limits::POSTGRES_SILENCE_MAX)
-            .tcp_user_timeout(limits::POSTGRES_SILENCE_MAX);
-        Ok(config)
     }
 
     pub(super) fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
@@ -174,8 +161,7 @@ impl Link {
 
 fn trouble(error: &tokio_postgres::Error) -> Trouble {
     let Some(answer) = error.as_db_error() else {
-        let source = std::error::Error::source(error);
-        let is_lost = error.is_closed() || source.is_some_and(|source| source.is::<std::io::Error>());
+        let is_lost = error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>());
         return if is_lost { Trouble::Lost } else { Trouble::Unclear };
     };
     if matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) {
@@ -204,6 +190,24 @@ fn fault(error: &tokio_postgres::Error) -> Fault {
     match error.as_db_error() {
         Some(error) if *error.code() == SqlState::DISK_FULL => Fault::Full,
         Some(error) => Fault::Failed(format!("PostgreSQL: {} ({})", error.message(), error.code().code()).into()),
-        None => Fault::Failed(format!("the connection to PostgreSQL: {error}").into()),
+        None => Fault::Failed(format!("the connection to PostgreSQL: {}", said(error)).into()),
     }
+}
+
+/// What a connection that cannot be made means to a caller.
+pub(super) fn away(error: &tokio_postgres::Error) -> Fault {
+    match error.as_db_error() {
+        Some(_) => fault(error),
+        None => Fault::Failed(format!("PostgreSQL cannot be reached: {}", said(error)).into()),
+    }
+}
+
+/// With its causes.
+fn said(error: &tokio_postgres::Error) -> String {
+    let (mut said, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
 }

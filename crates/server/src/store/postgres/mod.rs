@@ -5,10 +5,12 @@
 //! database: nothing that a writer keeps between two batches could be stale, but for the apps, whose version it checks. Each
 //! connection is driven by the thread that asks it (`link.rs`), as SQLite's are; TLS is not there yet.
 
+mod address;
 mod batch;
 mod contacts;
 mod erase;
 mod link;
+mod look;
 mod messages;
 mod operators;
 mod outbox;
@@ -22,23 +24,25 @@ mod view;
 mod writer;
 mod writes;
 
-use std::{collections::BTreeMap, future::Future, pin::Pin, thread};
+use std::{collections::BTreeMap, future::Future, path::PathBuf, pin::Pin, sync::Arc, thread};
 
 use tokio::sync::oneshot;
 use unsaid_protocol::{SdkAppId, UserId};
 
+pub use self::address::{AddressError, PostgresAddress};
+pub(crate) use self::look::Look;
 use self::{
-    link::Link,
-    reader::{Readers, away},
+    link::{Link, away},
+    reader::Readers,
     writer::{Job, Writers},
 };
 use super::HintSender;
 use crate::{
     apps::App,
     chat::{
-        self, Applied, AuditFilter, AuditPage, Backlog, Command, ConversationsView, EventId, Fault, HistoryQuery,
-        KeptEvent, Lane, LaneHead, Later, Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece, Person,
-        Prunable, Pruned, Recent, Session, SessionKey, Settled, Store, SyncEvent, Token, Updates, UpdatesQuery,
+        self, Applied, AuditFilter, AuditPage, Backlog, Command, ConversationsView, CopyProgress, EventId, Fault,
+        HistoryQuery, KeptEvent, Lane, LaneHead, Later, Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece,
+        Person, Prunable, Pruned, Recent, Session, SessionKey, Settled, Store, SyncEvent, Token, Updates, UpdatesQuery,
     },
     clock::{Timestamp, World},
     metrics::StoreMetrics,
@@ -47,8 +51,7 @@ use crate::{
 /// How the store is opened.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// `postgres://user:password@host:port/database`. It holds a password, so it is never shown.
-    pub url: String,
+    pub address: PostgresAddress,
     /// How many connections write. With more than one, commands that come at the same time are stored in no certain order.
     pub writers: usize,
     pub metrics: StoreMetrics,
@@ -57,8 +60,6 @@ pub struct PostgresOptions {
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the address of the store is no address of PostgreSQL: {0}")]
-    Address(tokio_postgres::Error),
     #[error(
         "the database holds a store of version {found}, which only servers from version {oldest} on can read; this one knows version {known}: use a newer server"
     )]
@@ -80,19 +81,13 @@ pub struct Postgres {
 impl Postgres {
     /// Opens the store in its database; makes its tables where they are missing.
     pub fn open(options: &PostgresOptions, world: &World, hints: &HintSender) -> Result<Self, OpenError> {
-        let config = Link::config(&options.url).map_err(OpenError::Address)?;
-        // On a thread of its own, for whoever opens the store may be within a runtime.
-        let opening = thread::scope(|scope| {
-            let open = || {
-                let link = Link::connect(&config).map_err(|error| away(&error))?;
-                schema::migrate(&link, &world.entropy)
-            };
-            let opener = thread::Builder::new().name("store-opener".to_owned()).spawn_scoped(scope, open);
-            opener.map_err(OpenError::Thread).map(|opener| opener.join())
+        let config = options.address.config();
+        let epoch = on_a_thread(|| {
+            let link = Link::connect(config).map_err(|error| away(&error))?;
+            schema::migrate(&link, &world.entropy)
         })?;
-        let epoch = opening.unwrap_or_else(|_| Err(Fault::Failed("it panicked; see the log".into()).into()))?;
-        let readers = Readers::start(&config)?;
-        let writers = Writers::start(&config, options.writers, world, hints, &options.metrics)?;
+        let readers = Readers::start(config)?;
+        let writers = Writers::start(config, options.writers, world, hints, &options.metrics)?;
         Ok(Self { writers, readers, epoch })
     }
 
@@ -105,6 +100,19 @@ impl Postgres {
         })
     }
 }
+
+/// What needs a connection for a moment gets a thread of its own, for whoever asks may be within a runtime.
+fn on_a_thread<T: Send>(work: impl FnOnce() -> Result<T, OpenError> + Send) -> Result<T, OpenError> {
+    let done = thread::scope(|scope| {
+        let thread = thread::Builder::new().name("store-opener".to_owned()).spawn_scoped(scope, work);
+        thread.map_err(OpenError::Thread).map(|thread| thread.join())
+    })?;
+    done.unwrap_or_else(|_| Err(Fault::Failed("it panicked; see the log".into()).into()))
+}
+
+/// What makes copies of a database is PostgreSQL's own.
+pub(crate) const NO_BACKUP: &str = "the store is on PostgreSQL, whose backups are made by pg_dump or pg_basebackup: docs/operations.md, \
+                                    \"On PostgreSQL\", says how";
 
 impl Store for Postgres {
     fn commit(&self, command: Command) -> Later<'_, Applied> {
@@ -235,6 +243,10 @@ impl Store for Postgres {
 
     fn erase_audit_copies(&self, now: Timestamp) -> Later<'_, u64> {
         self.ask(|answer| Job::EraseAuditCopies { now, answer })
+    }
+
+    fn backup(&self, _: PathBuf, _: Arc<CopyProgress>) -> Later<'_, u64> {
+        Box::pin(std::future::ready(Err(Fault::Failed(NO_BACKUP.into()))))
     }
 
     fn epoch(&self) -> &str {

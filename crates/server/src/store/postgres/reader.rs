@@ -11,7 +11,11 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Config;
 
-use super::{OpenError, link::Link, view::Snapshot};
+use super::{
+    OpenError,
+    link::{Link, away},
+    view::Snapshot,
+};
 use crate::{
     chat::{Fault, Later, View},
     limits,
@@ -117,9 +121,4 @@ impl Connected<'_> {
         }
         Err(Fault::Failed("the connection to PostgreSQL is lost".into()))
     }
-}
-
-/// What a connection that cannot be made means to a caller.
-pub(super) fn away(error: &tokio_postgres::Error) -> Fault {
-    Fault::Failed(format!("PostgreSQL cannot be reached: {error}").into())
 }

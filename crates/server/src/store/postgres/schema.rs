@@ -26,8 +26,8 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('unsaid ' || c
 /// Brings the store to the newest version that this server knows, and says how this store's present life is called.
 pub(super) fn migrate(link: &Link, entropy: &Entropy) -> Result<String, OpenError> {
     link.run(&format!("BEGIN; {LOCK}; CREATE TABLE IF NOT EXISTS meta (name text PRIMARY KEY, value text NOT NULL)"))?;
-    let known = MIGRATIONS.last().expect("there is a first migration").version;
-    let found = meta(link, "version")?.unwrap_or(0);
+    let known = newest();
+    let found = version(link)?.unwrap_or(0);
     let oldest = meta(link, "oldest_reader")?.unwrap_or(found);
     if found > known && oldest > known {
         link.run("ROLLBACK")?;
@@ -41,6 +41,15 @@ pub(super) fn migrate(link: &Link, entropy: &Entropy) -> Result<String, OpenErro
     let epoch = epoch(link, entropy)?;
     link.run("COMMIT")?;
     Ok(epoch)
+}
+
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.last().expect("there is a first migration").version
+}
+
+/// Of a store that is there; its tables are not touched.
+pub(super) fn version(link: &Link) -> Result<Option<i64>, Fault> {
+    meta(link, "version")
 }
 
 fn meta(link: &Link, name: &str) -> Result<Option<i64>, Fault> {

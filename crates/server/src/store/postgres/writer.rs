@@ -20,9 +20,8 @@ use tokio_postgres::Config;
 use super::{
     OpenError,
     batch::{Batch, Committed, Known},
-    link::{Link, Trouble, params},
+    link::{Link, Trouble, away, params},
     outbox,
-    reader::away,
     row::{Columns as _, Sql},
 };
 use crate::{

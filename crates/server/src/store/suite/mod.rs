@@ -239,10 +239,11 @@ impl World {
         let (clock, entropy) = (Clock::standing_at(START), Entropy::seeded([1; 32]));
         let folder = (kind == Kind::Sqlite).then(|| tempfile::tempdir().expect("a folder for the test"));
         let database = (kind == Kind::Postgres).then(Database::new);
-        let (store, hints) = memory(&clock, &entropy);
-        let mut world = Self { store, hints, clock, entropy, folder, pages_max, database };
-        world.reopen_closed();
-        world
+        let (store, hints) = match &database {
+            Some(database) => open_database(database, &clock, &entropy),
+            None => open(folder.as_ref(), pages_max, &clock, &entropy),
+        };
+        Self { store, hints, clock, entropy, folder, pages_max, database }
     }
 
     /// Closes the store and opens it again, if it keeps anything.
@@ -255,25 +256,14 @@ impl World {
 
     /// Drops the store and opens it again, if it keeps anything.
     fn reopen_closed(&mut self) {
-        // A folder is locked until its store is gone.
-        if self.folder.is_some() {
-            let (nothing, _) = memory(&self.clock, &self.entropy);
+        if let Some(database) = &self.database {
+            (self.store, self.hints) = open_database(database, &self.clock, &self.entropy);
+        } else if self.folder.is_some() {
+            // The folder is locked until its store is gone.
+            let (nothing, _) = open(None, None, &self.clock, &self.entropy);
             drop(std::mem::replace(&mut self.store, nothing));
+            (self.store, self.hints) = open(self.folder.as_ref(), self.pages_max, &self.clock, &self.entropy);
         }
-        let (sender, receiver) = hints(Arc::new(NoDevices));
-        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
-        let metrics = crate::metrics::Metrics::new().store;
-        if let Some(folder) = &self.folder {
-            let options = SqliteOptions { folder: folder.path().to_owned(), pages_max: self.pages_max, metrics };
-            self.store = Box::new(Sqlite::open(&options, clock, entropy, sender).expect("the folder is free"));
-        } else if let Some(database) = &self.database {
-            let options = PostgresOptions { url: database.url(), writers: 1, metrics };
-            let store = Postgres::open(&options, &clock::World { clock, entropy }, &sender);
-            self.store = Box::new(store.expect("PostgreSQL runs"));
-        } else {
-            return;
-        }
-        self.hints = receiver;
     }
 
     fn wait_s(&self, seconds: i64) {
@@ -281,9 +271,31 @@ impl World {
     }
 }
 
-fn memory(clock: &Clock, entropy: &Entropy) -> (Box<dyn Store>, HintReceiver) {
+fn open(
+    folder: Option<&tempfile::TempDir>,
+    pages_max: Option<u32>,
+    clock: &Clock,
+    entropy: &Entropy,
+) -> (Box<dyn Store>, HintReceiver) {
     let (sender, receiver) = hints(Arc::new(NoDevices));
-    (Box::new(Memory::new(clock.clone(), entropy.clone(), sender)), receiver)
+    let (clock, entropy) = (clock.clone(), entropy.clone());
+    let store: Box<dyn Store> = match folder {
+        None => Box::new(Memory::new(clock, entropy, sender)),
+        Some(folder) => {
+            let metrics = crate::metrics::Metrics::new().store;
+            let options = SqliteOptions { folder: folder.path().to_owned(), pages_max, metrics };
+            Box::new(Sqlite::open(&options, clock, entropy, sender).expect("the folder is free"))
+        }
+    };
+    (store, receiver)
+}
+
+fn open_database(database: &Database, clock: &Clock, entropy: &Entropy) -> (Box<dyn Store>, HintReceiver) {
+    let (sender, receiver) = hints(Arc::new(NoDevices));
+    let world = clock::World { clock: clock.clone(), entropy: entropy.clone() };
+    let metrics = crate::metrics::Metrics::new().store;
+    let options = PostgresOptions { address: database.address(), writers: 1, metrics };
+    (Box::new(Postgres::open(&options, &world, &sender).expect("PostgreSQL runs")), receiver)
 }
 
 /// Runs a test in a world of its own.

@@ -66,7 +66,7 @@ impl Twins {
         let durable = World::new(kind);
         let mut model = World::new(Kind::Memory);
         // They share one clock.
-        let (store, hints) = super::memory(&durable.clock, &durable.entropy);
+        let (store, hints) = super::open(None, None, &durable.clock, &durable.entropy);
         (model.store, model.hints, model.clock) = (store, hints, durable.clock.clone());
         Self { model, durable, first_app: 1, ledger: Ledger::default() }
     }

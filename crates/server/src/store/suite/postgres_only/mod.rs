@@ -18,18 +18,18 @@ use crate::{
     clock,
     store::{
         hints,
-        postgres::{Postgres, PostgresOptions},
+        postgres::{Postgres, PostgresAddress, PostgresOptions},
     },
 };
 
 const WHO: [&str; 2] = ["alice", "bob"];
 
 /// Another server on the same tables.
-fn another(world: &World, url: String, writers: usize) -> Postgres {
+fn another(world: &World, address: PostgresAddress, writers: usize) -> Postgres {
     let (sender, _receiver) = hints(Arc::new(NoDevices));
     let metrics = crate::metrics::Metrics::new().store;
     let around = clock::World { clock: world.clock.clone(), entropy: world.entropy.clone() };
-    Postgres::open(&PostgresOptions { url, writers, metrics }, &around, &sender).expect("PostgreSQL runs")
+    Postgres::open(&PostgresOptions { address, writers, metrics }, &around, &sender).expect("PostgreSQL runs")
 }
 
 fn database(world: &World) -> &Database {
@@ -85,7 +85,7 @@ fn a_recall_whose_commit_is_cut(cut: Cut) {
         let sent = world.sent("alice", "bob", 1).await;
         world.deliver_all().await;
         let proxy = Proxy::start(&database(&world).server);
-        let store = another(&world, database(&world).url_at(&proxy.url()), 1);
+        let store = another(&world, database(&world).address_at(&proxy.url()), 1);
         proxy.cut_next_commit(cut);
         let recall = Command::Recall(by_admin(name("alice", "bob", &sent)));
         let applied = store.commit(recall.clone()).await;
@@ -145,7 +145,7 @@ fn an_account_that_two_servers_make_at_once_is_one() {
     block_on(async {
         let world = World::new(Kind::Postgres);
         world.with(app(APP), &WHO).await;
-        let others = [another(&world, database(&world).url(), 2), another(&world, database(&world).url(), 2)];
+        let others = [another(&world, database(&world).address(), 2), another(&world, database(&world).address(), 2)];
         let import = |number: u32| {
             let user = user(&format!("user{}", number % 50));
             Command::Import(Import { app: APP, user, nick: None, face_url: None })
@@ -169,7 +169,7 @@ fn r6_two_servers_on_one_database_count_right() {
         let world = World::new(Kind::Postgres);
         let people: Vec<_> = (0..PEOPLE).map(|number| format!("user{number}")).collect();
         world.with(app(APP), &people.iter().map(String::as_str).collect::<Vec<_>>()).await;
-        let servers = [another(&world, database(&world).url(), 3), another(&world, database(&world).url(), 3)];
+        let servers = [another(&world, database(&world).address(), 3), another(&world, database(&world).address(), 3)];
         let who = |number: u32| {
             let from = number % PEOPLE;
             (&people[from as usize], &people[((from + 1 + number / PEOPLE % (PEOPLE - 1)) % PEOPLE) as usize])
@@ -234,14 +234,15 @@ impl Database {
     }
 
     /// Its address, as a server is given it.
-    pub(super) fn url(&self) -> String {
-        self.url_at(&self.server)
+    pub(super) fn address(&self) -> PostgresAddress {
+        self.address_at(&self.server)
     }
 
     /// The same where something stands before the server.
-    fn url_at(&self, server: &str) -> String {
+    fn address_at(&self, server: &str) -> PostgresAddress {
         let sign = if server.contains('?') { '&' } else { '?' };
-        format!("{server}{sign}options=-csearch_path%3D{}&application_name={}", self.schema, self.schema)
+        let url = format!("{server}{sign}options=-csearch_path%3D{}&application_name={}", self.schema, self.schema);
+        url.parse().expect("an address of PostgreSQL")
     }
 
     /// Runs statements beside the store.
