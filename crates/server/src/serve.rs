@@ -22,9 +22,12 @@ pub struct ServeFlags {
     /// Where to listen; the same as --set listen=ADDRESS.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Where everything is stored; the same as --set data_dir=FOLDER.
+    /// The folder of the server; the same as --set data_dir=FOLDER.
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<String>,
+    /// The database of PostgreSQL where messages are stored; the same as --set store=URL.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
     /// A setting, laid over file and environment; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -36,6 +39,7 @@ impl ServeFlags {
         let mut set = self.set;
         set.extend(self.listen.map(|listen| format!("listen={listen}")));
         set.extend(self.data_dir.map(|folder| format!("data_dir={folder}")));
+        set.extend(self.store.map(|store| format!("store={store}")));
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             // UNSAID_API_... is for those who call a server.
@@ -72,7 +76,8 @@ pub async fn run(sources: &Sources) -> anyhow::Result<()> {
         ));
     }
     let apps = config.apps.len();
-    tracing::info!(address = %server.address(), data_dir = %config.data_dir.display(), apps, "Unsaid is ready");
+    let data_dir = config.data_dir.display();
+    tracing::info!(address = %server.address(), %data_dir, store = %config.store, apps, "Unsaid is ready");
     supervisor::tell("READY=1");
     let mut filter = server.log();
     loop {

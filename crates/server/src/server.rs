@@ -11,17 +11,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     apps::{App, Apps, Secret},
-    backups::Backups,
+    backups::{Backups, Copies},
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
     chat::{Chat, Devices, Store, Token},
     clock::World,
     cluster::{self, Share},
-    config::Config,
+    config::{Config, StoreSettings},
     console::{self, Console},
     fanout::Fanout,
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
     identity::Identities,
+    limits,
     listener::Listener,
     metrics::{self, Metrics, Page, Recent},
     operator::{self, Operator, OperatorParts},
@@ -29,7 +30,8 @@ use crate::{
     reload::{LiveSettings, Reload, ReloadError, ReloadParts, Reloaded},
     rest::{self, Rest, RestParts},
     store::{
-        self,
+        self, Folder,
+        postgres::{Postgres, PostgresAddress, PostgresOptions},
         sqlite::{Sqlite, SqliteOptions},
     },
     story::Stories,
@@ -61,6 +63,8 @@ pub struct Server {
     stop_delivering: CancellationToken,
     listeners: TaskTracker,
     workers: TaskTracker,
+    /// Locked as long as this server is there; the embedded store sees to that itself.
+    _folder: Option<Folder>,
 }
 
 impl Server {
@@ -69,6 +73,7 @@ impl Server {
         let (live, fanout) = (LiveSettings::new(config)?, Fanout::new());
         let (hint_sender, hints) = store::hints(Arc::clone(&fanout) as Arc<dyn Devices>);
         let metrics = Arc::new(Metrics::new());
+        let folder = lock_folder(config)?;
         let store = open_store(config, &world, &metrics, hint_sender)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
         let connector = Arc::new(Connector::new(live.rules.clone()));
@@ -114,6 +119,7 @@ impl Server {
             stop_delivering: CancellationToken::new(),
             listeners: TaskTracker::new(),
             workers: TaskTracker::new(),
+            _folder: folder,
         };
         server.reload.take_over_apps(&config.apps).await?;
 
@@ -291,19 +297,39 @@ impl Server {
     }
 }
 
+/// Stories are in the folder, wherever the store is.
+fn lock_folder(config: &Config) -> anyhow::Result<Option<Folder>> {
+    match config.store {
+        StoreSettings::Embedded => Ok(None),
+        StoreSettings::Postgres(_) => Ok(Some(Folder::lock(&config.data_dir)?)),
+    }
+}
+
 fn open_store(
     config: &Config,
     world: &World,
     metrics: &Metrics,
     hints: store::HintSender,
 ) -> anyhow::Result<Arc<dyn Store>> {
-    let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics: metrics.store.clone() };
-    Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?))
+    let metrics = metrics.store.clone();
+    let address = match &config.store {
+        StoreSettings::Embedded => {
+            let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics };
+            return Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?));
+        }
+        StoreSettings::Postgres(address) => PostgresAddress::clone(address),
+    };
+    let options = PostgresOptions { address, writers: limits::POSTGRES_WRITERS, metrics };
+    Ok(Arc::new(Postgres::open(&options, world, &hints)?))
 }
 
 fn backups(config: &Config, store: &Arc<dyn Store>, world: &World) -> Arc<Backups> {
     let (store, clock) = (Arc::clone(store), world.clock.clone());
-    Arc::new(Backups::new(&config.data_dir, store, clock, config.disk_free_min_bytes))
+    let copies = match config.store {
+        StoreSettings::Embedded => Copies::Ours,
+        StoreSettings::Postgres(_) => Copies::OfPostgres,
+    };
+    Arc::new(Backups::new(&config.data_dir, store, copies, clock, config.disk_free_min_bytes))
 }
 
 fn reload(config: &Config, live: &LiveSettings, apps: &Arc<Apps>, chat: &Chat, store: &Arc<dyn Store>) -> Arc<Reload> {

@@ -11,7 +11,7 @@ use crate::{
     apps::App,
     certificate::Validity,
     clock::Timestamp,
-    config::{Config, ConfigError, Sources, TlsFiles},
+    config::{Config, ConfigError, Sources, StoreSettings, TlsFiles},
     listener::Certificate,
 };
 
@@ -31,7 +31,11 @@ pub(super) fn file(sources: &Sources, config: &Config, findings: &mut Findings) 
         return;
     };
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let secrets = config.apps.iter().flat_map(secrets).chain(&config.operator.token);
+    let of_store = match &config.store {
+        StoreSettings::Embedded => None,
+        StoreSettings::Postgres(address) => address.secret(),
+    };
+    let secrets = config.apps.iter().flat_map(secrets).chain(&config.operator.token).chain(of_store);
     if secrets.into_iter().any(|secret| text.contains(secret.expose())) {
         private(path, "configuration", findings);
     }
@@ -54,6 +58,11 @@ fn private(path: &Path, about: &str, findings: &mut Findings) {
             format!("chmod 600 {path}"),
         );
     }
+}
+
+/// Where everything is stored.
+pub(super) fn store(config: &Config, findings: &mut Findings) {
+    findings.ok("store", format!("{}; data_dir is {}", config.store, config.data_dir.display()));
 }
 
 /// What is served where.
