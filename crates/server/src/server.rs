@@ -14,18 +14,19 @@ use crate::{
     backups::{Backups, Copies},
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
     chat::{Chat, Devices, Store, Token},
-    clock::World,
-    cluster::{self, Share},
+    clock::{Clock, World},
+    cluster::{self, Leases, Rota, RotaParts, Share, Turns},
     config::{Config, StoreSettings},
     console::{self, Console},
     fanout::Fanout,
+    follow::Follow,
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
     identity::Identities,
     limits,
     listener::Listener,
     metrics::{self, Metrics, Page, Recent},
-    operator::{self, Operator, OperatorParts},
+    operator::{self, Operator, OperatorParts, Tokens},
     pages,
     reload::{LiveSettings, Reload, ReloadError, ReloadParts, Reloaded},
     rest::{self, Rest, RestParts},
@@ -61,8 +62,11 @@ pub struct Server {
     /// Ends the listeners, then the dispatcher.
     stop_listening: CancellationToken,
     stop_delivering: CancellationToken,
+    stop_leasing: CancellationToken,
     listeners: TaskTracker,
     workers: TaskTracker,
+    /// Whoever renews the lease, if there is one.
+    membership: TaskTracker,
     /// Locked as long as this server is there; the embedded store sees to that itself.
     _folder: Option<Folder>,
 }
@@ -77,7 +81,20 @@ impl Server {
         let store = open_store(config, &world, &metrics, hint_sender)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
         let connector = Arc::new(Connector::new(live.rules.clone()));
-        let alarms = alarms(&store, &apps, &connector, &live, &metrics, &world);
+        let leases = store.leases();
+        let (turns, turn) = cluster::turn(match &leases {
+            None => Share::whole(),
+            Some(_) => Share::nothing(world.clock.instant()),
+        });
+        let alarms = Alarms {
+            store: Arc::clone(&store),
+            apps: Arc::clone(&apps),
+            connector: Arc::clone(&connector),
+            clock: world.clock.clone(),
+            settings: live.alarm.clone(),
+            metrics: Arc::clone(&metrics),
+            share: turns.watch(),
+        };
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let parts = CallbacksParts {
             apps: Arc::clone(&apps),
@@ -85,6 +102,7 @@ impl Server {
             stories: stories.clone(),
             metrics: metrics.callbacks.clone(),
             world: world.clone(),
+            leases: store.leases(),
         };
         let callbacks = Callbacks::new(parts, store.epoch());
         let devices = Arc::clone(&fanout) as Arc<dyn Devices>;
@@ -117,24 +135,37 @@ impl Server {
             stop_grace: config.listener.stop_grace,
             stop_listening: CancellationToken::new(),
             stop_delivering: CancellationToken::new(),
+            stop_leasing: CancellationToken::new(),
             listeners: TaskTracker::new(),
             workers: TaskTracker::new(),
+            membership: TaskTracker::new(),
             _folder: folder,
         };
         server.reload.take_over_apps(&config.apps).await?;
 
         let tokens = server.operator_tokens(config, &world).await?;
+        let tokens = Arc::new(Tokens::new(tokens, config.operator.token.clone()));
         let World { clock, entropy } = world.clone();
-        let (_, turn) = cluster::turn(Share::whole());
         let parts =
             DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, turn, clock, entropy };
         let (dispatcher, handle) = Dispatcher::new(store, parts);
-        let (clients, operator) = server.routers(config, &world, callbacks.with_dispatcher(handle), identities, tokens);
+        let (clients, operator) =
+            server.routers(config, &world, callbacks.with_dispatcher(handle), identities, Arc::clone(&tokens));
         server.listen(config, clients, operator).await?;
 
         // Nothing is delivered by a server that cannot start.
-        let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock };
+        let share = turns.watch();
+        let forget = Forget {
+            chat,
+            apps: Arc::clone(&apps),
+            stories: server.stories.clone(),
+            clock: world.clock.clone(),
+            share,
+        };
         server.work(config, dispatcher, alarms, forget);
+        if let Some(leases) = leases {
+            server.join(config, leases, turns, tokens, world.clock);
+        }
         Ok(server)
     }
 
@@ -148,6 +179,16 @@ impl Server {
         self.workers.spawn(Arc::clone(&self.recent).run(self.stop_delivering.clone()));
     }
 
+    /// Becomes one of the servers that share the store.
+    fn join(&self, config: &Config, leases: Arc<dyn Leases>, turns: Turns, tokens: Arc<Tokens>, clock: Clock) {
+        let (settings, version) = watch::channel(-1);
+        let (_, search_pause) = watch::channel(limits::OUTBOX_SCAN_PAUSE);
+        let parts = RotaParts { leases, settings, clock, session_return: config.session_return, search_pause };
+        self.membership.spawn(Rota::new(parts, turns).run(self.stop_leasing.clone()));
+        let (store, apps) = (Arc::clone(&self.store), Arc::clone(&self.apps));
+        self.workers.spawn(Follow { store, apps, tokens, version }.run(self.stop_delivering.clone()));
+    }
+
     /// What is served to clients and app backends, and what to the operator.
     fn routers(
         &self,
@@ -155,7 +196,7 @@ impl Server {
         world: &World,
         callbacks: Callbacks,
         identities: Arc<Identities>,
-        tokens: Vec<Token>,
+        tokens: Arc<Tokens>,
     ) -> (Router, Router) {
         let operator = Operator::new(OperatorParts {
             apps: Arc::clone(&self.apps),
@@ -164,7 +205,6 @@ impl Server {
             callbacks: callbacks.clone(),
             stories: self.stories.clone(),
             world: world.clone(),
-            configured: config.operator.token.clone(),
             tokens,
             show_text: self.live.show_text.clone(),
             wrong_tokens_per_min: config.operator.wrong_tokens_per_min,
@@ -290,6 +330,10 @@ impl Server {
         if tokio::time::timeout(self.stop_grace, self.workers.wait()).await.is_err() {
             tracing::warn!("the outbox was not told in time what was delivered; it is repeated after the next start");
         }
+        // Nothing of what others deliver from now on is under way here.
+        self.stop_leasing.cancel();
+        self.membership.close();
+        self.membership.wait().await;
         self.stories.close().await;
         if let Err(fault) = self.store.close().await {
             tracing::warn!(%fault, "the store was not closed in order; it recovers at the next start");
@@ -341,24 +385,6 @@ fn reload(config: &Config, live: &LiveSettings, apps: &Arc<Apps>, chat: &Chat, s
         making: Arc::new(Mutex::new(())),
     };
     Reload::new(config, parts)
-}
-
-fn alarms(
-    store: &Arc<dyn Store>,
-    apps: &Arc<Apps>,
-    connector: &Arc<Connector>,
-    live: &LiveSettings,
-    metrics: &Arc<Metrics>,
-    world: &World,
-) -> Alarms {
-    Alarms {
-        store: Arc::clone(store),
-        apps: Arc::clone(apps),
-        connector: Arc::clone(connector),
-        clock: world.clock.clone(),
-        settings: live.alarm.clone(),
-        metrics: Arc::clone(metrics),
-    }
 }
 
 fn health(config: &Config, store: &Arc<dyn Store>) -> Arc<operator::Health> {
