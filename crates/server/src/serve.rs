@@ -25,6 +25,10 @@ pub struct ServeFlags {
     /// Where everything is stored; the same as --set data_dir=FOLDER.
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<String>,
+    /// How servers that share a store talk to each other; the same as --set bus=URL. Better in the environment (UNSAID_BUS) if
+    /// it has a password: other users of this machine do not see that.
+    #[arg(long, value_name = "URL")]
+    bus: Option<String>,
     /// A setting, laid over file and environment; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -36,6 +40,7 @@ impl ServeFlags {
         let mut set = self.set;
         set.extend(self.listen.map(|listen| format!("listen={listen}")));
         set.extend(self.data_dir.map(|folder| format!("data_dir={folder}")));
+        set.extend(self.bus.map(|bus| format!("bus={bus}")));
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             // UNSAID_API_... is for those who call a server.

@@ -20,6 +20,7 @@ pub(crate) use self::layers::wrong_toml;
 pub use self::layers::{ConfigError, Settings, Sources};
 use crate::{
     apps::{App, Secret},
+    bus::{self, BusSettings},
     callback::{AlarmSettings, EndpointRules, check_alarm_url},
     limits,
     listener::ListenerLimits,
@@ -44,6 +45,8 @@ pub struct Config {
     pub listen: SocketAddr,
     pub listen_plain: Option<SocketAddr>,
     pub data_dir: PathBuf,
+    /// How other servers that share the store are talked to.
+    pub bus: Option<BusSettings>,
     /// With less room in `data_dir` the server is not ready.
     pub disk_free_min_bytes: u64,
     pub log: String,
@@ -124,6 +127,7 @@ impl Config {
             listen: layers.parsed("listen", "an address and port, like 127.0.0.1:8080")?,
             listen_plain: optional(layers, "listen_plain", "an address and port, like 127.0.0.1:8080")?,
             data_dir: path(layers, "data_dir")?.ok_or_else(|| layers.error("data_dir", "must name a folder"))?,
+            bus: bus(layers)?,
             disk_free_min_bytes: layers.integer("limits.disk_free_min_mb", 0, 1_000_000)? * 1_000_000,
             log: log(layers)?,
             log_format: log_format(layers)?,
@@ -190,6 +194,24 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn bus(layers: &Layers) -> Result<Option<BusSettings>, ConfigError> {
+    let ca_file = path(layers, "bus_ca_file")?;
+    if layers.text("bus").is_empty() {
+        return match ca_file {
+            Some(_) => Err(layers.error("bus", "must be set where bus_ca_file is")),
+            None => Ok(None),
+        };
+    }
+    let servers = bus::servers(layers.text("bus")).map_err(|problem| layers.error("bus", problem))?;
+    let read = |file: PathBuf| {
+        let pem = std::fs::read_to_string(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+        bus::check_authority(&pem).map_err(|problem| format!("{} {problem}", file.display()))?;
+        Ok(pem)
+    };
+    let ca_pem = ca_file.map(read).transpose().map_err(|problem: String| layers.error("bus_ca_file", problem))?;
+    Ok(Some(BusSettings { servers, ca_pem }))
 }
 
 fn log(layers: &Layers) -> Result<String, ConfigError> {
@@ -326,6 +348,10 @@ mod tests {
             (&app("[apps.callback]\nurl = \"http://x\""), vec!["unsaid.toml", "apps[0].callback.url", "allow_http"]),
             (&app("[apps.callback]\nurl = \"https://127.0.0.1\""), vec!["apps[0].callback.url", "allow_networks"]),
             ("listen_plain = \"127.0.0.1:1\"", vec!["listen_plain", "[tls]"]),
+            ("bus = \"http://nats\"", vec!["unsaid.toml", "bus", "nats://10.0.0.5:4222"]),
+            ("bus_ca_file = \"ca.pem\"", vec!["bus", "must be set"]),
+            ("bus = \"tls://nats\"\nbus_ca_file = \"none.pem\"", vec!["bus_ca_file", "none.pem", "cannot be read"]),
+            ("bus = \"tls://nats\"\nbus_ca_file = \"unsaid.toml\"", vec!["bus_ca_file", "no certificate"]),
             ("[operator]\ntoken = \"short\"", vec!["operator.token", "too short"]),
             ("[callback]\nallow_networks = [\"all\"]", vec!["callback.allow_networks", "10.0.0.0/8"]),
             ("[callback]\negress_addresses = [\"here\"]", vec!["callback.egress_addresses", "10.0.0.0/8"]),
@@ -355,6 +381,8 @@ mod tests {
             let error = load(&file, &[], &[]).expect_err("no text");
             assert!(error.contains(key) && !error.contains("424242"), "a secret is not shown: {error}");
         }
+        let error = load("bus = \"nats://me:424242@no host\"", &[], &[]).expect_err("no address");
+        assert!(!error.contains("424242"), "a secret is not shown: {error}");
         let error = load("", &[], &["nothing=1"]).expect_err("unknown");
         assert!(error.contains("--set") && error.contains("nothing"), "{error}");
         let error = load("", &[("UNSAID_LIMITS__BODY_TIMEOUT_S", "soon")], &[]).expect_err("no number");

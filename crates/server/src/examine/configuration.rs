@@ -9,6 +9,7 @@ use std::{
 use super::Findings;
 use crate::{
     apps::App,
+    bus::BusSettings,
     certificate::Validity,
     clock::Timestamp,
     config::{Config, ConfigError, Sources, TlsFiles},
@@ -32,7 +33,8 @@ pub(super) fn file(sources: &Sources, config: &Config, findings: &mut Findings) 
     };
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let secrets = config.apps.iter().flat_map(secrets).chain(&config.operator.token);
-    if secrets.into_iter().any(|secret| text.contains(secret.expose())) {
+    let bus = config.bus.iter().flat_map(BusSettings::secrets);
+    if secrets.chain(bus).any(|secret| text.contains(secret.expose())) {
         private(path, "configuration", findings);
     }
 }
