@@ -95,6 +95,9 @@ pub const LANE_EVENTS_MAX: usize = 16;
 /// Lanes of one app that are held in memory; the others wait in the outbox.
 pub const APP_LANES_MAX: usize = 16_384;
 
+/// Lanes of one app whose last place is remembered while nothing of them waits, where several servers share the outbox.
+pub const APP_TAILS_MAX: usize = 65_536;
+
 /// Bytes of event bodies of one app that are held in memory; the other events wait in the outbox.
 pub const APP_EVENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -179,6 +182,15 @@ pub const STORY_QUEUE_RECORDS_MAX: usize = 8192;
 
 /// The bodies and answers that those hold.
 pub const STORY_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How often the outbox is searched although every lane is known: a net.
+pub const OUTBOX_NET_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a member of a cluster counts as there without another word, and how often it says one. It begins no attempt that
+/// could end later than `LEASE_MARGIN` before its lease.
+pub const LEASE: Duration = Duration::from_secs(8);
+pub const LEASE_PAUSE: Duration = Duration::from_secs(1);
+pub const LEASE_MARGIN: Duration = Duration::from_secs(1);
 
 /// How often the outbox is searched for events that no hint told of.
 pub const OUTBOX_SCAN_PAUSE: Duration = Duration::from_secs(1);
@@ -283,6 +295,7 @@ const _: () = {
     assert!(MESSAGE_BYTES_MAX < HISTORY_PAGE_BYTES_MAX);
     assert!(LANE_EVENTS_MAX > 0 && APP_ATTEMPTS_MAX <= APP_LANES_MAX);
     assert!(SETTLE_BATCH_MAX < UNSETTLED_MAX);
+    assert!(LEASE.as_millis() > ATTEMPT_TIMEOUT.as_millis() + LEASE_MARGIN.as_millis() + 3 * LEASE_PAUSE.as_millis());
     assert!(PUSH_UPDATES_MAX <= SESSION_UPDATES_MAX as usize);
     assert!(SESSION_PING_AFTER.as_millis() < SESSION_SILENCE_MAX.as_millis());
     assert!(BUS_PING_AFTER.as_millis() < BUS_SILENCE_MAX.as_millis());

@@ -15,6 +15,7 @@ use crate::{
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
     chat::{Chat, Devices, Store, Token},
     clock::World,
+    cluster::{self, Share},
     config::Config,
     console::{self, Console},
     fanout::Fanout,
@@ -118,7 +119,9 @@ impl Server {
 
         let tokens = server.operator_tokens(config, &world).await?;
         let World { clock, entropy } = world.clone();
-        let parts = DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, clock, entropy };
+        let (_, turn) = cluster::turn(Share::whole());
+        let parts =
+            DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, turn, clock, entropy };
         let (dispatcher, handle) = Dispatcher::new(store, parts);
         let (clients, operator) = server.routers(config, &world, callbacks.with_dispatcher(handle), identities, tokens);
         server.listen(config, clients, operator).await?;

@@ -28,6 +28,7 @@ use crate::{
     apps::Apps,
     chat::{Fault, Lane, OwedEvent, Store},
     clock::{Clock, Entropy},
+    cluster::Turn,
     limits,
     metrics::CallbackMetrics,
     store::HintReceiver,
@@ -40,6 +41,8 @@ pub struct DispatcherParts {
     pub apps: Arc<Apps>,
     pub callbacks: Callbacks,
     pub hints: HintReceiver,
+    /// Which part of what is owed it delivers.
+    pub turn: Turn,
     pub clock: Clock,
     pub entropy: Entropy,
 }
@@ -50,6 +53,9 @@ pub struct Dispatcher {
     apps: Arc<Apps>,
     attempts: Arc<Attempts>,
     hints: HintReceiver,
+    turn: Turn,
+    /// The version of the share that it goes by.
+    share: u64,
     stories: Stories,
     metrics: CallbackMetrics,
     clock: Clock,
@@ -116,13 +122,16 @@ impl DispatcherHandle {
 
 impl Dispatcher {
     pub fn new(store: Arc<dyn Store>, parts: DispatcherParts) -> (Self, DispatcherHandle) {
-        let DispatcherParts { apps, callbacks, hints, clock, entropy } = parts;
+        let DispatcherParts { apps, callbacks, hints, mut turn, clock, entropy } = parts;
         let Callbacks { attempts, endpoints, stories, metrics, .. } = callbacks;
         let (tell, news) = mpsc::channel(limits::APP_ATTEMPTS_MAX);
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
+        let share = turn.share();
         let dispatcher = Self {
             store,
-            delivery: Delivery::new(Arc::clone(&apps), entropy),
+            turn,
+            share: share.version,
+            delivery: Delivery::new(Arc::clone(&apps), entropy, share),
             apps,
             attempts,
             hints,
@@ -148,6 +157,9 @@ impl Dispatcher {
             let moment = self.moment();
             let actions = self.delivery.actions(moment);
             actions.into_iter().for_each(|action| self.act(action));
+            if self.delivery.has_let_go() {
+                self.turn.has_let_go(self.share);
+            }
             let wakes = self.delivery.wakes(moment);
             tokio::select! {
                 biased;
@@ -155,6 +167,7 @@ impl Dispatcher {
                 _ = self.news.recv_many(&mut news, limits::APP_ATTEMPTS_MAX) => {
                     news.drain(..).for_each(|news| self.hear(news));
                 }
+                () = self.turn.changed() => self.take_turn(),
                 Some(events) = self.hints.next() => self.take_hints(events),
                 Some(request) = self.requests.recv() => self.answer(request),
                 Ok(()) = changes.changed() => self.delivery.apps_changed(self.moment()),
@@ -181,6 +194,12 @@ impl Dispatcher {
                 () = tokio::time::sleep(limits::SETTLE_DELAY) => {}
             }
         }
+    }
+
+    fn take_turn(&mut self) {
+        let share = self.turn.share();
+        self.share = share.version;
+        self.delivery.share_changed(share, self.moment());
     }
 
     fn take_hints(&mut self, events: Vec<OwedEvent>) {
@@ -284,6 +303,7 @@ impl Dispatcher {
                     let _ = tell.send(News::Searched(app, page)).await;
                 });
             }
+            Action::PassOn(..) => {}
             Action::Settle(settled) => {
                 self.tasks.spawn(async move {
                     let done = store.settle(settled).await;
@@ -342,7 +362,9 @@ mod tests {
         let parts =
             CallbacksParts { apps: Arc::clone(&apps), connector, stories, metrics: Metrics::new().callbacks, world };
         let callbacks = Callbacks::new(parts, store.epoch());
-        let (mut dispatcher, _) = Dispatcher::new(store, DispatcherParts { apps, callbacks, hints, clock, entropy });
+        let (_, turn) = crate::cluster::turn(crate::cluster::Share::whole());
+        let (mut dispatcher, _) =
+            Dispatcher::new(store, DispatcherParts { apps, callbacks, hints, turn, clock, entropy });
         dispatcher.commit(Command::SaveApp(app)).await;
         for name in ["alice", "bob"] {
             dispatcher.commit(Command::Import(Import { app: APP, user: user(name), nick: None, face_url: None })).await;

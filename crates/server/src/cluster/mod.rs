@@ -7,6 +7,10 @@
 
 mod leases;
 mod shard;
+mod share;
+mod turn;
 
 pub use leases::{Glance, Leases, MemberId, Renewal, Renewed};
 pub use shard::{SHARDS, Shard, ShardSet};
+pub use share::Share;
+pub use turn::{Turn, Turns, turn};
