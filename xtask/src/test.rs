@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check in one command, the same on a fresh machine, in CI and here.
 //!
 //! A step that fails does not hide the next one: what does not depend on it still runs, and the summary names
-//! them all. Nothing here reads standard input, and only what is missing may be installed: a C compiler, Chromium.
+//! them all. Nothing here reads standard input, and only what is missing may be installed: a C compiler, nats-server, Chromium.
 
 use std::{
     env,
@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    api,
+    api, nats,
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
     tidy, web,
 };
@@ -84,6 +84,12 @@ pub(crate) fn api(root: &Path) -> Result<bool> {
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 
+/// The step of that name alone; true if it did not fail.
+pub(crate) fn nats(root: &Path) -> Result<bool> {
+    let report = perform(Step::new("nats", Needs::Compiler, || nats::suite(root)));
+    Ok(!matches!(report.outcome, Outcome::Failed(_)))
+}
+
 impl<'a> Step<'a> {
     fn new(name: &'static str, needs: Needs, action: impl FnOnce() -> Result<Outcome> + 'a) -> Self {
         Self { name, needs, action: Box::new(action) }
@@ -98,6 +104,8 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
             if_installed(root, "fmt", "rustfmt", || cargo(root, &["fmt", "--all", "--check"], &[]))
         }),
         Step::new("clippy", Compiler, || if_installed(root, "clippy", "clippy", || cargo(root, &CLIPPY, &[]))),
+        // Before the tests, for it may install what they need.
+        Step::new("nats", Compiler, || nats::suite(root)),
         Step::new("tests", Compiler, move || {
             let full: &[_] = if extent == Extent::Full { &[("UNSAID_TEST_FULL", "1")] } else { &[] };
             cargo(root, &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"], full)

@@ -12,13 +12,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     apps::{App, Apps, Secret},
     backups::Backups,
+    bus::Bus,
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
-    chat::{Chat, Devices, Store, Token},
+    chat::{Chat, Store, Token},
     clock::World,
     cluster::{self, Share},
     config::Config,
     console::{self, Console},
-    fanout::Fanout,
+    fanout::{Everywhere, Fanout, Poll},
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
     identity::Identities,
@@ -66,10 +67,13 @@ pub struct Server {
 impl Server {
     /// Opens the store, saves the declared apps, and begins to listen and to deliver.
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
-        let (live, fanout) = (LiveSettings::new(config)?, Fanout::new());
-        let (hint_sender, hints) = store::hints(Arc::clone(&fanout) as Arc<dyn Devices>);
-        let metrics = Arc::new(Metrics::new());
+        let (live, metrics) = (LiveSettings::new(config)?, Arc::new(Metrics::new()));
+        let bus = Bus::none();
+        let fanout = Fanout::new(bus.clone());
+        let devices = Everywhere::of(&fanout, &bus);
+        let (hint_sender, hints) = store::hints(Arc::clone(&devices));
         let store = open_store(config, &world, &metrics, hint_sender)?;
+        has_somebody_to_talk_to(config, &store)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
         let connector = Arc::new(Connector::new(live.rules.clone()));
         let alarms = alarms(&store, &apps, &connector, &live, &metrics, &world);
@@ -82,7 +86,6 @@ impl Server {
             world: world.clone(),
         };
         let callbacks = Callbacks::new(parts, store.epoch());
-        let devices = Arc::clone(&fanout) as Arc<dyn Devices>;
         let before = Arc::new(callbacks.clone());
         let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), before, devices, world.clock.clone());
         let gateway = Gateway::new(GatewayParts {
@@ -128,15 +131,19 @@ impl Server {
 
         // Nothing is delivered by a server that cannot start.
         let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock };
-        server.work(config, dispatcher, alarms, forget);
+        server.work(config, dispatcher, alarms, forget, bus);
         Ok(server)
     }
 
     /// Begins what goes on until the server stops.
-    fn work(&self, config: &Config, dispatcher: Dispatcher, alarms: Alarms, forget: Forget) {
+    fn work(&self, config: &Config, dispatcher: Dispatcher, alarms: Alarms, forget: Forget, bus: Bus) {
         self.workers.spawn(dispatcher.run(self.stop_delivering.clone()));
         let sweep = Arc::clone(&self.gateway).sweep(config.session_return, self.stop_delivering.clone());
         self.workers.spawn(sweep);
+        if let Some(leases) = self.store.leases() {
+            let poll = Poll { fanout: Arc::clone(&self.fanout), leases, bus, clock: forget.clock.clone() };
+            self.workers.spawn(poll.run(self.stop_delivering.clone()));
+        }
         self.workers.spawn(alarms.run(self.stop_delivering.clone()));
         self.workers.spawn(forget.run(self.stop_delivering.clone()));
         self.workers.spawn(Arc::clone(&self.recent).run(self.stop_delivering.clone()));
@@ -299,6 +306,14 @@ fn open_store(
 ) -> anyhow::Result<Arc<dyn Store>> {
     let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics: metrics.store.clone() };
     Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?))
+}
+
+fn has_somebody_to_talk_to(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        config.bus.is_none() || store.leases().is_some(),
+        "bus is set, and a server that owns its store has nobody to talk to: leave bus empty, or share a store with other servers"
+    );
+    Ok(())
 }
 
 fn backups(config: &Config, store: &Arc<dyn Store>, world: &World) -> Arc<Backups> {

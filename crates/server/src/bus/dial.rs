@@ -63,9 +63,10 @@ impl Dialler {
     pub(super) fn new(settings: &BusSettings) -> anyhow::Result<Self> {
         let mut roots = RootCertStore::empty();
         match &settings.ca_pem {
-            Some(pem) => authorities(pem).map_err(|problem| anyhow::anyhow!("bus_ca_file {problem}"))?.into_iter().try_for_each(
-                |authority| roots.add(authority),
-            )?,
+            Some(pem) => authorities(pem)
+                .map_err(|problem| anyhow::anyhow!("bus_ca_file {problem}"))?
+                .into_iter()
+                .try_for_each(|authority| roots.add(authority))?,
             None => {
                 // Where there are none, and TLS is used, the connection says so.
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -90,10 +91,11 @@ impl Dialler {
         stream.set_nodelay(true)?;
         let mut words = Words::default();
         let info = loop {
-            match next(&mut stream, &mut words).await? {
-                Heard::Info(info) => break info,
-                heard => refused(heard)?,
+            let heard = next(&mut stream, &mut words).await?;
+            if let Heard::Info(info) = heard {
+                break info;
             }
+            refused(heard)?;
         };
         let has_tls = info.tls_required || info.tls_available;
         if server.tls == Tls::Always && !has_tls {
@@ -103,7 +105,8 @@ impl Dialler {
         let mut stream: Box<dyn Stream> = if with_tls {
             // Whatever was said in clear behind it was not said by whom the certificate names.
             words = Words::default();
-            let name = ServerName::try_from(server.host.clone()).map_err(|error| Problem::Tls(std::io::Error::other(error)))?;
+            let name = ServerName::try_from(server.host.clone())
+                .map_err(|error| Problem::Tls(std::io::Error::other(error)))?;
             Box::new(self.tls.connect(name, stream).await.map_err(Problem::Tls)?)
         } else {
             Box::new(stream)
@@ -114,10 +117,11 @@ impl Dialler {
         stream.write_all_buf(&mut out).await?;
         stream.flush().await?;
         loop {
-            match next(&mut stream, &mut words).await? {
-                Heard::Pong => break,
-                heard => refused(heard)?,
+            let heard = next(&mut stream, &mut words).await?;
+            if let Heard::Pong = heard {
+                break;
             }
+            refused(heard)?;
         }
         let (reader, writer) = tokio::io::split(stream);
         Ok(Connection { reader, writer, words, payload_bytes_max: info.max_payload.min(limits::BUS_FRAME_BYTES_MAX) })
@@ -127,7 +131,8 @@ impl Dialler {
 /// Whether a PEM text holds what NATS's certificate can be held against.
 pub(crate) fn check_authority(pem: &str) -> Result<(), String> {
     let mut roots = RootCertStore::empty();
-    let mut add = |authority| roots.add(authority).map_err(|error| format!("holds a certificate that cannot be used: {error}"));
+    let mut add =
+        |authority| roots.add(authority).map_err(|error| format!("holds a certificate that cannot be used: {error}"));
     authorities(pem)?.into_iter().try_for_each(&mut add)
 }
 

@@ -311,7 +311,8 @@ mod tests {
     fn shown(from: UserId, to: UserId, text: &str, (number, bits, position): (u32, u16, i64)) -> Shown {
         let (_, direction) = Pair::of(&from, &to);
         let body = serde_json::to_string(text).expect("text serializes");
-        let content = Content { body, custom_data: text.to_owned(), types: "TIMTextElem".to_owned(), ..Content::default() };
+        let content =
+            Content { body, custom_data: text.to_owned(), types: "TIMTextElem".to_owned(), ..Content::default() };
         let message = Message {
             direction,
             key: unsaid_protocol::MsgKey { seq: number, random: number, time: number },

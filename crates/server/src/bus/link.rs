@@ -26,13 +26,7 @@ use super::{
     subject::{Subject, Subjects},
     wire::{self, Heard},
 };
-use crate::{
-    chat::Devices,
-    clock::World,
-    cluster::Shard,
-    limits,
-    metrics::BusMetrics,
-};
+use crate::{chat::Devices, clock::World, cluster::Shard, limits, metrics::BusMetrics};
 
 /// The connection of one server, which has to be run.
 pub struct Link {
@@ -106,7 +100,8 @@ impl Link {
             Err(problem) => return (problem, false),
         };
         let now = self.world.clock.instant();
-        let mut talk = Talk { connection, out: BytesMut::new(), is_flushed: true, heard_at: now, asked: false, is_there: false };
+        let mut talk =
+            Talk { connection, out: BytesMut::new(), is_flushed: true, heard_at: now, asked: false, is_there: false };
         for subject in self.interest.begin() {
             self.change(&mut talk.out, Change::Listen(subject));
         }
@@ -131,9 +126,8 @@ impl Link {
             let next_tick = talk.next_tick();
             let Talk { connection: Connection { reader, writer, words, .. }, out, .. } = talk;
             words.buffer.reserve(READ_BYTES);
-            let send = async {
-                if out.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write_buf(out).await }
-            };
+            let send =
+                async { if out.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write_buf(out).await } };
             tokio::select! {
                 read = reader.read_buf(&mut words.buffer) => {
                     if read? == 0 {
@@ -153,7 +147,13 @@ impl Link {
         }
     }
 
-    fn hear(&mut self, talk: &mut Talk, heard: Heard, server: &NatsServer, devices: &dyn Devices) -> Result<(), Problem> {
+    fn hear(
+        &mut self,
+        talk: &mut Talk,
+        heard: Heard,
+        server: &NatsServer,
+        devices: &dyn Devices,
+    ) -> Result<(), Problem> {
         match heard {
             Heard::Message(frame) => match self.frames.read(&frame) {
                 Ok(said) => self.hand_on(said, devices),

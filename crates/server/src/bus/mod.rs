@@ -106,6 +106,12 @@ impl Bus {
         Self { ends: None, connected: watch::channel(false).1 }
     }
 
+    /// One that says nothing, and is connected whenever a test wants it to be.
+    #[cfg(test)]
+    pub(crate) fn connected_as(connected: watch::Receiver<bool>) -> Self {
+        Self { ends: None, connected }
+    }
+
     /// The bus, what its connection is made of, and what is heard of lanes.
     pub fn new(metrics: BusMetrics) -> (Self, Unlinked, Looks) {
         // Full where NATS takes less than is said; then what is said is dropped.

@@ -40,7 +40,8 @@ pub(super) enum Credentials {
 
 const PORT: u16 = 4222;
 
-const EXPECTED: &str = "must be like nats://10.0.0.5:4222 or tls://user:password@nats.example:4222, several with commas between";
+const EXPECTED: &str =
+    "must be like nats://10.0.0.5:4222 or tls://user:password@nats.example:4222, several with commas between";
 
 impl BusSettings {
     /// What others must not read.
@@ -107,12 +108,12 @@ impl Credentials {
         let decode = |text: &str| {
             let decoded = percent_decode_str(text).decode_utf8();
             let decoded = decoded.ok().filter(|decoded| !decoded.is_empty());
-            decoded.map(Into::<String>::into).ok_or_else(|| "has a user, password or token that cannot be read".to_owned())
+            decoded
+                .map(Into::<String>::into)
+                .ok_or_else(|| "has a user, password or token that cannot be read".to_owned())
         };
         match text.split_once(':') {
-            Some((name, password)) => {
-                Ok(Self::User { name: decode(name)?, password: Secret::new(decode(password)?) })
-            }
+            Some((name, password)) => Ok(Self::User { name: decode(name)?, password: Secret::new(decode(password)?) }),
             None => Ok(Self::Token(Secret::new(decode(text)?))),
         }
     }
@@ -162,9 +163,26 @@ mod tests {
     fn what_is_no_address_is_refused_without_its_secret() {
         let many = vec!["nats://a"; limits::BUS_SERVERS_MAX + 1].join(",");
         for text in [
-            "", "nats", "10.0.0.5:4222", "http://10.0.0.5", "nats://", "nats://:4222", "nats://a:b", "nats://a:0", "nats://a:70000",
-            "nats://::1", "nats://[::1", "nats://[::1]x", "nats://a/b", "nats://a?x=1", "nats://a,", "nats://s3cr3t:@h",
-            "nats://s3cr3t%ff@h", "nats://:s3cr3t@h", "nats://s3cr3t@h h", &many,
+            "",
+            "nats",
+            "10.0.0.5:4222",
+            "http://10.0.0.5",
+            "nats://",
+            "nats://:4222",
+            "nats://a:b",
+            "nats://a:0",
+            "nats://a:70000",
+            "nats://::1",
+            "nats://[::1",
+            "nats://[::1]x",
+            "nats://a/b",
+            "nats://a?x=1",
+            "nats://a,",
+            "nats://s3cr3t:@h",
+            "nats://s3cr3t%ff@h",
+            "nats://:s3cr3t@h",
+            "nats://s3cr3t@h h",
+            &many,
         ] {
             let problem = servers(text).expect_err(text);
             assert!(!problem.contains("cr3t"), "{problem}");

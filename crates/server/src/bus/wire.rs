@@ -218,8 +218,17 @@ mod tests {
     #[test]
     fn what_is_no_nats_is_refused() {
         for text in [
-            "HTTP/1.1 400 Bad Request\r\n", "INFO\r\n", "INFO {\r\n", "MSG\r\n", "MSG a 1 x\r\n", "MSG a 1 -1\r\n", "MSG a 1 1\r\nabc",
-            "MSG a 1 18446744073709551615\r\n", "\r\n", "HMSG a 1 1 2\r\nab\r\n", "\u{fffd}\r\n",
+            "HTTP/1.1 400 Bad Request\r\n",
+            "INFO\r\n",
+            "INFO {\r\n",
+            "MSG\r\n",
+            "MSG a 1 x\r\n",
+            "MSG a 1 -1\r\n",
+            "MSG a 1 1\r\nabc",
+            "MSG a 1 18446744073709551615\r\n",
+            "\r\n",
+            "HMSG a 1 1 2\r\nab\r\n",
+            "\u{fffd}\r\n",
         ] {
             assert_eq!(hear(text.as_bytes(), 1000), Err(NotNats), "{text:?}");
         }
@@ -251,7 +260,8 @@ mod tests {
         let credentials = Credentials::User { name: "u".to_owned(), password: Secret::new("p\"\r\n") };
         connect(&mut out, Some(&credentials), true);
         let text = std::str::from_utf8(&out).expect("text");
-        let json: serde_json::Value = serde_json::from_str(text.strip_prefix("CONNECT ").expect("a word")).expect("JSON");
+        let json: serde_json::Value =
+            serde_json::from_str(text.strip_prefix("CONNECT ").expect("a word")).expect("JSON");
         assert_eq!((&json["user"], &json["pass"], &json["echo"]), (&"u".into(), &"p\"\r\n".into(), &false.into()));
         assert_eq!(text.matches('\n').count(), 1, "nothing ends the line early");
     }

@@ -206,7 +206,8 @@ fn bus(layers: &Layers) -> Result<Option<BusSettings>, ConfigError> {
     }
     let servers = bus::servers(layers.text("bus")).map_err(|problem| layers.error("bus", problem))?;
     let read = |file: PathBuf| {
-        let pem = std::fs::read_to_string(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+        let pem =
+            std::fs::read_to_string(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
         bus::check_authority(&pem).map_err(|problem| format!("{} {problem}", file.display()))?;
         Ok(pem)
     };

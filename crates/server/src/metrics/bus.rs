@@ -27,14 +27,16 @@ impl BusMetrics {
             heard: words(),
             unheard: Counters::new([Axis::new("why", Unheard::ALL.map(Unheard::as_str))]),
         };
-        let about = "1 while the bus is there. Without a bus, and while it is away, 0: then the store is asked every second";
+        let about =
+            "1 while the bus is there. Without a bus, and while it is away, 0: then the store is asked every second";
         let entry = Entry { name: "unsaid_bus_connected", kind: Kind::Gauge, unit: Measure::Count, labels: &[], about };
         book.enter(entry, metrics.connected.clone());
         let counter = |name, labels, about| Entry { name, kind: Kind::Counter, unit: Measure::Count, labels, about };
         let about = "What was said to other servers: `wake` (an account has something to learn), `end` (a session has ended), \
                      `online` (a message for those online only), `look` (there is something in a lane)";
         book.enter(counter("unsaid_bus_said", &["word"], about), metrics.said.clone());
-        let about = "What was not said, because the bus is away, or takes less than there is. It costs time; `online` is lost";
+        let about =
+            "What was not said, because the bus is away, or takes less than there is. It costs time; `online` is lost";
         book.enter(counter("unsaid_bus_dropped", &["word"], about), metrics.dropped.clone());
         let about = "What other servers have said to this one";
         book.enter(counter("unsaid_bus_heard", &["word"], about), metrics.heard.clone());
