@@ -4,6 +4,7 @@
 
 mod api;
 mod nats;
+mod postgres;
 mod system;
 mod test;
 mod tidy;
@@ -21,6 +22,7 @@ Commands:
                  more kills and seeds, the demo in release mode and a short load run
   api            the operator API against its document, by Schemathesis; --full has it, too
   nats           the tests of the bus, on servers of NATS of their own; test has them, too
+  postgres       the tests of the store on PostgreSQL, on a server of their own; test has them, too
   tidy           style as a test: lengths, names, links, licences
   help           this text";
 
@@ -29,6 +31,7 @@ enum Task {
     Test(test::Extent),
     Api,
     Nats,
+    Postgres,
     Tidy,
     Help,
 }
@@ -56,6 +59,7 @@ fn parse(arguments: &[String]) -> Option<Task> {
         ["test", "--full"] => Some(Task::Test(test::Extent::Full)),
         ["api"] => Some(Task::Api),
         ["nats"] => Some(Task::Nats),
+        ["postgres"] => Some(Task::Postgres),
         ["tidy"] => Some(Task::Tidy),
         [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => Some(Task::Help),
         _ => None,
@@ -68,6 +72,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Test(extent) => test::run(&root()?, *extent),
         Task::Api => test::api(&root()?),
         Task::Nats => test::nats(&root()?),
+        Task::Postgres => test::postgres(&root()?),
         Task::Tidy => tidy::run(&root()?),
         Task::Help => {
             println!("{USAGE}");

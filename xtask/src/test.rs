@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every check in one command, the same on a fresh machine, in CI and here.
 //!
 //! A step that fails does not hide the next one: what does not depend on it still runs, and the summary names
-//! them all. Nothing here reads standard input, and only what is missing may be installed: a C compiler, nats-server, Chromium.
+//! them all. Nothing here reads standard input, and only what is missing may be installed: a C
+//! compiler, PostgreSQL, NATS, Chromium.
 
 use std::{
     env,
@@ -14,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    api, nats,
+    api, nats, postgres,
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
     tidy, web,
 };
@@ -90,6 +91,20 @@ pub(crate) fn nats(root: &Path) -> Result<bool> {
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 
+/// The step of that name alone; true if it did not fail.
+pub(crate) fn postgres(root: &Path) -> Result<bool> {
+    let report = perform(Step::new("postgres", Needs::Compiler, || postgres::suite(root, full(Extent::Usual))));
+    Ok(!matches!(report.outcome, Outcome::Failed(_)))
+}
+
+/// What makes tests do more.
+const fn full(extent: Extent) -> &'static [(&'static str, &'static str)] {
+    match extent {
+        Extent::Usual => &[],
+        Extent::Full => &[("UNSAID_TEST_FULL", "1")],
+    }
+}
+
 impl<'a> Step<'a> {
     fn new(name: &'static str, needs: Needs, action: impl FnOnce() -> Result<Outcome> + 'a) -> Self {
         Self { name, needs, action: Box::new(action) }
@@ -107,9 +122,9 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
         // Before the tests, for it may install what they need.
         Step::new("nats", Compiler, || nats::suite(root)),
         Step::new("tests", Compiler, move || {
-            let full: &[_] = if extent == Extent::Full { &[("UNSAID_TEST_FULL", "1")] } else { &[] };
-            cargo(root, &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"], full)
+            cargo(root, &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"], full(extent))
         }),
+        Step::new("postgres", Compiler, move || postgres::suite(root, full(extent))),
         Step::new("docs", Compiler, || {
             cargo(
                 root,

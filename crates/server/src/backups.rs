@@ -1,7 +1,7 @@
 //! Backups: copies of the whole store in `data_dir/backups`, one at a time, made while commands go on.
 //!
-//! Here is which there are, and how far the one is that is being made; the store copies (`store/sqlite/backup.rs`). A
-//! backup's name is made from the time, and a name that a caller gives is parsed before it becomes part of a path.
+//! Here is which there are, and how far the one is that is being made; the store copies (`store/sqlite/backup.rs`). On
+//! PostgreSQL there are none: its own tools make them. A backup's name is made from the time, and a name that a caller gives is parsed before it becomes part of a path.
 
 use std::{
     fmt,
@@ -22,12 +22,14 @@ use crate::{
     clock::{Clock, Timestamp},
     limits,
     room::free_bytes,
+    store::postgres::NO_BACKUP,
 };
 
 /// The backups of a server.
 pub struct Backups {
     folder: PathBuf,
     store: Arc<dyn Store>,
+    copies: Copies,
     clock: Clock,
     /// What has to be left free beside a backup.
     disk_free_min_bytes: u64,
@@ -35,6 +37,13 @@ pub struct Backups {
     last: Mutex<Option<Last>>,
     tasks: TaskTracker,
     stop: CancellationToken,
+}
+
+/// Who makes copies of the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Copies {
+    Ours,
+    OfPostgres,
 }
 
 /// `unsaid-20261124-140501-123.db`: the moment when it was begun, in UTC. There is no other kind of name.
@@ -68,6 +77,8 @@ pub enum BackupState {
 /// Why a backup is not begun, or not deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
+    #[error("{NO_BACKUP}")]
+    OfPostgres,
     #[error("the backup {0} is being made: wait until it is done")]
     Busy(BackupName),
     #[error("there are {0} backups, as many as can be: move old ones to another disk, or delete them")]
@@ -91,10 +102,11 @@ struct Last {
 }
 
 impl Backups {
-    pub fn new(data_dir: &Path, store: Arc<dyn Store>, clock: Clock, disk_free_min_bytes: u64) -> Self {
+    pub fn new(data_dir: &Path, store: Arc<dyn Store>, copies: Copies, clock: Clock, disk_free_min_bytes: u64) -> Self {
         Self {
             folder: data_dir.join("backups"),
             store,
+            copies,
             clock,
             disk_free_min_bytes,
             last: Mutex::default(),
@@ -105,6 +117,10 @@ impl Backups {
 
     /// The name of a backup that may be begun now, or why none may. Its caller lets nobody else begin one meanwhile.
     pub fn admit(&self) -> Result<BackupName, BackupError> {
+        match self.copies {
+            Copies::Ours => {}
+            Copies::OfPostgres => return Err(BackupError::OfPostgres),
+        }
         if let Some(running) = self.last().as_ref().filter(|last| last.outcome.is_none()) {
             return Err(BackupError::Busy(running.name.clone()));
         }

@@ -85,6 +85,23 @@ pub const STORE_BATCH_COMMANDS_MAX: usize = 512;
 /// Reads that wait for a reader.
 pub const STORE_QUEUE_READS_MAX: usize = 1024;
 
+/// Writing and reading connections of one server to PostgreSQL.
+pub const POSTGRES_WRITERS: usize = 3;
+pub const POSTGRES_READERS: usize = 4;
+
+/// How long a connection to PostgreSQL may take to be made, and how long it may be silent while something is asked.
+pub const POSTGRES_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const POSTGRES_SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// How long a batch is tried again while PostgreSQL is away, how long it is asked what became of a commit, and the pause
+/// between two tries.
+pub const POSTGRES_AWAY_MAX: Duration = Duration::from_secs(15);
+pub const POSTGRES_OUTCOME_MAX: Duration = Duration::from_secs(60);
+pub const POSTGRES_RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a transaction that others stood in the way of is tried again.
+pub const POSTGRES_CONFLICTS_MAX: u32 = 10;
+
 /// Batches of hints on their way to the dispatcher; what finds no place is found in the outbox a little later.
 pub const HINT_BATCHES_MAX: usize = 1024;
 pub const HINT_BYTES_MAX: usize = 32 * 1024 * 1024;

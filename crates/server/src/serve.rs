@@ -22,9 +22,12 @@ pub struct ServeFlags {
     /// Where to listen; the same as --set listen=ADDRESS.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Where everything is stored; the same as --set data_dir=FOLDER.
+    /// The folder of the server; the same as --set data_dir=FOLDER.
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<String>,
+    /// The database of PostgreSQL where messages are stored; the same as --set store=URL.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
     /// How servers that share a store talk to each other; the same as --set bus=URL. Better in the environment (UNSAID_BUS) if
     /// it has a password: other users of this machine do not see that.
     #[arg(long, value_name = "URL")]
@@ -40,6 +43,7 @@ impl ServeFlags {
         let mut set = self.set;
         set.extend(self.listen.map(|listen| format!("listen={listen}")));
         set.extend(self.data_dir.map(|folder| format!("data_dir={folder}")));
+        set.extend(self.store.map(|store| format!("store={store}")));
         set.extend(self.bus.map(|bus| format!("bus={bus}")));
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -77,7 +81,8 @@ pub async fn run(sources: &Sources) -> anyhow::Result<()> {
         ));
     }
     let apps = config.apps.len();
-    tracing::info!(address = %server.address(), data_dir = %config.data_dir.display(), apps, "Unsaid is ready");
+    let data_dir = config.data_dir.display();
+    tracing::info!(address = %server.address(), %data_dir, store = %config.store, apps, "Unsaid is ready");
     supervisor::tell("READY=1");
     let mut filter = server.log();
     loop {

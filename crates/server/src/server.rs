@@ -11,18 +11,19 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     apps::{App, Apps, Secret},
-    backups::Backups,
+    backups::{Backups, Copies},
     bus::Bus,
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
     chat::{Chat, Store, Token},
     clock::World,
     cluster::{self, Share},
-    config::Config,
+    config::{Config, StoreSettings},
     console::{self, Console},
     fanout::{Everywhere, Fanout, Poll},
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
     identity::Identities,
+    limits,
     listener::Listener,
     metrics::{self, Metrics, Page, Recent},
     operator::{self, Operator, OperatorParts},
@@ -30,7 +31,8 @@ use crate::{
     reload::{LiveSettings, Reload, ReloadError, ReloadParts, Reloaded},
     rest::{self, Rest, RestParts},
     store::{
-        self,
+        self, Folder,
+        postgres::{Postgres, PostgresAddress, PostgresOptions},
         sqlite::{Sqlite, SqliteOptions},
     },
     story::Stories,
@@ -62,6 +64,8 @@ pub struct Server {
     stop_delivering: CancellationToken,
     listeners: TaskTracker,
     workers: TaskTracker,
+    /// Locked as long as this server is there; the embedded store sees to that itself.
+    _folder: Option<Folder>,
 }
 
 impl Server {
@@ -72,6 +76,7 @@ impl Server {
         let fanout = Fanout::new(bus.clone());
         let devices = Everywhere::of(&fanout, &bus);
         let (hint_sender, hints) = store::hints(Arc::clone(&devices));
+        let folder = lock_folder(config)?;
         let store = open_store(config, &world, &metrics, hint_sender)?;
         has_somebody_to_talk_to(config, &store)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
@@ -117,6 +122,7 @@ impl Server {
             stop_delivering: CancellationToken::new(),
             listeners: TaskTracker::new(),
             workers: TaskTracker::new(),
+            _folder: folder,
         };
         server.reload.take_over_apps(&config.apps).await?;
 
@@ -298,14 +304,30 @@ impl Server {
     }
 }
 
+/// Stories are in the folder, wherever the store is.
+fn lock_folder(config: &Config) -> anyhow::Result<Option<Folder>> {
+    match config.store {
+        StoreSettings::Embedded => Ok(None),
+        StoreSettings::Postgres(_) => Ok(Some(Folder::lock(&config.data_dir)?)),
+    }
+}
+
 fn open_store(
     config: &Config,
     world: &World,
     metrics: &Metrics,
     hints: store::HintSender,
 ) -> anyhow::Result<Arc<dyn Store>> {
-    let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics: metrics.store.clone() };
-    Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?))
+    let metrics = metrics.store.clone();
+    let address = match &config.store {
+        StoreSettings::Embedded => {
+            let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics };
+            return Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?));
+        }
+        StoreSettings::Postgres(address) => PostgresAddress::clone(address),
+    };
+    let options = PostgresOptions { address, writers: limits::POSTGRES_WRITERS, metrics };
+    Ok(Arc::new(Postgres::open(&options, world, &hints)?))
 }
 
 fn has_somebody_to_talk_to(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<()> {
@@ -318,7 +340,11 @@ fn has_somebody_to_talk_to(config: &Config, store: &Arc<dyn Store>) -> anyhow::R
 
 fn backups(config: &Config, store: &Arc<dyn Store>, world: &World) -> Arc<Backups> {
     let (store, clock) = (Arc::clone(store), world.clock.clone());
-    Arc::new(Backups::new(&config.data_dir, store, clock, config.disk_free_min_bytes))
+    let copies = match config.store {
+        StoreSettings::Embedded => Copies::Ours,
+        StoreSettings::Postgres(_) => Copies::OfPostgres,
+    };
+    Arc::new(Backups::new(&config.data_dir, store, copies, clock, config.disk_free_min_bytes))
 }
 
 fn reload(config: &Config, live: &LiveSettings, apps: &Arc<Apps>, chat: &Chat, store: &Arc<dyn Store>) -> Arc<Reload> {

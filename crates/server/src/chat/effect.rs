@@ -139,7 +139,7 @@ pub(super) fn owe_in(
     let previous = std::mem::replace(&mut counter.last, number);
     let now = tx.now();
     let event = OwedEvent {
-        id: tx.event_id(),
+        id: tx.event_id()?,
         app: app.sdkappid,
         lane,
         place: counter.place,

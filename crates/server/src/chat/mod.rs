@@ -38,6 +38,7 @@ mod replay;
 mod send;
 
 mod command;
+mod footprint;
 
 mod history;
 mod session;
@@ -60,6 +61,7 @@ pub use delete_messages::{DeleteConversation, DeleteMessages};
 pub use discard::Discard;
 pub use erase_app::EraseApp;
 pub use event::{EventId, KeptEvent, Origin, OwedEvent, RequestId, Standing, Tries};
+pub use footprint::Footprint;
 pub use history::{HistoryQuery, Place, Recent};
 pub use import::{Import, SetProfile};
 pub use import_message::ImportMessage;

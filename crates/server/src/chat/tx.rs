@@ -28,7 +28,7 @@ pub trait Tx {
     fn now(&self) -> Timestamp;
 
     /// A new name for an event.
-    fn event_id(&mut self) -> EventId;
+    fn event_id(&mut self) -> Result<EventId, Fault>;
 
     fn app(&mut self, app: SdkAppId) -> Result<Option<Arc<App>>, Fault>;
     fn save_app(&mut self, app: &Arc<App>) -> Result<(), Fault>;

@@ -7,6 +7,7 @@ mod apps;
 mod layers;
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
@@ -25,6 +26,7 @@ use crate::{
     limits,
     listener::ListenerLimits,
     rest::{RateSettings, RestSettings},
+    store::postgres::{AddressError, PostgresAddress},
     story::StorySettings,
     telemetry::check_log,
 };
@@ -44,6 +46,8 @@ pub struct Config {
     pub settings: Settings,
     pub listen: SocketAddr,
     pub listen_plain: Option<SocketAddr>,
+    /// Where the store is.
+    pub store: StoreSettings,
     pub data_dir: PathBuf,
     /// How other servers that share the store are talked to.
     pub bus: Option<BusSettings>,
@@ -64,6 +68,22 @@ pub struct Config {
     pub operator: OperatorSettings,
     /// The apps that are declared.
     pub apps: Vec<App>,
+}
+
+#[derive(Clone, Debug)]
+pub enum StoreSettings {
+    /// In `data_dir`.
+    Embedded,
+    Postgres(Box<PostgresAddress>),
+}
+
+impl fmt::Display for StoreSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("in data_dir"),
+            Self::Postgres(address) => address.fmt(f),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,6 +146,7 @@ impl Config {
             settings: layers.settings(),
             listen: layers.parsed("listen", "an address and port, like 127.0.0.1:8080")?,
             listen_plain: optional(layers, "listen_plain", "an address and port, like 127.0.0.1:8080")?,
+            store: store(layers)?,
             data_dir: path(layers, "data_dir")?.ok_or_else(|| layers.error("data_dir", "must name a folder"))?,
             bus: bus(layers)?,
             disk_free_min_bytes: layers.integer("limits.disk_free_min_mb", 0, 1_000_000)? * 1_000_000,
@@ -229,15 +250,28 @@ fn log_format(layers: &Layers) -> Result<LogFormat, ConfigError> {
     }
 }
 
+fn store(layers: &Layers) -> Result<StoreSettings, ConfigError> {
+    let (key, text) = secret(layers, "store", "store_file")?;
+    if ["", "sqlite"].contains(&text.as_str()) {
+        return Ok(StoreSettings::Embedded);
+    }
+    let address = text.parse().map_err(|error: AddressError| layers.error(key, error.to_string()))?;
+    Ok(StoreSettings::Postgres(Box::new(address)))
+}
+
+/// A secret that stands in the configuration, or in a file of its own, which goes first; with the key that it came from.
+fn secret<'a>(layers: &Layers, key: &'a str, file_key: &'a str) -> Result<(&'a str, String), ConfigError> {
+    let Some(file) = path(layers, file_key)? else {
+        return Ok((key, layers.text(key).to_owned()));
+    };
+    let read = std::fs::read_to_string(&file);
+    let text = read.map_err(|error| layers.error(file_key, format!("{} cannot be read: {error}", file.display())))?;
+    Ok((file_key, text.trim().to_owned()))
+}
+
 fn operator(layers: &Layers) -> Result<OperatorSettings, ConfigError> {
     let listen = optional(layers, "operator.listen", "an address and port, like 127.0.0.1:8081")?;
-    let mut token = layers.text("operator.token").to_owned();
-    if let Some(file) = path(layers, "operator.token_file")? {
-        let read = std::fs::read_to_string(&file);
-        let problem =
-            |error| layers.error("operator.token_file", format!("{} cannot be read: {error}", file.display()));
-        token = read.map_err(problem)?.trim().to_owned();
-    }
+    let (_, token) = secret(layers, "operator.token", "operator.token_file")?;
     if !token.is_empty() && token.len() < limits::SECRET_KEY_BYTES_MIN {
         let least = limits::SECRET_KEY_BYTES_MIN;
         return Err(layers.error("operator.token", format!("is too short to be secret: at least {least} characters")));
@@ -349,6 +383,9 @@ mod tests {
             (&app("[apps.callback]\nurl = \"http://x\""), vec!["unsaid.toml", "apps[0].callback.url", "allow_http"]),
             (&app("[apps.callback]\nurl = \"https://127.0.0.1\""), vec!["apps[0].callback.url", "allow_networks"]),
             ("listen_plain = \"127.0.0.1:1\"", vec!["listen_plain", "[tls]"]),
+            ("store = \"mysql://ann:s3cret@host/db\"", vec!["unsaid.toml", "store", "postgres://", "%40"]),
+            ("store = \"postgres://ann:s3cret@host/db?ssl=yes\"", vec!["unsaid.toml", "store", "option"]),
+            ("store_file = \"none\"", vec!["unsaid.toml", "store_file", "none cannot be read"]),
             ("bus = \"http://nats\"", vec!["unsaid.toml", "bus", "nats://10.0.0.5:4222"]),
             ("bus_ca_file = \"ca.pem\"", vec!["bus", "must be set"]),
             ("bus = \"tls://nats\"\nbus_ca_file = \"none.pem\"", vec!["bus_ca_file", "none.pem", "cannot be read"]),
@@ -374,6 +411,7 @@ mod tests {
             for part in expected {
                 assert!(error.contains(part), "{part:?} is not in: {error}");
             }
+            assert!(!error.contains("s3cret"), "a secret is not shown: {error}");
         }
         let error = load("[[apps]]\nsdkappid = 1\nsecret_key = 12345", &[], &[]).expect_err("no text");
         assert!(!error.contains("12345"), "a secret is not shown: {error}");
@@ -426,5 +464,19 @@ mod tests {
         assert_eq!(key(load(&file, &[], &[]).expect("valid")), "a secret of a file");
         let environment = [("UNSAID_APP_1_SECRET_KEY", "a secret of the environment")];
         assert_eq!(key(load(&file, &environment, &[]).expect("valid")), "a secret of the environment");
+
+        let address = folder.path().join("address");
+        std::fs::write(&address, "postgres://ann:s3cret@db.example/unsaid\n").expect("writable");
+        let file = format!("store_file = {address:?}\n");
+        for (file, environment) in [
+            (file.as_str(), &[][..]),
+            ("", &[("UNSAID_STORE", "postgresql://ann:s3cret@db.example/unsaid")][..]),
+            ("store = \"postgres://ann:s3cret@db.example/unsaid\"", &[]),
+        ] {
+            let config = load(file, environment, &[]).expect("valid");
+            let StoreSettings::Postgres(address) = &config.store else { panic!("{file}: {:?}", config.store) };
+            assert_eq!(address.to_string(), "PostgreSQL, database unsaid at db.example:5432");
+            assert!(!format!("{config:?}").contains("s3cret"));
+        }
     }
 }

@@ -24,6 +24,7 @@ pub fn check(flags: CheckFlags) -> anyhow::Result<()> {
     if let Some(config) = config {
         let now = Clock::system().now();
         configuration::file(&sources, &config, &mut findings);
+        configuration::store(&config, &mut findings);
         configuration::listeners(&config, &mut findings);
         configuration::tls(&config, now, &mut findings);
         configuration::rules(&config, &mut findings);

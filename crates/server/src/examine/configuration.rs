@@ -12,7 +12,7 @@ use crate::{
     bus::BusSettings,
     certificate::Validity,
     clock::Timestamp,
-    config::{Config, ConfigError, Sources, TlsFiles},
+    config::{Config, ConfigError, Sources, StoreSettings, TlsFiles},
     listener::Certificate,
 };
 
@@ -32,9 +32,13 @@ pub(super) fn file(sources: &Sources, config: &Config, findings: &mut Findings) 
         return;
     };
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let secrets = config.apps.iter().flat_map(secrets).chain(&config.operator.token);
-    let bus = config.bus.iter().flat_map(BusSettings::secrets);
-    if secrets.chain(bus).any(|secret| text.contains(secret.expose())) {
+    let of_store = match &config.store {
+        StoreSettings::Embedded => None,
+        StoreSettings::Postgres(address) => address.secret(),
+    };
+    let of_bus = config.bus.iter().flat_map(BusSettings::secrets);
+    let secrets = config.apps.iter().flat_map(secrets).chain(&config.operator.token).chain(of_store).chain(of_bus);
+    if secrets.into_iter().any(|secret| text.contains(secret.expose())) {
         private(path, "configuration", findings);
     }
 }
@@ -56,6 +60,11 @@ fn private(path: &Path, about: &str, findings: &mut Findings) {
             format!("chmod 600 {path}"),
         );
     }
+}
+
+/// Where everything is stored.
+pub(super) fn store(config: &Config, findings: &mut Findings) {
+    findings.ok("store", format!("{}; data_dir is {}", config.store, config.data_dir.display()));
 }
 
 /// What is served where.

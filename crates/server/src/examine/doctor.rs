@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::{Findings, Form, configuration, disk, endpoints, running};
+use super::{Findings, Form, configuration, database, disk, endpoints, running};
 use crate::{
     clock::World,
-    config::Config,
+    config::{Config, StoreSettings},
     operate::{API, ServerFlags},
     serve::ServeFlags,
 };
@@ -33,9 +33,15 @@ pub async fn doctor(flags: DoctorFlags) -> anyhow::Result<()> {
     };
     let now = world.clock.now();
     configuration::tls(&config, now, &mut findings);
-    let in_use = disk::store(&config, &mut findings);
+    let in_use = match &config.store {
+        StoreSettings::Embedded => disk::store(&config, &mut findings),
+        StoreSettings::Postgres(address) => database::store(address, &world.clock, &mut findings),
+    };
     disk::room(&config, &mut findings);
-    disk::fsync(&config, &world.clock, &mut findings);
+    match config.store {
+        StoreSettings::Embedded => disk::fsync(&config, &world.clock, &mut findings),
+        StoreSettings::Postgres(_) => {}
+    }
 
     let form = Form::of(server.json);
     let server = server.server_or(&address(&config))?;

@@ -4,6 +4,7 @@
 
 mod check;
 mod configuration;
+mod database;
 mod disk;
 mod doctor;
 mod endpoints;

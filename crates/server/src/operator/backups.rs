@@ -95,7 +95,7 @@ pub(super) async fn delete(
 impl From<BackupError> for Problem {
     fn from(error: BackupError) -> Self {
         let status = match &error {
-            BackupError::Busy(_) | BackupError::TooMany(_) => StatusCode::CONFLICT,
+            BackupError::OfPostgres | BackupError::Busy(_) | BackupError::TooMany(_) => StatusCode::CONFLICT,
             BackupError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
             BackupError::None => StatusCode::NOT_FOUND,
             BackupError::Folder { .. } => StatusCode::SERVICE_UNAVAILABLE,

@@ -5,10 +5,14 @@
 //! transaction are in the outbox before anyone hears of them. A store knows no HTTP.
 
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;
 
+mod folder;
 mod hints;
 #[cfg(test)]
 mod suite;
 
+pub(crate) use folder::Folder;
+pub use folder::FolderError;
 pub use hints::{HintReceiver, HintSender, hints};

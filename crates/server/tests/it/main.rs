@@ -3,6 +3,7 @@
 //! Every test begins with a [`test_app::TestApp`] and names its actors; dropping it holds the invariants: nothing is
 //! owed any more, every callback passed its checks, and every lane kept its order.
 
+mod database;
 mod device;
 mod document;
 mod test_app;
@@ -49,3 +50,4 @@ mod crash;
 mod endpoint;
 mod fairness;
 mod full_disk;
+mod on_postgres;

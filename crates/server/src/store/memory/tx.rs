@@ -38,9 +38,9 @@ impl Tx for MemoryTx<'_> {
         self.now
     }
 
-    fn event_id(&mut self) -> EventId {
+    fn event_id(&mut self) -> Result<EventId, Fault> {
         self.state.event_row += 1;
-        EventId::new(self.now, self.state.event_row, self.entropy.next_u32())
+        Ok(EventId::new(self.now, self.state.event_row, self.entropy.next_u32()))
     }
 
     fn app(&mut self, app: SdkAppId) -> Result<Option<Arc<App>>, Fault> {

@@ -15,10 +15,11 @@ use rusqlite::{
     backup::{Backup, StepResult},
 };
 
-use super::{OpenError, fault, folder::Folder, schema};
+use super::{OpenError, fault, schema};
 use crate::{
     chat::{CopyProgress, Fault},
     clock::Entropy,
+    store::{Folder, FolderError},
 };
 
 /// 256 KB: half a millisecond. With four times as many, half of all commits wait 2.6 ms instead of 1 ms.
@@ -119,8 +120,8 @@ pub fn restore(backup: &Path, folder: &Path, entropy: &Entropy) -> Result<u64, R
     let backup_failed = |source| RestoreError::Backup { path: backup.to_owned(), source };
     // What cannot be read makes no folder.
     File::open(backup).map_err(backup_failed)?;
-    let locked = Folder::lock(folder)?;
-    let folder_failed = |source| RestoreError::Open(OpenError::Folder { path: folder.to_owned(), source });
+    let locked = Folder::lock(folder).map_err(OpenError::Folder)?;
+    let folder_failed = |source| RestoreError::Open(FolderError::Failed { path: folder.to_owned(), source }.into());
     if let Some(found) = store_file(folder).map_err(folder_failed)? {
         return Err(RestoreError::NotEmpty { folder: folder.to_owned(), found });
     }

@@ -9,7 +9,6 @@ mod batch;
 mod checkpoint;
 mod contacts;
 mod erase;
-mod folder;
 mod look;
 mod messages;
 mod operators;
@@ -44,11 +43,10 @@ use unsaid_protocol::{SdkAppId, UserId};
 
 pub(crate) use self::look::Look;
 use self::{
-    folder::Folder,
     reader::Readers,
     writer::{Job, Writer},
 };
-use super::HintSender;
+use super::{Folder, FolderError, HintSender};
 use crate::{
     apps::App,
     chat::{
@@ -72,10 +70,8 @@ pub struct SqliteOptions {
 /// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("data_dir {path}: {source}")]
-    Folder { path: PathBuf, source: std::io::Error },
-    #[error("data_dir {0} is used by another server: stop that one, or give this one a folder of its own")]
-    Locked(PathBuf),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     #[error(
         "data_dir holds a store of version {found}, which only servers from version {oldest} on can read; this one knows version {known}: use a newer server"
     )]

@@ -18,16 +18,14 @@ use super::{
     OpenError, backup,
     batch::{Batch, Known},
     checkpoint::Checkpoints,
-    fault,
-    folder::Folder,
-    outbox,
+    fault, outbox,
 };
 use crate::{
     chat::{Applied, Command, CopyProgress, Fault, Pruned, Settled},
     clock::{Clock, Entropy, Timestamp, World},
     limits,
     metrics::StoreMetrics,
-    store::HintSender,
+    store::{Folder, HintSender},
 };
 
 /// Something to do in a transaction, and who waits for it.

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     chat::{Command, CopyProgress, Done, Fault, MessageFlags, Send},
-    store::sqlite::{OpenError, RestoreError, restore},
+    store::{
+        FolderError,
+        sqlite::{OpenError, RestoreError, restore},
+    },
 };
 
 const WHO: [&str; 3] = ["alice", "bob", "carol"];
@@ -129,7 +132,7 @@ fn c3_a_restored_store_has_another_epoch_and_takes_no_stores_place() {
 
         let taken = copy.folder.as_ref().expect("it has one").path().to_owned();
         let refused = restore(&to, &taken, &world.entropy);
-        assert!(matches!(refused, Err(RestoreError::Open(OpenError::Locked(_)))), "{refused:?}");
+        assert!(matches!(refused, Err(RestoreError::Open(OpenError::Folder(FolderError::Locked(_))))), "{refused:?}");
         let epoch = copy.store.epoch().to_owned();
         copy.store.close().await.expect("it closes");
         let World { store, folder: kept, .. } = copy;

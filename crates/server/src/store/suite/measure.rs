@@ -1,4 +1,5 @@
-//! How many recalls the embedded store takes and settles a second. It holds nothing; it is for a look before and after a
+//! How many recalls a store takes and settles a second: the embedded one, and PostgreSQL where `UNSAID_TEST_POSTGRES` says
+//! where it is. It holds nothing; it is for a look before and after a
 //! change: `cargo test --release -p unsaid --lib recalls_a_second -- --ignored --nocapture`.
 
 use std::time::Duration;
@@ -22,8 +23,15 @@ const PEOPLE: u32 = 500;
 #[test]
 #[ignore = "it measures, and wants the machine for itself"]
 fn recalls_a_second() {
+    measure(Kind::Sqlite);
+    if std::env::var_os("UNSAID_TEST_POSTGRES").is_some() {
+        measure(Kind::Postgres);
+    }
+}
+
+fn measure(kind: Kind) {
     block_on(async {
-        let world = World::new(Kind::Sqlite);
+        let world = World::new(kind);
         let people: Vec<_> = (0..PEOPLE).map(|number| format!("user{number}")).collect();
         let people: Vec<&str> = people.iter().map(String::as_str).collect();
         let recalls_only = app_with(|app| app.callback.commands = [CallbackCommand::AfterMsgWithDraw].into());
@@ -59,7 +67,7 @@ fn recalls_a_second() {
             settling += timed(world.settle(delivered)).await;
         }
         let a_second = |took: Duration| f64::from(BATCH * BATCHES) / took.as_secs_f64();
-        println!("{:.0} recalls a second, {:.0} settled a second", a_second(recalling), a_second(settling));
+        println!("{kind:?}: {:.0} recalls a second, {:.0} settled a second", a_second(recalling), a_second(settling));
     });
 }
 

@@ -19,6 +19,7 @@ mod modify;
 mod operators;
 mod ops;
 mod outbox;
+mod postgres_only;
 mod read;
 mod read_all;
 mod recall;
@@ -37,18 +38,20 @@ use std::{future::Future, sync::Arc};
 use super::{
     HintReceiver, hints,
     memory::Memory,
+    postgres::{Postgres, PostgresOptions},
     sqlite::{Sqlite, SqliteOptions},
 };
 use crate::chat::{Later, NoDevices, Store};
-use crate::clock::{Clock, Entropy, Timestamp};
+use crate::clock::{self, Clock, Entropy, Timestamp};
+use postgres_only::Database;
 
 /// Declares every test of the suite for one store.
 macro_rules! store_suite {
-    ($store:ident, $kind:expr) => {
+    ($store:ident, $($kind:tt)*) => {
         mod $store {
             use super::*;
 
-            suite_tests! { $kind;
+            suite_tests! { $($kind)*;
                 recall::r1_a_client_recalls_until_the_window_has_passed;
                 recall::r1_the_window_is_the_apps;
                 recall::r1_an_admin_recalls_at_any_age;
@@ -186,6 +189,13 @@ macro_rules! store_suite {
 }
 
 macro_rules! suite_tests {
+    (Kind::Postgres; $($file:ident :: $test:ident;)*) => {
+        $(
+            #[test]
+            #[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]
+            fn $test() { run(Kind::Postgres, super::$file::$test); }
+        )*
+    };
     ($kind:expr; $($file:ident :: $test:ident;)*) => {
         $(#[test] fn $test() { run($kind, super::$file::$test); })*
     };
@@ -193,12 +203,15 @@ macro_rules! suite_tests {
 
 store_suite!(memory, Kind::Memory);
 store_suite!(sqlite, Kind::Sqlite);
+store_suite!(postgres, Kind::Postgres);
 
 /// Which store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Memory,
     Sqlite,
+    /// With one writer, so that what is handed over at once is done in that order.
+    Postgres,
 }
 
 /// A store, and what it was made with.
@@ -209,6 +222,8 @@ struct World {
     entropy: Entropy,
     folder: Option<tempfile::TempDir>,
     pages_max: Option<u32>,
+    /// Dropped last, when nobody uses it any more.
+    database: Option<Database>,
 }
 
 /// A whole second, so that a test can count on from it.
@@ -223,28 +238,32 @@ impl World {
     fn with_pages_max(kind: Kind, pages_max: Option<u32>) -> Self {
         let (clock, entropy) = (Clock::standing_at(START), Entropy::seeded([1; 32]));
         let folder = (kind == Kind::Sqlite).then(|| tempfile::tempdir().expect("a folder for the test"));
-        let (store, hints) = open(folder.as_ref(), pages_max, &clock, &entropy);
-        Self { store, hints, clock, entropy, folder, pages_max }
+        let database = (kind == Kind::Postgres).then(Database::new);
+        let (store, hints) = match &database {
+            Some(database) => open_database(database, &clock, &entropy),
+            None => open(folder.as_ref(), pages_max, &clock, &entropy),
+        };
+        Self { store, hints, clock, entropy, folder, pages_max, database }
     }
 
     /// Closes the store and opens it again, if it keeps anything.
     async fn reopen(&mut self) {
-        if self.folder.is_none() {
-            return;
+        if self.folder.is_some() || self.database.is_some() {
+            self.store.close().await.expect("what was accepted is finished");
         }
-        self.store.close().await.expect("what was accepted is finished");
         self.reopen_closed();
     }
 
     /// Drops the store and opens it again, if it keeps anything.
     fn reopen_closed(&mut self) {
-        if self.folder.is_none() {
-            return;
+        if let Some(database) = &self.database {
+            (self.store, self.hints) = open_database(database, &self.clock, &self.entropy);
+        } else if self.folder.is_some() {
+            // The folder is locked until its store is gone.
+            let (nothing, _) = open(None, None, &self.clock, &self.entropy);
+            drop(std::mem::replace(&mut self.store, nothing));
+            (self.store, self.hints) = open(self.folder.as_ref(), self.pages_max, &self.clock, &self.entropy);
         }
-        // The folder is locked until its store is gone.
-        let (nothing, _) = open(None, None, &self.clock, &self.entropy);
-        drop(std::mem::replace(&mut self.store, nothing));
-        (self.store, self.hints) = open(self.folder.as_ref(), self.pages_max, &self.clock, &self.entropy);
     }
 
     fn wait_s(&self, seconds: i64) {
@@ -263,15 +282,20 @@ fn open(
     let store: Box<dyn Store> = match folder {
         None => Box::new(Memory::new(clock, entropy, sender)),
         Some(folder) => {
-            let options = SqliteOptions {
-                folder: folder.path().to_owned(),
-                pages_max,
-                metrics: crate::metrics::Metrics::new().store,
-            };
+            let metrics = crate::metrics::Metrics::new().store;
+            let options = SqliteOptions { folder: folder.path().to_owned(), pages_max, metrics };
             Box::new(Sqlite::open(&options, clock, entropy, sender).expect("the folder is free"))
         }
     };
     (store, receiver)
+}
+
+fn open_database(database: &Database, clock: &Clock, entropy: &Entropy) -> (Box<dyn Store>, HintReceiver) {
+    let (sender, receiver) = hints(Arc::new(NoDevices));
+    let world = clock::World { clock: clock.clone(), entropy: entropy.clone() };
+    let metrics = crate::metrics::Metrics::new().store;
+    let options = PostgresOptions { address: database.address(), writers: 1, metrics };
+    (Box::new(Postgres::open(&options, &world, &sender).expect("PostgreSQL runs")), receiver)
 }
 
 /// Runs a test in a world of its own.

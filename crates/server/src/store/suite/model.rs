@@ -1,6 +1,7 @@
-//! The model test: random commands mean the same to SQLite as to the reference model, and to both what the rules say.
+//! The model test: random commands mean the same to a durable store as to the reference model, and to both what the rules
+//! say.
 //!
-//! The commands of a step go to SQLite all at once, so that they share transactions, and to the model one by one. A
+//! The commands of a step go to the durable store all at once, so that they share transactions, and to the model one by one. A
 //! third opinion comes from [`Ledger`], which knows nothing but a list of what was said. After every step totals,
 //! counts, outbox and history are compared. `UNSAID_TEST_FULL=1` runs many more cases.
 
@@ -29,10 +30,20 @@ use crate::{
 };
 
 #[test]
-fn i1_random_commands_mean_the_same_to_all_stores() {
+fn i1_random_commands_mean_the_same_to_sqlite() {
+    check(Kind::Sqlite);
+}
+
+#[test]
+#[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]
+fn i1_random_commands_mean_the_same_to_postgres() {
+    check(Kind::Postgres);
+}
+
+fn check(kind: Kind) {
     let full = env::var_os("UNSAID_TEST_FULL").is_some_and(|value| value == "1");
     let mut runner = TestRunner::new(Config { cases: if full { 1500 } else { 200 }, ..Config::default() });
-    let twins = RefCell::new(Twins::new());
+    let twins = RefCell::new(Twins::new(kind));
     let outcome = runner.run(&prop::collection::vec(step(), 1..14), |steps| {
         block_on(twins.borrow_mut().case(&steps));
         Ok(())
@@ -45,19 +56,19 @@ fn i1_random_commands_mean_the_same_to_all_stores() {
 /// The two stores, told the same. They live through all cases; each case has apps of its own.
 struct Twins {
     model: World,
-    sqlite: World,
+    durable: World,
     first_app: u32,
     ledger: Ledger,
 }
 
 impl Twins {
-    fn new() -> Self {
-        let sqlite = World::new(Kind::Sqlite);
+    fn new(kind: Kind) -> Self {
+        let durable = World::new(kind);
         let mut model = World::new(Kind::Memory);
         // They share one clock.
-        let (store, hints) = super::open(None, None, &sqlite.clock, &sqlite.entropy);
-        (model.store, model.hints, model.clock) = (store, hints, sqlite.clock.clone());
-        Self { model, sqlite, first_app: 1, ledger: Ledger::default() }
+        let (store, hints) = super::open(None, None, &durable.clock, &durable.entropy);
+        (model.store, model.hints, model.clock) = (store, hints, durable.clock.clone());
+        Self { model, durable, first_app: 1, ledger: Ledger::default() }
     }
 
     async fn case(&mut self, steps: &[Step]) {
@@ -72,11 +83,11 @@ impl Twins {
         for step in steps {
             match step {
                 Step::Commands(ops) => self.commands(ops).await,
-                Step::Shift(by_ms) => self.sqlite.clock.shift(*by_ms),
+                Step::Shift(by_ms) => self.durable.clock.shift(*by_ms),
                 Step::Settle { event, verdict } => self.settle(event, *verdict).await,
                 Step::Replay { app, delivered } => self.replay(*app, *delivered).await,
                 Step::Prune { ago_ms } => self.prune(*ago_ms).await,
-                Step::Reopen => self.sqlite.reopen().await,
+                Step::Reopen => self.durable.reopen().await,
             }
             self.compare().await;
         }
@@ -96,15 +107,15 @@ impl Twins {
     /// Tells commands that need no ledger.
     async fn tell(&mut self, commands: Vec<Command>) {
         for command in commands {
-            self.ledger.note(&command, &Ok(Done::Nothing), self.sqlite.clock.now());
+            self.ledger.note(&command, &Ok(Done::Nothing), self.durable.clock.now());
             assert_eq!(self.model.done(command.clone()).await, Ok(Done::Nothing));
-            assert_eq!(self.sqlite.done(command).await, Ok(Done::Nothing));
+            assert_eq!(self.durable.done(command).await, Ok(Done::Nothing));
         }
     }
 
-    /// To the model one by one, since what a later one names an earlier one may send; then to SQLite all at once.
+    /// To the model one by one, since what a later one names an earlier one may send; then to the other one all at once.
     async fn commands(&mut self, ops: &[Op]) {
-        let now = self.sqlite.clock.now();
+        let now = self.durable.clock.now();
         let (mut commands, mut expected) = (Vec::new(), Vec::new());
         for op in ops {
             let around = Around { app: self.app(op.app), now_s: now.seconds(), ledger: &self.ledger };
@@ -116,8 +127,8 @@ impl Twins {
             commands.push(command);
             expected.push(applied);
         }
-        let answers = all(commands.iter().map(|command| self.sqlite.store.commit(command.clone())).collect()).await;
-        let answers: Vec<Applied> = answers.into_iter().map(|answer| answer.expect("SQLite works")).collect();
+        let answers = all(commands.iter().map(|command| self.durable.store.commit(command.clone())).collect()).await;
+        let answers: Vec<Applied> = answers.into_iter().map(|answer| answer.expect("the store works")).collect();
         assert_eq!(answers, expected, "{commands:?}");
     }
 
@@ -129,32 +140,32 @@ impl Twins {
         let event = event.get(&owed);
         let (tries, now) = (
             Tries { attempts: event.tries.attempts + 1, refusals: 1, unavailable_since: None },
-            self.sqlite.clock.now(),
+            self.durable.clock.now(),
         );
         let to = match verdict {
             0 => Settlement::DueAgain { tries, due: now.plus(std::time::Duration::from_secs(1)) },
             1 => Settlement::Parked { tries, at: now, reason: "refused".into() },
             _ => Settlement::Delivered,
         };
-        for world in [&self.model, &self.sqlite] {
+        for world in [&self.model, &self.durable] {
             world.settle(vec![settled(event, to.clone())]).await;
         }
     }
 
     async fn replay(&mut self, app: usize, delivered: Option<i64>) {
-        let now = self.sqlite.clock.now();
+        let now = self.durable.clock.now();
         let what = match delivered {
             Some(ago_ms) => What::Delivered { since: Timestamp(now.0 - ago_ms), rows: None },
             None => What::Parked { filter: ParkedFilter::default(), after: None },
         };
         let replay = Command::Replay(Replay { app: self.app(app), what });
         let applied = self.model.store.commit(replay.clone()).await;
-        assert_eq!(self.sqlite.store.commit(replay).await, applied);
+        assert_eq!(self.durable.store.commit(replay).await, applied);
     }
 
     async fn prune(&self, ago_ms: i64) {
-        let before = Timestamp(self.sqlite.clock.now().0 - ago_ms);
-        for world in [&self.model, &self.sqlite] {
+        let before = Timestamp(self.durable.clock.now().0 - ago_ms);
+        for world in [&self.model, &self.durable] {
             let mut after = Some(0);
             while let Some(row) = after {
                 after = world.store.prune_events(before, row).await.expect("the store works").next;
@@ -164,10 +175,10 @@ impl Twins {
 
     async fn compare(&self) {
         let owed = self.owed(&*self.model.store).await;
-        assert_eq!(self.owed(&*self.sqlite.store).await, owed);
-        assert_eq!(self.sqlite.backlog().await, self.model.backlog().await);
+        assert_eq!(self.owed(&*self.durable.store).await, owed);
+        assert_eq!(self.durable.backlog().await, self.model.backlog().await);
         let waiting_bytes = owed.iter().map(|event| event.body.len() as u64).sum::<u64>();
-        assert_eq!(self.sqlite.backlog().await.waiting_bytes, waiting_bytes);
+        assert_eq!(self.durable.backlog().await.waiting_bytes, waiting_bytes);
         for index in 0..APPS {
             for name in NAMES {
                 self.compare_unread(self.app(index), name).await;
@@ -179,7 +190,7 @@ impl Twins {
     async fn compare_unread(&self, sdkappid: SdkAppId, name: &str) {
         let peers: Vec<_> = NAMES.map(user).into();
         let counted = NAMES.map(|peer| self.ledger.unread(sdkappid, peer, name));
-        for world in [&self.model, &self.sqlite] {
+        for world in [&self.model, &self.durable] {
             let total = world.store.unread(sdkappid, user(name)).await.expect("the store works");
             let known = self.ledger.is_there(sdkappid, &user(name));
             assert_eq!(total, known.then(|| counted.iter().sum()), "{name}");
@@ -207,7 +218,7 @@ impl Twins {
                 for peer in NAMES {
                     let query = HistoryQuery { app: self.app(index), ..all_of(operator, peer) };
                     let expect = self.ledger.history(&query);
-                    for world in [&self.model, &self.sqlite] {
+                    for world in [&self.model, &self.durable] {
                         let whole = history(&*world.store, &query).await;
                         let seen: Vec<_> = whole.iter().map(Seen::from).collect();
                         assert_eq!(seen, expect, "{operator} and {peer}");
@@ -228,7 +239,7 @@ impl Twins {
             let query = UpdatesQuery { app, user: reader, life, after: 0, events_max: 10_000, bytes_max };
             let peers: Vec<_> = NAMES.map(user).into();
             let mut views = Vec::new();
-            for world in [&self.model, &self.sqlite] {
+            for world in [&self.model, &self.durable] {
                 let updates = world.store.updates(query.clone()).await.expect("the store works");
                 let view = world.store.conversations(app, user(name), peers.clone()).await.expect("the store works");
                 views.push((updates.map(without_hashes), view.map(forget_hashes)));
@@ -265,9 +276,9 @@ impl Twins {
         }
         let owed = self.owed(&*self.model.store).await;
         let mut erased = Vec::new();
-        for world in [&self.model, &self.sqlite] {
+        for world in [&self.model, &self.durable] {
             world.settle(owed.iter().map(|event| settled(event, Settlement::Delivered)).collect()).await;
-            let then = self.sqlite.clock.now().plus(std::time::Duration::from_secs(24 * 3600));
+            let then = self.durable.clock.now().plus(std::time::Duration::from_secs(24 * 3600));
             erased.push(world.store.erase_audit_copies(then).await);
         }
         assert_eq!(erased[0], erased[1]);

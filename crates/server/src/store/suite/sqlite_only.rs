@@ -18,7 +18,7 @@ use crate::{
     chat::{Applied, Backlog, Command, Done, EventId, Fault, Import, MessageFlags, NoDevices, Send, Settlement},
     clock::{Clock, Entropy, Timestamp},
     store::{
-        hints,
+        FolderError, hints,
         sqlite::{OpenError, Sqlite, SqliteOptions, bring_to, versions},
     },
 };
@@ -188,7 +188,7 @@ fn a_folder_belongs_to_one_server() {
             Entropy::seeded([2; 32]),
             sender,
         );
-        assert!(matches!(second, Err(OpenError::Locked(path)) if path == folder));
+        assert!(matches!(second, Err(OpenError::Folder(FolderError::Locked(path))) if path == folder));
     });
 }
 

@@ -9,15 +9,22 @@ use std::{
     time::Duration,
 };
 
-use super::OpenError;
-
 /// How long a server waits for one that was just killed to let go of the folder.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error("data_dir {path}: {source}", path = .path.display())]
+    Failed { path: PathBuf, source: io::Error },
+    #[error("data_dir {0} is used by another server: stop that one, or give this one a folder of its own")]
+    Locked(PathBuf),
+}
+
 /// A folder that no other server uses while this value lives.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     _lock: File,
 }
@@ -25,22 +32,22 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the folder where it is missing, keeps others out of it, and locks it. The lock is the kernel's, so it is
     /// gone with the process, however that ends.
-    pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
-        let lock = prepare(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
+    pub(crate) fn lock(path: &Path) -> Result<Self, FolderError> {
+        let lock = prepare(path).map_err(|source| FolderError::Failed { path: path.to_owned(), source })?;
         for _ in 0..LOCK_TRIES {
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
                 Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
                 Err(TryLockError::Error(source)) => {
-                    return Err(OpenError::Folder { path: path.to_owned(), source });
+                    return Err(FolderError::Failed { path: path.to_owned(), source });
                 }
             }
         }
-        Err(OpenError::Locked(path.to_owned()))
+        Err(FolderError::Locked(path.to_owned()))
     }
 
     /// The file of the database.
-    pub(super) fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.path.join("unsaid.db")
     }
 }

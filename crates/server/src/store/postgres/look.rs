@@ -1,0 +1,62 @@
+//! What can be seen of a store in a database without opening it: nothing here writes or waits for a lock.
+
+use std::time::Duration;
+
+use super::{
+    OpenError, PostgresAddress,
+    link::{Link, away, params},
+    on_a_thread,
+    row::Columns as _,
+    schema,
+};
+use crate::{chat::Fault, clock::Clock};
+
+/// Questions that are measured.
+const QUESTIONS: usize = 50;
+
+/// A store as it stands in its database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Look {
+    /// Of PostgreSQL.
+    pub(crate) server_version: u32,
+    /// Servers are connected to it.
+    pub(crate) in_use: bool,
+    /// Of its schema; none where there is no store yet.
+    pub(crate) version: Option<i64>,
+    /// How long half of the questions that read nothing waited for their answer.
+    pub(crate) round_trip: Duration,
+}
+
+impl Look {
+    pub(crate) fn at(address: &PostgresAddress, clock: &Clock) -> Result<Self, OpenError> {
+        on_a_thread(|| {
+            let link = Link::connect(address.config()).map_err(|error| away(&error))?;
+            link.run("SET default_transaction_read_only = on")?;
+            Ok(look(&link, clock)?)
+        })
+    }
+
+    /// The newest version that this program knows.
+    pub(crate) fn known() -> i64 {
+        schema::newest()
+    }
+}
+
+fn look(link: &Link, clock: &Clock) -> Result<Look, Fault> {
+    let nothing = || Fault::Failed("a question about the server was not answered".into());
+    let sql = "SELECT current_setting('server_version_num')::bigint, to_regclass('meta') IS NOT NULL,
+                      EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                                                             AND application_name = current_setting('application_name'))";
+    let row = link.row(sql, params![])?.ok_or_else(nothing)?;
+    let (number, is_there, in_use): (i64, bool, bool) = (row.at(0)?, row.at(1)?, row.at(2)?);
+    let version = if is_there { schema::version(link)? } else { None };
+    let mut took = Vec::with_capacity(QUESTIONS);
+    for _ in 0..QUESTIONS {
+        let before = clock.instant();
+        link.row("SELECT 1", params![])?;
+        took.push(before.elapsed());
+    }
+    took.sort();
+    let server_version = u32::try_from(number / 10_000).unwrap_or(0);
+    Ok(Look { server_version, in_use, version, round_trip: took[took.len() / 2] })
+}

@@ -1,0 +1,123 @@
+//! The store on PostgreSQL, held to its tests: they need a server, so one is started for them, on a socket in a temporary
+//! folder, and gone afterwards.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{self, Command},
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream};
+
+/// Whoever has a server already says where.
+const ADDRESS: &str = "UNSAID_TEST_POSTGRES";
+
+const OLDEST: u32 = 15;
+
+const NO_POSTGRES: &str = "there is no PostgreSQL of version 15 or later; `apt-get install postgresql` (Debian, Ubuntu) adds \
+    it, or set UNSAID_TEST_POSTGRES to the address of a server whose tables may be made and dropped";
+
+/// Every test whose name says that it needs PostgreSQL.
+const TESTS: [&str; 10] =
+    ["test", "--locked", "--package", "unsaid", "--lib", "--test", "it", "--", "--ignored", "postgres"];
+
+pub(crate) fn suite(root: &Path, variables: &[(&str, &str)]) -> Result<Outcome> {
+    if env::var_os(ADDRESS).is_some() {
+        return tests(root, variables);
+    }
+    let Some(programs) = programs()? else {
+        return Ok(Outcome::Skipped(NO_POSTGRES.to_owned()));
+    };
+    let server = Server::start(programs)?;
+    let address = server.address();
+    tests(root, &[variables, &[(ADDRESS, &address)]].concat())
+}
+
+fn tests(root: &Path, variables: &[(&str, &str)]) -> Result<Outcome> {
+    println!("$ cargo {}", TESTS.join(" "));
+    let status = stream(cargo_command(root, &TESTS).envs(variables.iter().copied()))?;
+    Ok(passed_if(status.success(), &status.to_string()))
+}
+
+/// The folder of PostgreSQL's programs, which Debian keeps out of the way; installed if that is possible without asking.
+fn programs() -> Result<Option<PathBuf>> {
+    if let Some(found) = newest() {
+        return Ok(Some(found));
+    }
+    if !(is_root() && answers("apt-get", &["--version"])) {
+        return Ok(None);
+    }
+    println!("There is no PostgreSQL: installing it.");
+    Ok(if apt_get(&["postgresql"])? { newest() } else { None })
+}
+
+fn newest() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let versions = versions.filter_map(|folder| folder.file_name().to_string_lossy().parse::<u32>().ok());
+    let newest = versions.filter(|version| *version >= OLDEST).max()?;
+    let programs = PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"));
+    programs.join("initdb").exists().then_some(programs)
+}
+
+/// A server of our own. It refuses to run as root, who lets the user `postgres` run it.
+struct Server {
+    programs: PathBuf,
+    folder: PathBuf,
+}
+
+impl Server {
+    fn start(programs: PathBuf) -> Result<Self> {
+        let folder = env::temp_dir().join(format!("unsaid-postgres-{}", process::id()));
+        fs::create_dir(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let server = Self { programs, folder };
+        if is_root() {
+            let chown = stream(Command::new("chown").arg("postgres").arg(&server.folder))?;
+            ensure!(chown.success(), "the user `postgres` cannot be given a folder");
+        }
+        let data = server.folder.join("data");
+        let mut initdb = server.program("initdb");
+        initdb.args(["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]);
+        ensure!(stream(initdb.arg("--pgdata").arg(&data))?.success(), "initdb failed");
+        // What these tests store is thrown away, so nothing of it has to be durable.
+        let options = format!(
+            "-c listen_addresses= -c unix_socket_directories={} -c fsync=off -c max_connections=400",
+            server.folder.display()
+        );
+        let mut start = server.program("pg_ctl");
+        start.args(["start", "--wait", "--silent", "--options", &options]).arg("--pgdata").arg(&data);
+        start.arg("--log").arg(server.folder.join("log"));
+        ensure!(stream(&mut start)?.success(), "PostgreSQL does not start; see {}/log", server.folder.display());
+        Ok(server)
+    }
+
+    fn address(&self) -> String {
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{folder}/postgres")
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let program = self.programs.join(name);
+        let mut command = if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir(&self.folder);
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let mut stop = self.program("pg_ctl");
+        stop.args(["stop", "--mode", "immediate", "--silent"]).arg("--pgdata").arg(self.folder.join("data"));
+        let stopped = stream(&mut stop).and_then(|_| Ok(fs::remove_dir_all(&self.folder)?));
+        if let Err(error) = stopped {
+            eprintln!("PostgreSQL in {} was not cleared away: {error:#}", self.folder.display());
+        }
+    }
+}
