@@ -28,8 +28,7 @@ pub struct ServeFlags {
     /// The database of PostgreSQL where messages are stored; the same as --set store=URL.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// How servers that share a store talk to each other; the same as --set bus=URL. Better in the environment (UNSAID_BUS) if
-    /// it has a password: other users of this machine do not see that.
+    /// The NATS over which servers that share a store talk to each other; the same as --set bus=URL.
     #[arg(long, value_name = "URL")]
     bus: Option<String>,
     /// A setting, laid over file and environment; may be repeated.

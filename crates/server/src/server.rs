@@ -78,7 +78,6 @@ impl Server {
         let (hint_sender, hints) = store::hints(Arc::clone(&devices));
         let folder = lock_folder(config)?;
         let store = open_store(config, &world, &metrics, hint_sender)?;
-        has_somebody_to_talk_to(config, &store)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
         let connector = Arc::new(Connector::new(live.rules.clone()));
         let alarms = alarms(&store, &apps, &connector, &live, &metrics, &world);
@@ -328,14 +327,6 @@ fn open_store(
     };
     let options = PostgresOptions { address, writers: limits::POSTGRES_WRITERS, metrics };
     Ok(Arc::new(Postgres::open(&options, world, &hints)?))
-}
-
-fn has_somebody_to_talk_to(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        config.bus.is_none() || store.leases().is_some(),
-        "bus is set, and a server that owns its store has nobody to talk to: leave bus empty, or share a store with other servers"
-    );
-    Ok(())
 }
 
 fn backups(config: &Config, store: &Arc<dyn Store>, world: &World) -> Arc<Backups> {

@@ -186,8 +186,20 @@ impl Config {
     }
 
     fn check(&self, layers: &Layers) -> Result<(), ConfigError> {
+        self.check_bus(layers)?;
         self.check_operator(layers)?;
         self.check_plain(layers)
+    }
+
+    fn check_bus(&self, layers: &Layers) -> Result<(), ConfigError> {
+        match &self.store {
+            StoreSettings::Embedded if self.bus.is_some() => {
+                let problem = "must be empty where store is: one server that owns its store has nobody to talk to. Set store to a \
+                               database that servers share";
+                Err(layers.error("bus", problem))
+            }
+            StoreSettings::Embedded | StoreSettings::Postgres(_) => Ok(()),
+        }
     }
 
     /// Tokens must not cross a network in clear, and one that is set must have an address where it can be used.
@@ -218,14 +230,14 @@ impl Config {
 }
 
 fn bus(layers: &Layers) -> Result<Option<BusSettings>, ConfigError> {
-    let ca_file = path(layers, "bus_ca_file")?;
-    if layers.text("bus").is_empty() {
+    let (ca_file, (key, text)) = (path(layers, "bus_ca_file")?, secret(layers, "bus", "bus_file")?);
+    if text.is_empty() {
         return match ca_file {
             Some(_) => Err(layers.error("bus", "must be set where bus_ca_file is")),
             None => Ok(None),
         };
     }
-    let servers = bus::servers(layers.text("bus")).map_err(|problem| layers.error("bus", problem))?;
+    let servers = bus::servers(&text).map_err(|problem| layers.error(key, problem))?;
     let read = |file: PathBuf| {
         let pem =
             std::fs::read_to_string(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
@@ -387,6 +399,7 @@ mod tests {
             ("store = \"postgres://ann:s3cret@host/db?ssl=yes\"", vec!["unsaid.toml", "store", "option"]),
             ("store_file = \"none\"", vec!["unsaid.toml", "store_file", "none cannot be read"]),
             ("bus = \"http://nats\"", vec!["unsaid.toml", "bus", "nats://10.0.0.5:4222"]),
+            ("bus = \"nats://nats\"", vec!["unsaid.toml", "bus", "nobody to talk to", "Set store"]),
             ("bus_ca_file = \"ca.pem\"", vec!["bus", "must be set"]),
             ("bus = \"tls://nats\"\nbus_ca_file = \"none.pem\"", vec!["bus_ca_file", "none.pem", "cannot be read"]),
             ("bus = \"tls://nats\"\nbus_ca_file = \"unsaid.toml\"", vec!["bus_ca_file", "no certificate"]),

@@ -9,6 +9,7 @@ mod address;
 mod batch;
 mod contacts;
 mod erase;
+mod glance;
 mod leases;
 mod link;
 mod look;
@@ -78,7 +79,7 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct Postgres {
     writers: Writers,
-    readers: Readers,
+    readers: Arc<Readers>,
     leases: Arc<PostgresLeases>,
     epoch: String,
 }
@@ -92,8 +93,10 @@ impl Postgres {
             schema::migrate(&link, &world.entropy)
         })?;
         let member = MemberId(format!("m_{:016x}", world.entropy.next_u64()).into());
-        let readers = Readers::start(config, limits::POSTGRES_READERS)?;
-        let leases = Arc::new(PostgresLeases::new(member.clone(), Readers::start(config, 1)?));
+        let readers = Arc::new(Readers::start(config, limits::POSTGRES_READERS)?);
+        let of_leases = Readers::start(config, 1)?;
+        let leases = PostgresLeases::new(member.clone(), of_leases, Arc::clone(&readers), world.clock.clone());
+        let leases = Arc::new(leases);
         let writers = Writers::start(config, options.writers, &member, world, hints, &options.metrics)?;
         Ok(Self { writers, readers, leases, epoch })
     }
