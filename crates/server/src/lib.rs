@@ -10,6 +10,7 @@ pub mod cli;
 pub mod demo;
 pub mod descriptors;
 pub mod examine;
+mod follow;
 mod forget;
 pub mod listen;
 pub mod manual;

@@ -12,21 +12,22 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     apps::{App, Apps, Secret},
     backups::{Backups, Copies},
-    bus::Bus,
+    bus::{Bus, Link, LinkParts, Looks, Membership, Unlinked},
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
-    chat::{Chat, Store, Token},
-    clock::World,
-    cluster::{self, Share},
+    chat::{Chat, Devices, Store, Token},
+    clock::{Clock, World},
+    cluster::{self, Leases, Rota, RotaParts, Share, Turns},
     config::{Config, StoreSettings},
     console::{self, Console},
     fanout::{Everywhere, Fanout, Poll},
+    follow::Follow,
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
     identity::Identities,
     limits,
     listener::Listener,
     metrics::{self, Metrics, Page, Recent},
-    operator::{self, Operator, OperatorParts},
+    operator::{self, Operator, OperatorParts, Tokens},
     pages,
     reload::{LiveSettings, Reload, ReloadError, ReloadParts, Reloaded},
     rest::{self, Rest, RestParts},
@@ -62,8 +63,11 @@ pub struct Server {
     /// Ends the listeners, then the dispatcher.
     stop_listening: CancellationToken,
     stop_delivering: CancellationToken,
+    stop_leasing: CancellationToken,
     listeners: TaskTracker,
     workers: TaskTracker,
+    /// Whoever renews the lease, if there is one.
+    membership: TaskTracker,
     /// Locked as long as this server is there; the embedded store sees to that itself.
     _folder: Option<Folder>,
 }
@@ -72,15 +76,29 @@ impl Server {
     /// Opens the store, saves the declared apps, and begins to listen and to deliver.
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
         let (live, metrics) = (LiveSettings::new(config)?, Arc::new(Metrics::new()));
-        let bus = Bus::none();
+        let (bus, unlinked, _looks) = open_bus(config, &metrics);
         let fanout = Fanout::new(bus.clone());
         let devices = Everywhere::of(&fanout, &bus);
         let (hint_sender, hints) = store::hints(Arc::clone(&devices));
         let folder = lock_folder(config)?;
-        let store = open_store(config, &world, &metrics, hint_sender)?;
+        let (store, membership) = open_store(config, &world, &metrics, hint_sender)?;
+        let link = link_bus(config, unlinked, membership, &world)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
         let connector = Arc::new(Connector::new(live.rules.clone()));
-        let alarms = alarms(&store, &apps, &connector, &live, &metrics, &world);
+        let leases = store.leases();
+        let (turns, turn) = cluster::turn(match &leases {
+            None => Share::whole(),
+            Some(_) => Share::nothing(world.clock.instant()),
+        });
+        let alarms = Alarms {
+            store: Arc::clone(&store),
+            apps: Arc::clone(&apps),
+            connector: Arc::clone(&connector),
+            clock: world.clock.clone(),
+            settings: live.alarm.clone(),
+            metrics: Arc::clone(&metrics),
+            share: turns.watch(),
+        };
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let parts = CallbacksParts {
             apps: Arc::clone(&apps),
@@ -88,6 +106,7 @@ impl Server {
             stories: stories.clone(),
             metrics: metrics.callbacks.clone(),
             world: world.clone(),
+            leases: store.leases(),
         };
         let callbacks = Callbacks::new(parts, store.epoch());
         let before = Arc::new(callbacks.clone());
@@ -119,39 +138,70 @@ impl Server {
             stop_grace: config.listener.stop_grace,
             stop_listening: CancellationToken::new(),
             stop_delivering: CancellationToken::new(),
+            stop_leasing: CancellationToken::new(),
             listeners: TaskTracker::new(),
             workers: TaskTracker::new(),
+            membership: TaskTracker::new(),
             _folder: folder,
         };
         server.reload.take_over_apps(&config.apps).await?;
 
         let tokens = server.operator_tokens(config, &world).await?;
+        let tokens = Arc::new(Tokens::new(tokens, config.operator.token.clone()));
         let World { clock, entropy } = world.clone();
-        let (_, turn) = cluster::turn(Share::whole());
         let parts =
             DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, turn, clock, entropy };
         let (dispatcher, handle) = Dispatcher::new(store, parts);
-        let (clients, operator) = server.routers(config, &world, callbacks.with_dispatcher(handle), identities, tokens);
+        let (clients, operator) =
+            server.routers(config, &world, callbacks.with_dispatcher(handle), identities, Arc::clone(&tokens));
         server.listen(config, clients, operator).await?;
 
         // Nothing is delivered by a server that cannot start.
-        let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock };
-        server.work(config, dispatcher, alarms, forget, bus);
+        let share = turns.watch();
+        let forget = Forget {
+            chat,
+            apps: Arc::clone(&apps),
+            stories: server.stories.clone(),
+            clock: world.clock.clone(),
+            share,
+        };
+        server.work(config, dispatcher, alarms, forget);
+        if let Some(leases) = leases {
+            server.talk(bus, link, turns.watch(), Arc::clone(&leases), world.clock.clone());
+            server.join(config, leases, turns, tokens, world.clock);
+        }
         Ok(server)
     }
 
     /// Begins what goes on until the server stops.
-    fn work(&self, config: &Config, dispatcher: Dispatcher, alarms: Alarms, forget: Forget, bus: Bus) {
+    fn work(&self, config: &Config, dispatcher: Dispatcher, alarms: Alarms, forget: Forget) {
         self.workers.spawn(dispatcher.run(self.stop_delivering.clone()));
         let sweep = Arc::clone(&self.gateway).sweep(config.session_return, self.stop_delivering.clone());
         self.workers.spawn(sweep);
-        if let Some(leases) = self.store.leases() {
-            let poll = Poll { fanout: Arc::clone(&self.fanout), leases, bus, clock: forget.clock.clone() };
-            self.workers.spawn(poll.run(self.stop_delivering.clone()));
-        }
         self.workers.spawn(alarms.run(self.stop_delivering.clone()));
         self.workers.spawn(forget.run(self.stop_delivering.clone()));
         self.workers.spawn(Arc::clone(&self.recent).run(self.stop_delivering.clone()));
+    }
+
+    /// Becomes one of the servers that share the store.
+    fn join(&self, config: &Config, leases: Arc<dyn Leases>, turns: Turns, tokens: Arc<Tokens>, clock: Clock) {
+        let (settings, version) = watch::channel(-1);
+        let (_, search_pause) = watch::channel(limits::OUTBOX_SCAN_PAUSE);
+        let parts = RotaParts { leases, settings, clock, session_return: config.session_return, search_pause };
+        self.membership.spawn(Rota::new(parts, turns).run(self.stop_leasing.clone()));
+        let (store, apps) = (Arc::clone(&self.store), Arc::clone(&self.apps));
+        self.workers.spawn(Follow { store, apps, tokens, version }.run(self.stop_delivering.clone()));
+    }
+
+    /// Hears what the others do: over the bus, and by asking the store.
+    fn talk(&self, bus: Bus, link: Option<Link>, share: watch::Receiver<Share>, leases: Arc<dyn Leases>, clock: Clock) {
+        if let Some(link) = link {
+            let devices = Arc::clone(&self.fanout) as Arc<dyn Devices>;
+            self.workers.spawn(link.run(devices, self.stop_delivering.clone()));
+            self.workers.spawn(bus.clone().go_by(share, self.stop_delivering.clone()));
+        }
+        let poll = Poll { fanout: Arc::clone(&self.fanout), leases, bus, clock };
+        self.workers.spawn(poll.run(self.stop_delivering.clone()));
     }
 
     /// What is served to clients and app backends, and what to the operator.
@@ -161,7 +211,7 @@ impl Server {
         world: &World,
         callbacks: Callbacks,
         identities: Arc<Identities>,
-        tokens: Vec<Token>,
+        tokens: Arc<Tokens>,
     ) -> (Router, Router) {
         let operator = Operator::new(OperatorParts {
             apps: Arc::clone(&self.apps),
@@ -170,7 +220,6 @@ impl Server {
             callbacks: callbacks.clone(),
             stories: self.stories.clone(),
             world: world.clone(),
-            configured: config.operator.token.clone(),
             tokens,
             show_text: self.live.show_text.clone(),
             wrong_tokens_per_min: config.operator.wrong_tokens_per_min,
@@ -296,6 +345,10 @@ impl Server {
         if tokio::time::timeout(self.stop_grace, self.workers.wait()).await.is_err() {
             tracing::warn!("the outbox was not told in time what was delivered; it is repeated after the next start");
         }
+        // Nothing of what others deliver from now on is under way here.
+        self.stop_leasing.cancel();
+        self.membership.close();
+        self.membership.wait().await;
         self.stories.close().await;
         if let Err(fault) = self.store.close().await {
             tracing::warn!(%fault, "the store was not closed in order; it recovers at the next start");
@@ -316,17 +369,43 @@ fn open_store(
     world: &World,
     metrics: &Metrics,
     hints: store::HintSender,
-) -> anyhow::Result<Arc<dyn Store>> {
+) -> anyhow::Result<(Arc<dyn Store>, Option<Membership>)> {
     let metrics = metrics.store.clone();
     let address = match &config.store {
         StoreSettings::Embedded => {
             let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics };
-            return Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?));
+            let store = Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?;
+            return Ok((Arc::new(store), None));
         }
         StoreSettings::Postgres(address) => PostgresAddress::clone(address),
     };
     let options = PostgresOptions { address, writers: limits::POSTGRES_WRITERS, metrics };
-    Ok(Arc::new(Postgres::open(&options, world, &hints)?))
+    let store = Postgres::open(&options, world, &hints)?;
+    let epoch = store.epoch().into();
+    let membership = Membership { epoch, member: store.member(), key: store.cluster_key() };
+    Ok((Arc::new(store), Some(membership)))
+}
+
+/// A bus whose link is made when the store is open, where there is somebody to talk to.
+fn open_bus(config: &Config, metrics: &Metrics) -> (Bus, Option<Unlinked>, Looks) {
+    if config.bus.is_none() {
+        return (Bus::none(), None, Looks::none());
+    }
+    let (bus, unlinked, looks) = Bus::new(metrics.bus.clone());
+    (bus, Some(unlinked), looks)
+}
+
+fn link_bus(
+    config: &Config,
+    unlinked: Option<Unlinked>,
+    membership: Option<Membership>,
+    world: &World,
+) -> anyhow::Result<Option<Link>> {
+    let (Some(settings), Some(unlinked)) = (config.bus.clone(), unlinked) else {
+        return Ok(None);
+    };
+    let membership = membership.context("bus is set, and a server that owns its store has nobody to talk to")?;
+    unlinked.link(LinkParts { settings, membership, world: world.clone() }).map(Some)
 }
 
 fn backups(config: &Config, store: &Arc<dyn Store>, world: &World) -> Arc<Backups> {
@@ -347,24 +426,6 @@ fn reload(config: &Config, live: &LiveSettings, apps: &Arc<Apps>, chat: &Chat, s
         making: Arc::new(Mutex::new(())),
     };
     Reload::new(config, parts)
-}
-
-fn alarms(
-    store: &Arc<dyn Store>,
-    apps: &Arc<Apps>,
-    connector: &Arc<Connector>,
-    live: &LiveSettings,
-    metrics: &Arc<Metrics>,
-    world: &World,
-) -> Alarms {
-    Alarms {
-        store: Arc::clone(store),
-        apps: Arc::clone(apps),
-        connector: Arc::clone(connector),
-        clock: world.clock.clone(),
-        settings: live.alarm.clone(),
-        metrics: Arc::clone(metrics),
-    }
 }
 
 fn health(config: &Config, store: &Arc<dyn Store>) -> Arc<operator::Health> {

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    LinkParts, Look, Said, Unlinked,
+    LinkParts, Look, Membership, Said, Unlinked,
     dial::{Connection, Dialler, Problem},
     frame::{Frames, Unheard},
     interest::{Change, Interest},
@@ -54,7 +54,7 @@ const READ_BYTES: usize = 16 * 1024;
 impl Link {
     pub(super) fn new(unlinked: Unlinked, parts: LinkParts) -> anyhow::Result<Self> {
         let Unlinked { said, interest, state, metrics } = unlinked;
-        let LinkParts { settings, epoch, member, key, world } = parts;
+        let LinkParts { settings, membership: Membership { epoch, member, key }, world } = parts;
         let (dialler, frames) = (Dialler::new(&settings)?, Frames::new(&key, member));
         let subjects = Arc::new(Subjects::new(&key, &epoch));
         interest.link(&subjects);

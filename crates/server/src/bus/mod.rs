@@ -32,6 +32,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use unsaid_protocol::{SdkAppId, UserId};
 
 pub(crate) use self::{dial::check_authority, settings::servers};
@@ -46,7 +47,7 @@ use self::{interest::Interest, link::State};
 use crate::{
     chat::{EndReason, Lane, SessionId, Shown},
     clock::World,
-    cluster::{MemberId, Shard, ShardSet},
+    cluster::{MemberId, Shard, ShardSet, Share},
     limits,
     metrics::BusMetrics,
 };
@@ -92,12 +93,18 @@ pub struct Unlinked {
 /// What it takes to make the connection.
 pub struct LinkParts {
     pub settings: BusSettings,
+    pub membership: Membership,
+    pub world: World,
+}
+
+/// Who this server is among those that share its store.
+#[derive(Clone)]
+pub struct Membership {
     /// What the servers of one cluster have in common and others have not: the store's epoch.
     pub epoch: Arc<str>,
     pub member: MemberId,
     /// What only the servers of this cluster know: who does not, can neither speak to them nor tell whom they speak of.
     pub key: [u8; 32],
-    pub world: World,
 }
 
 impl Bus {
@@ -165,6 +172,18 @@ impl Bus {
         }
     }
 
+    /// Listens to what is said of the lanes that are delivered here, whichever those are, until it is told to stop.
+    pub async fn go_by(self, mut share: watch::Receiver<Share>, stop: CancellationToken) {
+        loop {
+            let mine = share.borrow_and_update().mine;
+            self.shards(mine);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = share.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
     /// Whether the others can be heard now; changes whenever that does.
     pub fn connected(&self) -> watch::Receiver<bool> {
         self.connected.clone()
@@ -209,6 +228,13 @@ impl Word {
             Self::Online => "online",
             Self::Look => "look",
         }
+    }
+}
+
+/// Without its key.
+impl fmt::Debug for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Membership").field("member", &self.member).finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,7 @@ use unsaid_testkit::Authority;
 
 use self::server::Nats;
 use super::{
-    Bus, BusSettings, Link, LinkParts, Look, Looks, Said,
+    Bus, BusSettings, Link, LinkParts, Look, Looks, Membership, Said,
     dial::{Connection, Dialler, Problem},
     frame::Frames,
     settings::servers,
@@ -107,8 +107,8 @@ fn open(name: &str, settings: BusSettings) -> (Bus, Link, Looks, Metrics) {
     let metrics = Metrics::new();
     let (bus, unlinked, looks) = Bus::new(metrics.bus.clone());
     let world = World::system().expect("the system has randomness");
-    let member = MemberId(name.into());
-    let link = unlinked.link(LinkParts { settings, epoch: "epoch".into(), member, key: KEY, world });
+    let membership = Membership { epoch: "epoch".into(), member: MemberId(name.into()), key: KEY };
+    let link = unlinked.link(LinkParts { settings, membership, world });
     (bus, link.expect("settings that hold"), looks, metrics)
 }
 

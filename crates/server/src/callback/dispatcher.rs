@@ -28,7 +28,7 @@ use crate::{
     apps::Apps,
     chat::{Fault, Lane, OwedEvent, Store},
     clock::{Clock, Entropy},
-    cluster::Turn,
+    cluster::{self, Turn},
     limits,
     metrics::CallbackMetrics,
     store::HintReceiver,
@@ -167,7 +167,7 @@ impl Dispatcher {
                 _ = self.news.recv_many(&mut news, limits::APP_ATTEMPTS_MAX) => {
                     news.drain(..).for_each(|news| self.hear(news));
                 }
-                () = self.turn.changed() => self.take_turn(),
+                news = self.turn.news() => self.take_turn(news),
                 Some(events) = self.hints.next() => self.take_hints(events),
                 Some(request) = self.requests.recv() => self.answer(request),
                 Ok(()) = changes.changed() => self.delivery.apps_changed(self.moment()),
@@ -196,10 +196,14 @@ impl Dispatcher {
         }
     }
 
-    fn take_turn(&mut self) {
-        let share = self.turn.share();
-        self.share = share.version;
-        self.delivery.share_changed(share, self.moment());
+    fn take_turn(&mut self, news: cluster::News) {
+        match news {
+            cluster::News::Share(share) => {
+                self.share = share.version;
+                self.delivery.share_changed(share, self.moment());
+            }
+            cluster::News::Back(app) => self.delivery.back(app, self.moment()),
+        }
     }
 
     fn take_hints(&mut self, events: Vec<OwedEvent>) {
@@ -359,8 +363,14 @@ mod tests {
         let nothing = StorySettings { keep: Duration::ZERO, records_max: 0 };
         let stories = Stories::open(std::path::Path::new(""), nothing, clock.clone());
         let world = World { clock: clock.clone(), entropy: entropy.clone() };
-        let parts =
-            CallbacksParts { apps: Arc::clone(&apps), connector, stories, metrics: Metrics::new().callbacks, world };
+        let parts = CallbacksParts {
+            apps: Arc::clone(&apps),
+            connector,
+            stories,
+            metrics: Metrics::new().callbacks,
+            world,
+            leases: None,
+        };
         let callbacks = Callbacks::new(parts, store.epoch());
         let (_, turn) = crate::cluster::turn(crate::cluster::Share::whole());
         let (mut dispatcher, _) =

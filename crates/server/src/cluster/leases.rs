@@ -12,7 +12,7 @@ use crate::chat::{EndReason, Later, SessionKey};
 pub struct MemberId(pub Arc<str>);
 
 /// What a store that several servers share keeps for each of them. The store is opened for one member and speaks of it.
-pub trait Leases: Send + Sync + 'static {
+pub trait Leases: std::fmt::Debug + Send + Sync + 'static {
     /// Says that this member is there, and what it holds from now on: what it held, unless it was silent for longer than its
     /// lease; without what it hands back; and what nobody holds, up to its fair part.
     fn renew(&self, renewal: Renewal) -> Later<'_, Renewed>;
@@ -47,8 +47,8 @@ pub struct Renewed {
     pub term: u64,
     /// Those that are there, this one among them.
     pub members: u32,
-    /// Grows with each change of an app.
-    pub apps_version: i64,
+    /// Grows with each change of an app or of a token.
+    pub settings_version: i64,
     /// Of whom it was said a short while ago that its endpoint is back. The number grows each time.
     pub back: Vec<(SdkAppId, i64)>,
 }

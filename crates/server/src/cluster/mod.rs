@@ -6,11 +6,13 @@
 //! owns its store, it holds every shard for ever.
 
 mod leases;
+mod rota;
 mod shard;
 mod share;
 mod turn;
 
 pub use leases::{Glance, Leases, MemberId, Renewal, Renewed};
+pub use rota::{Rota, RotaParts};
 pub use shard::{SHARDS, Shard, ShardSet};
 pub use share::Share;
-pub use turn::{Turn, Turns, turn};
+pub use turn::{News, Turn, Turns, turn};

@@ -1,7 +1,8 @@
 //! Between the dispatcher and whoever renews the lease: what part is delivered here, and that nothing more of the rest is under
 //! way.
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use unsaid_protocol::SdkAppId;
 
 use super::Share;
 
@@ -10,6 +11,7 @@ use super::Share;
 pub struct Turn {
     share: watch::Receiver<Share>,
     let_go: watch::Sender<u64>,
+    back: mpsc::Receiver<SdkAppId>,
 }
 
 /// The other end.
@@ -17,13 +19,26 @@ pub struct Turn {
 pub struct Turns {
     share: watch::Sender<Share>,
     let_go: watch::Receiver<u64>,
+    back: mpsc::Sender<SdkAppId>,
+}
+
+/// Endpoints of which another server says that they are back; who says so waits for a place.
+const BACK_MAX: usize = 64;
+
+/// What the dispatcher is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum News {
+    Share(Share),
+    /// Another server was told that the endpoint of an app is back (rule C9).
+    Back(SdkAppId),
 }
 
 /// Both ends; the dispatcher begins with `share`.
 pub fn turn(share: Share) -> (Turns, Turn) {
     let (let_go_sender, let_go) = watch::channel(share.version);
     let (share_sender, share) = watch::channel(share);
-    (Turns { share: share_sender, let_go }, Turn { share, let_go: let_go_sender })
+    let (back_sender, back) = mpsc::channel(BACK_MAX);
+    (Turns { share: share_sender, let_go, back: back_sender }, Turn { share, let_go: let_go_sender, back })
 }
 
 impl Turn {
@@ -31,10 +46,12 @@ impl Turn {
         *self.share.borrow_and_update()
     }
 
-    /// Comes when there is another share. Never, if there is nobody who could change it.
-    pub async fn changed(&mut self) {
-        if self.share.changed().await.is_err() {
-            std::future::pending::<()>().await;
+    /// What comes from the other end. Nothing ever does, if that is not there.
+    pub async fn news(&mut self) -> News {
+        tokio::select! {
+            Ok(()) = self.share.changed() => News::Share(*self.share.borrow_and_update()),
+            Some(app) = self.back.recv() => News::Back(app),
+            else => std::future::pending().await,
         }
     }
 
@@ -51,6 +68,11 @@ impl Turns {
 
     pub fn now(&self) -> Share {
         *self.share.borrow()
+    }
+
+    pub async fn back(&self, app: SdkAppId) {
+        // A dispatcher that is gone delivers nothing.
+        let _ = self.back.send(app).await;
     }
 
     /// Of which version of the share the dispatcher has let go of everything else.

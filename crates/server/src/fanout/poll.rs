@@ -98,7 +98,7 @@ mod tests {
     const APP: SdkAppId = SdkAppId(1_400_000_001);
 
     /// A store that only says how sessions stand.
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     struct Stands {
         sessions: Mutex<HashMap<SessionId, Glance>>,
         asked: Mutex<Vec<usize>>,

@@ -111,11 +111,11 @@ fn renew(link: &Link, member: &str, renewal: &Renewal) -> Result<Renewed, Fault>
     let members = u32::try_from(members).unwrap_or(u32::MAX).max(1);
     let held = claim(link, member, members)?;
     let version = link.row("SELECT version FROM apps_version", params![])?;
-    let apps_version = version.map_or(Ok(0), |row| row.at(0))?;
+    let settings_version = version.map_or(Ok(0), |row| row.at(0))?;
     let sql = "SELECT app, number FROM back WHERE said > clock_timestamp() - interval '30 s'";
     let back = link.rows(sql, params![])?;
     let back = back.iter().map(|row| Ok((row.at::<Sql<SdkAppId>>(0)?.0, row.at(1)?))).collect::<Result<_, Fault>>()?;
-    Ok(Renewed { held, term, members, apps_version, back })
+    Ok(Renewed { held, term, members, settings_version, back })
 }
 
 /// Its lease begins anew; one that has ended, or that somebody has ended, takes along what it held. Answers its term.

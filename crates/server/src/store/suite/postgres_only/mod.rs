@@ -1,6 +1,7 @@
 //! What the store on PostgreSQL alone can promise: what becomes of commands when connections are lost, and when others work on
 //! the same tables. These tests need a server: `cargo xtask postgres` starts one, or `UNSAID_TEST_POSTGRES` says where one is.
 
+mod leases;
 mod proxy;
 
 use std::{env, sync::Arc};
