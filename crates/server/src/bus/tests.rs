@@ -2,16 +2,13 @@
 //!
 //! Where it is not installed these tests say so and pass: `cargo xtask nats` installs it where it may.
 
-mod server;
-
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
-use unsaid_testkit::Authority;
+use unsaid_testkit::{Authority, Nats};
 
-use self::server::Nats;
 use super::{
     Bus, BusSettings, Link, LinkParts, Look, Looks, Membership, Said,
     dial::{Connection, Dialler, Problem},

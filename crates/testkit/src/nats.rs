@@ -1,4 +1,5 @@
-//! A NATS of a test's own: in a temporary folder, on a free port of loopback, gone with the test.
+//! A NATS of a test's own: in a temporary folder, on a free port of loopback, gone with the test. Debian's package
+//! `nats-server` is enough.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -12,9 +13,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::BOUND;
+/// How long anything that it does may take.
+const BOUND: Duration = Duration::from_secs(20);
 
-pub(super) struct Nats {
+/// A server of NATS.
+pub struct Nats {
     /// None while it is stopped.
     child: Option<Child>,
     arguments: Vec<String>,
@@ -24,8 +27,8 @@ pub(super) struct Nats {
 }
 
 impl Nats {
-    /// None where `nats-server` is not installed.
-    pub(super) async fn start(arguments: &[&str]) -> Option<Self> {
+    /// None where `nats-server` is not installed, which is said.
+    pub async fn start(arguments: &[&str]) -> Option<Self> {
         if Command::new("nats-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             eprintln!("skipped: nats-server is not installed");
             return None;
@@ -37,12 +40,13 @@ impl Nats {
         Some(nats)
     }
 
-    pub(super) fn url(&self) -> String {
+    /// Where it listens.
+    pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
     /// On the same port as before, if there was one.
-    pub(super) async fn start_again(&mut self) {
+    pub async fn start_again(&mut self) {
         let port = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
         let folder = self.folder.path();
         let mut command = Command::new("nats-server");
@@ -68,21 +72,23 @@ impl Nats {
         (self.port, self.monitoring) = (port("nats"), port("monitoring"));
     }
 
-    pub(super) fn stop(&mut self) {
+    /// Kills it.
+    pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it runs");
             child.wait().expect("it ends");
         }
     }
 
-    pub(super) fn signal(&self, signal: &str) {
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub fn signal(&self, signal: &str) {
         let id = self.child.as_ref().expect("it runs").id().to_string();
         let status = Command::new("kill").args(["-s", signal, &id]).status().expect("kill starts");
         assert!(status.success());
     }
 
     /// Waits until clients listen to so many subjects.
-    pub(super) async fn has_subscriptions(&self, count: usize) {
+    pub async fn has_subscriptions(&self, count: usize) {
         let mut found = 0;
         let agrees = async {
             loop {
