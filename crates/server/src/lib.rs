@@ -45,6 +45,7 @@ pub mod chat;
 pub mod store;
 pub mod story;
 
+pub mod bus;
 pub mod callback;
 pub mod cluster;
 pub mod fanout;

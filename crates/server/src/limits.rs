@@ -264,6 +264,46 @@ pub const CLIENT_CONVERSATIONS_MAX: usize = 50;
 /// Accounts that a client names at once.
 pub const CLIENT_ACCOUNTS_MAX: usize = 100;
 
+/// What is said on the bus and waits for NATS; what finds no place is dropped and counted.
+pub const BUS_QUEUE_WORDS_MAX: usize = 4096;
+
+/// What is on its way to NATS, in bytes; with as many, what is said waits in its queue.
+pub const BUS_UNSENT_BYTES_MAX: usize = 256 * 1024;
+
+/// One frame on the bus, and one line of NATS.
+pub const BUS_FRAME_BYTES_MAX: usize = 64 * 1024;
+pub const BUS_LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Subscriptions that are changed at once.
+pub const BUS_CHANGES_AT_ONCE: usize = 1024;
+
+/// What was heard of lanes and waits for the dispatcher; what finds no place is found in the outbox.
+pub const BUS_LOOKS_MAX: usize = 4096;
+
+/// Members whose frames are told from repeats.
+pub const BUS_MEMBERS_MAX: usize = 1024;
+
+/// Servers of NATS that a configuration can name.
+pub const BUS_SERVERS_MAX: usize = 16;
+
+/// How long NATS may take to agree to a connection.
+pub const BUS_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long NATS may be silent before it is asked whether it is still there, and before it is given up.
+pub const BUS_PING_AFTER: Duration = Duration::from_secs(3);
+pub const BUS_SILENCE_MAX: Duration = Duration::from_secs(8);
+
+/// The pauses between two tries to reach NATS: doubled from the first to the longest, the last third of each by chance.
+pub const BUS_RETRY_FIRST: Duration = Duration::from_millis(200);
+pub const BUS_RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// How often the store is asked for what the bus did not tell: while there is none, and while it works.
+pub const POLL_PAUSE: Duration = Duration::from_secs(1);
+pub const POLL_NET_PAUSE: Duration = Duration::from_secs(30);
+
+/// Sessions that are asked about at once.
+pub const POLL_PIECE_SESSIONS: usize = 1_000;
+
 /// Verified UserSigs that are remembered.
 pub const VERIFIED_USERSIGS_MAX: usize = 20_000;
 
@@ -275,5 +315,8 @@ const _: () = {
     assert!(LEASE.as_millis() > ATTEMPT_TIMEOUT.as_millis() + LEASE_MARGIN.as_millis() + 3 * LEASE_PAUSE.as_millis());
     assert!(PUSH_UPDATES_MAX <= SESSION_UPDATES_MAX as usize);
     assert!(SESSION_PING_AFTER.as_millis() < SESSION_SILENCE_MAX.as_millis());
+    assert!(BUS_PING_AFTER.as_millis() < BUS_SILENCE_MAX.as_millis());
+    // A message with every letter escaped, and what stands around it.
+    assert!(2 * MESSAGE_BYTES_MAX + 4096 < BUS_FRAME_BYTES_MAX && BUS_FRAME_BYTES_MAX < BUS_UNSENT_BYTES_MAX);
     assert!(SETTLE_DELAY.as_millis() < ATTEMPT_TIMEOUT.as_millis());
 };

@@ -12,13 +12,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     apps::{App, Apps, Secret},
     backups::{Backups, Copies},
+    bus::{Bus, Link, LinkParts, Looks, Membership, Unlinked},
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
     chat::{Chat, Devices, Store, Token},
     clock::{Clock, World},
     cluster::{self, Leases, Rota, RotaParts, Share, Turns},
     config::{Config, StoreSettings},
     console::{self, Console},
-    fanout::Fanout,
+    fanout::{Everywhere, Fanout, Poll},
     follow::Follow,
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
@@ -74,11 +75,14 @@ pub struct Server {
 impl Server {
     /// Opens the store, saves the declared apps, and begins to listen and to deliver.
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
-        let (live, fanout) = (LiveSettings::new(config)?, Fanout::new());
-        let (hint_sender, hints) = store::hints(Arc::clone(&fanout) as Arc<dyn Devices>);
-        let metrics = Arc::new(Metrics::new());
+        let (live, metrics) = (LiveSettings::new(config)?, Arc::new(Metrics::new()));
+        let (bus, unlinked, _looks) = open_bus(config, &metrics);
+        let fanout = Fanout::new(bus.clone());
+        let devices = Everywhere::of(&fanout, &bus);
+        let (hint_sender, hints) = store::hints(Arc::clone(&devices));
         let folder = lock_folder(config)?;
-        let store = open_store(config, &world, &metrics, hint_sender)?;
+        let (store, membership) = open_store(config, &world, &metrics, hint_sender)?;
+        let link = link_bus(config, unlinked, membership, &world)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
         let connector = Arc::new(Connector::new(live.rules.clone()));
         let leases = store.leases();
@@ -105,7 +109,6 @@ impl Server {
             leases: store.leases(),
         };
         let callbacks = Callbacks::new(parts, store.epoch());
-        let devices = Arc::clone(&fanout) as Arc<dyn Devices>;
         let before = Arc::new(callbacks.clone());
         let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), before, devices, world.clock.clone());
         let gateway = Gateway::new(GatewayParts {
@@ -164,6 +167,7 @@ impl Server {
         };
         server.work(config, dispatcher, alarms, forget);
         if let Some(leases) = leases {
+            server.talk(bus, link, turns.watch(), Arc::clone(&leases), world.clock.clone());
             server.join(config, leases, turns, tokens, world.clock);
         }
         Ok(server)
@@ -187,6 +191,17 @@ impl Server {
         self.membership.spawn(Rota::new(parts, turns).run(self.stop_leasing.clone()));
         let (store, apps) = (Arc::clone(&self.store), Arc::clone(&self.apps));
         self.workers.spawn(Follow { store, apps, tokens, version }.run(self.stop_delivering.clone()));
+    }
+
+    /// Hears what the others do: over the bus, and by asking the store.
+    fn talk(&self, bus: Bus, link: Option<Link>, share: watch::Receiver<Share>, leases: Arc<dyn Leases>, clock: Clock) {
+        if let Some(link) = link {
+            let devices = Arc::clone(&self.fanout) as Arc<dyn Devices>;
+            self.workers.spawn(link.run(devices, self.stop_delivering.clone()));
+            self.workers.spawn(bus.clone().go_by(share, self.stop_delivering.clone()));
+        }
+        let poll = Poll { fanout: Arc::clone(&self.fanout), leases, bus, clock };
+        self.workers.spawn(poll.run(self.stop_delivering.clone()));
     }
 
     /// What is served to clients and app backends, and what to the operator.
@@ -354,17 +369,43 @@ fn open_store(
     world: &World,
     metrics: &Metrics,
     hints: store::HintSender,
-) -> anyhow::Result<Arc<dyn Store>> {
+) -> anyhow::Result<(Arc<dyn Store>, Option<Membership>)> {
     let metrics = metrics.store.clone();
     let address = match &config.store {
         StoreSettings::Embedded => {
             let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics };
-            return Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?));
+            let store = Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?;
+            return Ok((Arc::new(store), None));
         }
         StoreSettings::Postgres(address) => PostgresAddress::clone(address),
     };
     let options = PostgresOptions { address, writers: limits::POSTGRES_WRITERS, metrics };
-    Ok(Arc::new(Postgres::open(&options, world, &hints)?))
+    let store = Postgres::open(&options, world, &hints)?;
+    let epoch = store.epoch().into();
+    let membership = Membership { epoch, member: store.member(), key: store.cluster_key() };
+    Ok((Arc::new(store), Some(membership)))
+}
+
+/// A bus whose link is made when the store is open, where there is somebody to talk to.
+fn open_bus(config: &Config, metrics: &Metrics) -> (Bus, Option<Unlinked>, Looks) {
+    if config.bus.is_none() {
+        return (Bus::none(), None, Looks::none());
+    }
+    let (bus, unlinked, looks) = Bus::new(metrics.bus.clone());
+    (bus, Some(unlinked), looks)
+}
+
+fn link_bus(
+    config: &Config,
+    unlinked: Option<Unlinked>,
+    membership: Option<Membership>,
+    world: &World,
+) -> anyhow::Result<Option<Link>> {
+    let (Some(settings), Some(unlinked)) = (config.bus.clone(), unlinked) else {
+        return Ok(None);
+    };
+    let membership = membership.context("bus is set, and a server that owns its store has nobody to talk to")?;
+    unlinked.link(LinkParts { settings, membership, world: world.clone() }).map(Some)
 }
 
 fn backups(config: &Config, store: &Arc<dyn Store>, world: &World) -> Arc<Backups> {

@@ -35,6 +35,7 @@ mod gateway;
 mod gateway_bounds;
 mod gateway_docs;
 mod sessions;
+mod two_servers;
 
 mod before;
 mod callbacks;

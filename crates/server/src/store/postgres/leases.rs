@@ -4,17 +4,19 @@
 //! lock, and only then are its shards free; so it cannot renew a lease that somebody has already ended. Who settles what came of
 //! attempts holds the rows of their shards until its commit ([`others`]), so a shard cannot change hands in between.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use unsaid_protocol::SdkAppId;
 
 use super::{
+    glance,
     link::{Link, params},
     reader::Readers,
     row::{Columns as _, Sql},
 };
 use crate::{
     chat::{Fault, Later, SessionKey},
+    clock::Clock,
     cluster::{Glance, Leases, MemberId, Renewal, Renewed, SHARDS, Shard, ShardSet},
 };
 
@@ -23,11 +25,14 @@ use crate::{
 pub(super) struct PostgresLeases {
     member: MemberId,
     asked: Readers,
+    /// For what has time.
+    readers: Arc<Readers>,
+    clock: Clock,
 }
 
 impl PostgresLeases {
-    pub(super) fn new(member: MemberId, asked: Readers) -> Self {
-        Self { member, asked }
+    pub(super) fn new(member: MemberId, asked: Readers, readers: Arc<Readers>, clock: Clock) -> Self {
+        Self { member, asked, readers, clock }
     }
 
     pub(super) fn member(&self) -> MemberId {
@@ -72,8 +77,9 @@ impl Leases for PostgresLeases {
         })
     }
 
-    fn glance(&self, _: Vec<SessionKey>) -> Later<'_, Vec<Glance>> {
-        Box::pin(std::future::ready(Ok(Vec::new())))
+    fn glance(&self, sessions: Vec<SessionKey>) -> Later<'_, Vec<Glance>> {
+        let now = self.clock.now();
+        self.readers.read(move |link| glance::glance(link, &sessions, now))
     }
 }
 

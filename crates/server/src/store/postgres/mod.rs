@@ -9,6 +9,7 @@ mod address;
 mod batch;
 mod contacts;
 mod erase;
+mod glance;
 mod leases;
 mod link;
 mod look;
@@ -78,24 +79,37 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct Postgres {
     writers: Writers,
-    readers: Readers,
+    readers: Arc<Readers>,
     leases: Arc<PostgresLeases>,
     epoch: String,
+    /// What only servers of this store know.
+    cluster_key: [u8; 32],
 }
 
 impl Postgres {
     /// Opens the store in its database; makes its tables where they are missing.
     pub fn open(options: &PostgresOptions, world: &World, hints: &HintSender) -> Result<Self, OpenError> {
         let config = options.address.config();
-        let epoch = on_a_thread(|| {
+        let (epoch, cluster_key) = on_a_thread(|| {
             let link = Link::connect(config).map_err(|error| away(&error))?;
             schema::migrate(&link, &world.entropy)
         })?;
         let member = MemberId(format!("m_{:016x}", world.entropy.next_u64()).into());
-        let readers = Readers::start(config, limits::POSTGRES_READERS)?;
-        let leases = Arc::new(PostgresLeases::new(member.clone(), Readers::start(config, 1)?));
+        let readers = Arc::new(Readers::start(config, limits::POSTGRES_READERS)?);
+        let of_leases = Readers::start(config, 1)?;
+        let leases = PostgresLeases::new(member.clone(), of_leases, Arc::clone(&readers), world.clock.clone());
+        let leases = Arc::new(leases);
         let writers = Writers::start(config, options.writers, &member, world, hints, &options.metrics)?;
-        Ok(Self { writers, readers, leases, epoch })
+        Ok(Self { writers, readers, leases, epoch, cluster_key })
+    }
+
+    /// Who this server is among those that share the store.
+    pub fn member(&self) -> MemberId {
+        self.leases.member()
+    }
+
+    pub fn cluster_key(&self) -> [u8; 32] {
+        self.cluster_key
     }
 
     fn ask<T: Send + 'static>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Fault>>) -> Job) -> Later<'_, T> {
