@@ -16,7 +16,7 @@ use crate::{
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
     chat::{Chat, Devices, Store, Token},
     clock::{Clock, World},
-    cluster::{self, Leases, Rota, RotaParts, Share, Turns},
+    cluster::{self, Leases, Rota, RotaParts, Share},
     config::{Config, StoreSettings},
     console::{self, Console},
     fanout::{Everywhere, Fanout, Poll},
@@ -76,7 +76,7 @@ impl Server {
     /// Opens the store, saves the declared apps, and begins to listen and to deliver.
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
         let (live, metrics) = (LiveSettings::new(config)?, Arc::new(Metrics::new()));
-        let (bus, unlinked, _looks) = open_bus(config, &metrics);
+        let (bus, unlinked, looks) = open_bus(config, &metrics);
         let fanout = Fanout::new(bus.clone());
         let devices = Everywhere::of(&fanout, &bus);
         let (hint_sender, hints) = store::hints(Arc::clone(&devices));
@@ -149,8 +149,16 @@ impl Server {
         let tokens = server.operator_tokens(config, &world).await?;
         let tokens = Arc::new(Tokens::new(tokens, config.operator.token.clone()));
         let World { clock, entropy } = world.clone();
-        let parts =
-            DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, turn, clock, entropy };
+        let parts = DispatcherParts {
+            apps: Arc::clone(&apps),
+            callbacks: callbacks.clone(),
+            hints,
+            turn,
+            bus: bus.clone(),
+            looks,
+            clock,
+            entropy,
+        };
         let (dispatcher, handle) = Dispatcher::new(store, parts);
         let (clients, operator) =
             server.routers(config, &world, callbacks.with_dispatcher(handle), identities, Arc::clone(&tokens));
@@ -167,8 +175,12 @@ impl Server {
         };
         server.work(config, dispatcher, alarms, forget);
         if let Some(leases) = leases {
+            let hears_others = bus.connected();
             server.talk(bus, link, turns.watch(), Arc::clone(&leases), world.clock.clone());
-            server.join(config, leases, turns, tokens, world.clock);
+            let (settings, version) = watch::channel(-1);
+            let parts =
+                RotaParts { leases, settings, hears_others, clock: world.clock, session_return: config.session_return };
+            server.join(Rota::new(parts, turns), Follow { store: Arc::clone(&server.store), apps, tokens, version });
         }
         Ok(server)
     }
@@ -184,13 +196,9 @@ impl Server {
     }
 
     /// Becomes one of the servers that share the store.
-    fn join(&self, config: &Config, leases: Arc<dyn Leases>, turns: Turns, tokens: Arc<Tokens>, clock: Clock) {
-        let (settings, version) = watch::channel(-1);
-        let (_, search_pause) = watch::channel(limits::OUTBOX_SCAN_PAUSE);
-        let parts = RotaParts { leases, settings, clock, session_return: config.session_return, search_pause };
-        self.membership.spawn(Rota::new(parts, turns).run(self.stop_leasing.clone()));
-        let (store, apps) = (Arc::clone(&self.store), Arc::clone(&self.apps));
-        self.workers.spawn(Follow { store, apps, tokens, version }.run(self.stop_delivering.clone()));
+    fn join(&self, rota: Rota, follow: Follow) {
+        self.membership.spawn(rota.run(self.stop_leasing.clone()));
+        self.workers.spawn(follow.run(self.stop_delivering.clone()));
     }
 
     /// Hears what the others do: over the bus, and by asking the store.

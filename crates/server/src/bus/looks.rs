@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use unsaid_protocol::SdkAppId;
 
 use crate::{chat::Lane, limits};
@@ -23,19 +23,25 @@ pub struct Look {
 pub struct Looks {
     /// None where there is nobody to hear of.
     receiver: Option<mpsc::Receiver<Look>>,
-    missed: Arc<AtomicBool>,
+    missed: Arc<Missed>,
+}
+
+#[derive(Debug, Default)]
+struct Missed {
+    anything: AtomicBool,
+    wake: Notify,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct LookSender {
     sender: mpsc::Sender<Look>,
-    missed: Arc<AtomicBool>,
+    missed: Arc<Missed>,
 }
 
 pub(super) fn looks() -> (LookSender, Looks) {
     // Full where the dispatcher has more to do than it can; then it searches the outbox.
     let (sender, receiver) = mpsc::channel(limits::BUS_LOOKS_MAX);
-    let missed = Arc::<AtomicBool>::default();
+    let missed = Arc::<Missed>::default();
     (LookSender { sender, missed: Arc::clone(&missed) }, Looks { receiver: Some(receiver), missed })
 }
 
@@ -49,7 +55,8 @@ impl LookSender {
 
     /// Something may have been said that was not heard.
     pub(super) fn missed(&self) {
-        self.missed.store(true, Ordering::Release);
+        self.missed.anything.store(true, Ordering::Release);
+        self.missed.wake.notify_one();
     }
 }
 
@@ -59,14 +66,16 @@ impl Looks {
         Self { receiver: None, missed: Arc::default() }
     }
 
-    /// The next one; never where there is no bus, or it has ended.
-    pub async fn next(&mut self) -> Look {
-        if let Some(receiver) = &mut self.receiver
-            && let Some(look) = receiver.recv().await
-        {
-            return look;
+    /// The next one, or none where something may have been missed. Never comes where there is no bus, or it has ended.
+    pub async fn next(&mut self) -> Option<Look> {
+        let Some(receiver) = &mut self.receiver else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            Some(look) = receiver.recv() => Some(look),
+            () = self.missed.wake.notified() => None,
+            else => std::future::pending().await,
         }
-        std::future::pending().await
     }
 
     /// The next one that is here already.
@@ -76,7 +85,7 @@ impl Looks {
 
     /// Whether something may have been missed since this was asked last: the outbox has to be searched.
     pub fn take_missed(&self) -> bool {
-        self.missed.swap(false, Ordering::AcqRel)
+        self.missed.anything.swap(false, Ordering::AcqRel)
     }
 }
 
@@ -92,8 +101,7 @@ mod tests {
         assert!(!looks.take_missed());
         sender.heard(look(2));
         assert!(looks.take_missed() && !looks.take_missed());
-        assert_eq!(looks.next().await, look(1));
-        let rest = std::iter::from_fn(|| looks.ready()).count();
-        assert_eq!(rest, limits::BUS_LOOKS_MAX - 1);
+        let heard = std::iter::from_fn(|| looks.ready()).count();
+        assert_eq!((heard, looks.next().await), (limits::BUS_LOOKS_MAX, None), "who waits for the next hears of it");
     }
 }

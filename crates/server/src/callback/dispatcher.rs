@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     apps::Apps,
+    bus::{Bus, Look, Looks, Said},
     chat::{Fault, Lane, OwedEvent, Store},
     clock::{Clock, Entropy},
     cluster::{self, Turn},
@@ -43,6 +44,9 @@ pub struct DispatcherParts {
     pub hints: HintReceiver,
     /// Which part of what is owed it delivers.
     pub turn: Turn,
+    /// What other servers are told of their lanes, and what they tell of those that are delivered here.
+    pub bus: Bus,
+    pub looks: Looks,
     pub clock: Clock,
     pub entropy: Entropy,
 }
@@ -54,6 +58,8 @@ pub struct Dispatcher {
     attempts: Arc<Attempts>,
     hints: HintReceiver,
     turn: Turn,
+    bus: Bus,
+    looks: Looks,
     /// The version of the share that it goes by.
     share: u64,
     stories: Stories,
@@ -122,7 +128,7 @@ impl DispatcherHandle {
 
 impl Dispatcher {
     pub fn new(store: Arc<dyn Store>, parts: DispatcherParts) -> (Self, DispatcherHandle) {
-        let DispatcherParts { apps, callbacks, hints, mut turn, clock, entropy } = parts;
+        let DispatcherParts { apps, callbacks, hints, mut turn, bus, looks, clock, entropy } = parts;
         let Callbacks { attempts, endpoints, stories, metrics, .. } = callbacks;
         let (tell, news) = mpsc::channel(limits::APP_ATTEMPTS_MAX);
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
@@ -130,6 +136,8 @@ impl Dispatcher {
         let dispatcher = Self {
             store,
             turn,
+            bus,
+            looks,
             share: share.version,
             delivery: Delivery::new(Arc::clone(&apps), entropy, share),
             apps,
@@ -169,6 +177,7 @@ impl Dispatcher {
                 }
                 news = self.turn.news() => self.take_turn(news),
                 Some(events) = self.hints.next() => self.take_hints(events),
+                look = self.looks.next() => self.take_looks(look),
                 Some(request) = self.requests.recv() => self.answer(request),
                 Ok(()) = changes.changed() => self.delivery.apps_changed(self.moment()),
                 () = tokio::time::sleep_until(wakes) => {}
@@ -209,6 +218,18 @@ impl Dispatcher {
     fn take_hints(&mut self, events: Vec<OwedEvent>) {
         let missed = self.hints.take_missed();
         self.delivery.hinted(events, missed, self.moment());
+    }
+
+    fn take_looks(&mut self, look: Option<Look>) {
+        let moment = self.moment();
+        if self.looks.take_missed() {
+            self.delivery.hinted(Vec::new(), true, moment);
+        }
+        let mut next = look;
+        while let Some(Look { app, lane, place }) = next {
+            self.delivery.look(app, &lane, place, moment);
+            next = self.looks.ready();
+        }
     }
 
     fn answer(&mut self, request: Request) {
@@ -307,7 +328,7 @@ impl Dispatcher {
                     let _ = tell.send(News::Searched(app, page)).await;
                 });
             }
-            Action::PassOn(..) => {}
+            Action::PassOn(app, lane, place) => self.bus.say(Said::Look { app, lane, place }),
             Action::Settle(settled) => {
                 self.tasks.spawn(async move {
                     let done = store.settle(settled).await;
@@ -373,8 +394,10 @@ mod tests {
         };
         let callbacks = Callbacks::new(parts, store.epoch());
         let (_, turn) = crate::cluster::turn(crate::cluster::Share::whole());
-        let (mut dispatcher, _) =
-            Dispatcher::new(store, DispatcherParts { apps, callbacks, hints, turn, clock, entropy });
+        let (mut dispatcher, _) = Dispatcher::new(
+            store,
+            DispatcherParts { apps, callbacks, hints, turn, bus: Bus::none(), looks: Looks::none(), clock, entropy },
+        );
         dispatcher.commit(Command::SaveApp(app)).await;
         for name in ["alice", "bob"] {
             dispatcher.commit(Command::Import(Import { app: APP, user: user(name), nick: None, face_url: None })).await;

@@ -20,8 +20,8 @@ pub struct RotaParts {
     pub clock: Clock,
     /// For how long the sessions of a member that is gone are left alone.
     pub session_return: Duration,
-    /// How long the search of the outbox pauses when every lane is known: shorter where nobody tells of what others commit.
-    pub search_pause: watch::Receiver<Duration>,
+    /// Whether others tell at once what they commit.
+    pub hears_others: watch::Receiver<bool>,
 }
 
 /// Renews the lease of this member until it is told to stop.
@@ -94,7 +94,10 @@ impl Rota {
             mine: renewed.held.without(&surplus),
             term: renewed.term,
             until: Some(asked + limits::LEASE),
-            search_pause: *self.parts.search_pause.borrow(),
+            search_pause: match *self.parts.hears_others.borrow() {
+                true => limits::OUTBOX_NET_PAUSE,
+                false => limits::OUTBOX_SCAN_PAUSE,
+            },
         };
         self.giving = match self.giving {
             _ if surplus.is_empty() => None,

@@ -52,3 +52,5 @@ mod endpoint;
 mod fairness;
 mod full_disk;
 mod on_postgres;
+
+mod cluster;
