@@ -75,12 +75,12 @@ impl Inbox {
 }
 
 /// Its place in its lane.
-fn number(arrival: &Arrival) -> Option<i64> {
+pub(crate) fn number(arrival: &Arrival) -> Option<i64> {
     arrival.header("unsaid-number")?.parse().ok()
 }
 
 /// The message that a recall callback names, if it could be one of this tool's.
-fn recalled(body: &[u8]) -> Option<Message> {
+pub(crate) fn recalled(body: &[u8]) -> Option<Message> {
     #[derive(Deserialize)]
     struct Body<'a> {
         #[serde(rename = "CallbackCommand")]

@@ -14,12 +14,36 @@ pub(crate) fn cpu_s(process: u32) -> io::Result<f64> {
         .ok_or_else(|| io::Error::other(format!("{path} has another form than it should: {stat:?}")))
 }
 
+/// What a process and its children have used so far, those among them that have ended as well.
+pub(crate) fn family_cpu_s(parent: u32) -> io::Result<f64> {
+    let mut sum_s = 0.0;
+    for entry in fs::read_dir("/proc")? {
+        let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // One that has ended meanwhile is counted by its parent.
+        let Ok(stat) = fs::read_to_string(format!("/proc/{process}/stat")) else {
+            continue;
+        };
+        if process == parent {
+            sum_s += fields(&stat, 11, 4).unwrap_or(0) as f64;
+        } else if fields(&stat, 1, 1) == Some(parent.into()) {
+            sum_s += fields(&stat, 11, 2).unwrap_or(0) as f64;
+        }
+    }
+    Ok(sum_s / TICKS_PER_SECOND)
+}
+
 /// Fields 14 and 15. The second is the program's name in brackets, which may itself hold blanks and brackets.
 fn ticks(stat: &str) -> Option<u64> {
+    fields(stat, 11, 2)
+}
+
+/// The sum of `count` fields behind the program's name, from `first` on.
+fn fields(stat: &str, first: usize, count: usize) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(") ")?;
-    let mut fields = fields.split(' ').skip(11);
-    let mut next = || fields.next()?.parse::<u64>().ok();
-    Some(next()? + next()?)
+    let mut fields = fields.split(' ').skip(first);
+    (0..count).map(|_| fields.next()?.parse::<u64>().ok()).sum()
 }
 
 #[cfg(test)]

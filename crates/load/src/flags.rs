@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cluster::Fault;
+
 /// What every scenario stands on.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Ground {
@@ -56,4 +58,45 @@ pub(crate) struct IdleFlags {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) ground: Ground,
+}
+
+/// `load cluster`: how many servers, under what load, and what breaks.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ClusterFlags {
+    /// Servers on one PostgreSQL.
+    #[arg(long, default_value_t = 3, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=6))]
+    pub(crate) servers: u32,
+    /// Without NATS: servers hear of each other's commits by asking PostgreSQL.
+    #[arg(long)]
+    pub(crate) no_bus: bool,
+    /// Accounts between which messages go.
+    #[arg(long, default_value_t = 200, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) accounts: u32,
+    /// Accounts that have a session at each server.
+    #[arg(long, default_value_t = 20, value_name = "COUNT")]
+    pub(crate) watched: u32,
+    /// Callers at the same time.
+    #[arg(long, default_value_t = 32, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) callers: u32,
+    /// Messages a second, three of four of which are recalled; 0: as many as the servers take.
+    #[arg(long, default_value_t = 200, value_name = "COUNT")]
+    pub(crate) rate: u32,
+    /// For how long nothing breaks at first, in seconds.
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    pub(crate) calm_s: u64,
+    /// Nothing breaks.
+    #[arg(long)]
+    pub(crate) no_faults: bool,
+    /// What breaks; all of it, if nothing is named. May be repeated.
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) faults: Vec<Fault>,
+    /// Print one line of JSON on standard output, instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A setting of the servers; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Which accounts exchange messages, and which servers are hit.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
 }

@@ -5,6 +5,7 @@
 //! both, and `report` says what that means. The server runs as a process of its own, which is this program again, so
 //! that its memory and processor time are told apart from the tool's.
 
+mod cluster;
 mod idle;
 mod recall;
 
@@ -42,7 +43,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    flags::{Flags, IdleFlags},
+    flags::{ClusterFlags, Flags, IdleFlags},
     idle::IdleReport,
     report::Report,
 };
@@ -74,6 +75,11 @@ enum Command {
     ///
     /// The exit code is 1 if a session could not log in, or was closed.
     Idle(IdleFlags),
+    /// Put several servers on one PostgreSQL under load, and break one thing after the other.
+    ///
+    /// It needs PostgreSQL 15 or later and nats-server. The exit code is 1 if an acknowledged recall has no callback, or one
+    /// came that nobody asked for, twice as two events, or out of order, or if a session missed a recall, or a total is wrong.
+    Cluster(ClusterFlags),
     /// Run the server that is measured.
     #[command(hide = true)]
     Serve {
@@ -91,6 +97,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Recall(flags) => scenario(recall::run(&flags), flags.json, Report::is_good),
         Command::Idle(flags) => scenario(idle::run(&flags), flags.json, IdleReport::is_good),
+        Command::Cluster(flags) => scenario(cluster::run(&flags), flags.json, cluster::Report::is_good),
         Command::Serve { config, set } => server::serve(config, set).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

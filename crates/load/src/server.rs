@@ -23,6 +23,9 @@ use crate::clock;
 /// How long it may take until it answers.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// How long it may take until it has ended.
+const STOP_TIME_MAX: Duration = Duration::from_secs(30);
+
 const START_POLL: Duration = Duration::from_millis(20);
 
 pub(crate) struct Server {
@@ -65,6 +68,25 @@ impl Server {
             Some(status) => bail!("the server ended too early ({status}); what it had to say is above"),
             None => Ok(()),
         }
+    }
+
+    pub(crate) fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let status = Command::new("kill").args(["-s", signal, &self.id().to_string()]).status();
+        anyhow::ensure!(status.context("kill cannot be started")?.success(), "the server cannot be sent {signal}");
+        Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> anyhow::Result<()> {
+        let began = clock::now();
+        while clock::now() - began < STOP_TIME_MAX {
+            if let Some(status) = self.child.try_wait().context("the server's process")? {
+                anyhow::ensure!(status.success(), "the server ended with {status}");
+                return Ok(());
+            }
+            tokio::time::sleep(START_POLL).await;
+        }
+        bail!("the server does not end within {} s", STOP_TIME_MAX.as_secs())
     }
 
     /// Its process.

@@ -16,7 +16,7 @@ use unsaid_protocol::{
     usersig::{self, Order},
 };
 use unsaid_receiver::Verifier;
-use unsaid_testkit::{Authority, Receiver, ReceiverConfig, Recording};
+use unsaid_testkit::{Arrival, Authority, Receiver, ReceiverConfig, Recording};
 
 use crate::{callback::Inbox, clock, flags::Ground, server::Server};
 
@@ -58,14 +58,15 @@ impl Setup {
         let verifier = Verifier::with_tokens(APP, [TOKEN]).context("the token of the run")?;
         let inbox = Arc::new(Inbox::new(verifier));
         let authority = Authority::new();
-        let receiver = receiver(&authority, &inbox).await.context("the receiver cannot be started")?;
+        let sink = Arc::clone(&inbox);
+        let receiver = receiver(&authority, move |arrival| sink.take(arrival)).await?;
 
         let address = free_address().context("no free port for the server")?;
         let config = folder.join("unsaid.toml");
         fs::write(folder.join("receiver-ca.pem"), authority.ca_pem()).context("the receiver's authority")?;
         fs::write(&config, config_toml(address, receiver.address())).context("the server's configuration")?;
 
-        let client = Arc::new(client(address, connections)?);
+        let client = Arc::new(client(address, connections, CALL_TIMEOUT)?);
         let mut server = Server::start(&config, &ground.set, address)?;
         server.ready(&client).await?;
         Ok(Self { client, server, inbox, receiver, _temporary: temporary })
@@ -73,7 +74,7 @@ impl Setup {
 }
 
 /// Beside this program, which most likely is on a real disk.
-fn temporary_folder() -> io::Result<TempDir> {
+pub(crate) fn temporary_folder() -> io::Result<TempDir> {
     let program = std::env::current_exe()?;
     let beside = program.parent().unwrap_or(Path::new("."));
     tempfile::Builder::new().prefix("load-").tempdir_in(beside)
@@ -87,23 +88,25 @@ fn empty(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn receiver(authority: &Authority, inbox: &Arc<Inbox>) -> io::Result<Receiver> {
-    let inbox = Arc::clone(inbox);
-    Receiver::start(ReceiverConfig {
+pub(crate) async fn receiver(
+    authority: &Authority,
+    sink: impl Fn(&Arrival) + Send + Sync + 'static,
+) -> anyhow::Result<Receiver> {
+    let receiver = Receiver::start(ReceiverConfig {
         identity: Some(authority.issue(&["localhost"], &[Ipv4Addr::LOCALHOST.into()])),
         recording: Recording::Off,
-        sink: Some(Arc::new(move |arrival| inbox.take(arrival))),
+        sink: Some(Arc::new(sink)),
         ..ReceiverConfig::default()
-    })
-    .await
+    });
+    receiver.await.context("the receiver cannot be started")
 }
 
 /// The server is told its port, so it has to be chosen before. Nobody else is likely to take it in between.
-fn free_address() -> io::Result<SocketAddr> {
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-fn config_toml(listen: SocketAddr, receiver: SocketAddr) -> String {
+pub(crate) fn config_toml(listen: SocketAddr, receiver: SocketAddr) -> String {
     format!(
         r#"listen = "{listen}"
 data_dir = "data"
@@ -134,7 +137,8 @@ pub(crate) fn usersig_of(identifier: &str) -> String {
     usersig::make(SECRET_KEY, order)
 }
 
-fn client(server: SocketAddr, connections: u32) -> anyhow::Result<RestClient> {
+/// A client that calls as the app's admin.
+pub(crate) fn client(server: SocketAddr, connections: u32, timeout: Duration) -> anyhow::Result<RestClient> {
     Ok(RestClient::new(&RestConfig {
         base: format!("http://{server}"),
         ca_pem: None,
@@ -142,7 +146,7 @@ fn client(server: SocketAddr, connections: u32) -> anyhow::Result<RestClient> {
         identifier: ADMIN.to_owned(),
         usersig: usersig_of(ADMIN),
         connections_max: connections as usize,
-        timeout: CALL_TIMEOUT,
+        timeout,
     })?)
 }
 

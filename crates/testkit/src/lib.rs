@@ -10,6 +10,8 @@ pub mod certificate;
 
 pub mod nats;
 
+pub mod postgres;
+
 pub mod wait;
 
 pub mod process;

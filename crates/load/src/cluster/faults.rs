@@ -1,0 +1,91 @@
+//! What breaks, one thing after the other.
+
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use rand::{RngExt, rngs::StdRng};
+use serde::Serialize;
+use unsaid::limits;
+use unsaid_testkit::postgres::Shutdown;
+
+use super::{REST_MAX, ground::Ground};
+use crate::clock;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fault {
+    /// A server is killed (SIGKILL), and started again.
+    Kill,
+    /// A server stands still (SIGSTOP) for longer than its lease.
+    Pause,
+    /// A server is told to stop (SIGTERM), and started again.
+    Stop,
+    /// PostgreSQL crashes, and starts again.
+    PostgresCrash,
+    /// PostgreSQL is restarted.
+    PostgresRestart,
+    /// NATS is killed, and started again.
+    Nats,
+}
+
+pub(crate) const ALL: [Fault; 6] =
+    [Fault::Kill, Fault::Pause, Fault::PostgresCrash, Fault::Nats, Fault::Stop, Fault::PostgresRestart];
+
+/// A fault, and how long it took until everything acknowledged by its end had its callback.
+#[derive(Clone, Debug)]
+pub(crate) struct Happened {
+    pub(crate) fault: Fault,
+    pub(crate) began: Instant,
+    pub(crate) at_rest: Instant,
+}
+
+/// For how long a killed server, or NATS, is away.
+const AWAY: Duration = Duration::from_secs(3);
+
+/// Longer than a lease.
+const PAUSED: Duration = limits::LEASE.saturating_add(Duration::from_secs(4));
+
+impl Fault {
+    /// One server cannot do without itself, and NATS is not always there.
+    pub(crate) fn is_possible(self, ground: &Ground) -> bool {
+        match self {
+            Self::Kill | Self::Pause | Self::Stop => ground.servers.len() > 1,
+            Self::Nats => ground.has_bus(),
+            Self::PostgresCrash | Self::PostgresRestart => true,
+        }
+    }
+}
+
+/// Breaks it, mends it, and waits until everything has come to rest.
+pub(crate) async fn happens(fault: Fault, ground: &mut Ground, random: &mut StdRng) -> anyhow::Result<Happened> {
+    let victim = random.random_range(0..ground.servers.len());
+    eprintln!("load: {fault:?}, server {victim}");
+    let began = clock::now();
+    match fault {
+        Fault::Kill => {
+            ground.servers[victim].kill();
+            tokio::time::sleep(AWAY).await;
+            ground.servers[victim].start().await?;
+        }
+        Fault::Pause => {
+            ground.servers[victim].signal("STOP")?;
+            tokio::time::sleep(PAUSED).await;
+            ground.servers[victim].signal("CONT")?;
+        }
+        Fault::Stop => {
+            ground.servers[victim].stop().await?;
+            ground.servers[victim].start().await?;
+        }
+        Fault::PostgresCrash => ground.restart_postgres(Shutdown::Immediate).await?,
+        Fault::PostgresRestart => ground.restart_postgres(Shutdown::Fast).await?,
+        Fault::Nats => {
+            let nats = ground.nats.as_mut().expect("it is there");
+            nats.stop();
+            tokio::time::sleep(AWAY).await;
+            nats.start_again().await;
+        }
+    }
+    // What never comes is found in the end.
+    let _ = tokio::time::timeout(REST_MAX, ground.ledger.at_rest()).await;
+    Ok(Happened { fault, began, at_rest: clock::now() })
+}

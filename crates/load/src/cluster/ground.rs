@@ -1,0 +1,182 @@
+//! PostgreSQL, NATS, the servers that share them, and the receiver.
+
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use serde::Serialize;
+use tempfile::TempDir;
+use unsaid_client::RestClient;
+use unsaid_testkit::{
+    Arrival, Authority, Nats, Receiver,
+    postgres::{Postgres, Shutdown},
+};
+
+use super::ledger::{Callback, Ledger};
+use crate::{
+    account::Account,
+    callback,
+    cpu::{cpu_s, family_cpu_s},
+    flags::ClusterFlags,
+    server::Server,
+    setup,
+};
+
+/// A call of a server that stands still is given up after that.
+const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Dropped in this order: servers, receiver, PostgreSQL, NATS, the folder.
+pub(crate) struct Ground {
+    pub(crate) servers: Vec<Member>,
+    pub(crate) ledger: Arc<Ledger>,
+    _receiver: Receiver,
+    postgres: Arc<Postgres>,
+    pub(crate) nats: Option<Nats>,
+    _folder: TempDir,
+}
+
+/// One of the servers.
+pub(crate) struct Member {
+    pub(crate) client: Arc<RestClient>,
+    pub(crate) address: SocketAddr,
+    config: PathBuf,
+    set: Vec<String>,
+    /// None while it does not run.
+    server: Option<Server>,
+}
+
+/// Processor time, in seconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Cpu {
+    pub(crate) servers_s: f64,
+    pub(crate) postgres_s: f64,
+    pub(crate) tool_s: f64,
+}
+
+impl Cpu {
+    pub(crate) fn since(self, before: &Self) -> Self {
+        Self {
+            servers_s: self.servers_s - before.servers_s,
+            postgres_s: self.postgres_s - before.postgres_s,
+            tool_s: self.tool_s - before.tool_s,
+        }
+    }
+}
+
+impl Ground {
+    pub(crate) async fn start(flags: &ClusterFlags) -> anyhow::Result<Self> {
+        let folder = setup::temporary_folder().context("no temporary folder")?;
+        // The user that PostgreSQL runs as has to get to its part of it.
+        open_to_all(&folder)?;
+        let Some(postgres) = Postgres::start(folder.path()) else { bail!("PostgreSQL is needed") };
+        let nats = if flags.no_bus { None } else { Nats::start(&[]).await };
+        ensure!(flags.no_bus || nats.is_some(), "nats-server is needed; leave it out with --no-bus");
+
+        let ledger = Arc::<Ledger>::default();
+        let authority = Authority::new();
+        let inbox = Arc::clone(&ledger);
+        let receiver = setup::receiver(&authority, move |arrival| take(&inbox, arrival)).await?;
+        let config = folder.path().join("unsaid.toml");
+        fs::write(folder.path().join("receiver-ca.pem"), authority.ca_pem()).context("the receiver's authority")?;
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        fs::write(&config, setup::config_toml(anywhere, receiver.address())).context("the servers' configuration")?;
+
+        let mut shared = vec![format!("store={}", postgres.url())];
+        shared.extend(nats.as_ref().map(|nats| format!("bus={}", nats.url())));
+        shared.extend(flags.set.iter().cloned());
+        let mut servers = Vec::new();
+        for number in 0..flags.servers {
+            let address = setup::free_address().context("no free port for a server")?;
+            let mut set = shared.clone();
+            set.push(format!("data_dir=server-{number}"));
+            set.push(format!("listen={address}"));
+            let client = Arc::new(setup::client(address, flags.callers, CALL_TIMEOUT)?);
+            let mut member = Member { client, address, config: config.clone(), set, server: None };
+            member.start().await?;
+            servers.push(member);
+        }
+        let postgres = Arc::new(postgres);
+        Ok(Self { servers, ledger, _receiver: receiver, postgres, nats, _folder: folder })
+    }
+
+    pub(crate) fn has_bus(&self) -> bool {
+        self.nats.is_some()
+    }
+
+    pub(crate) fn clients(&self) -> Vec<Arc<RestClient>> {
+        self.servers.iter().map(|server| Arc::clone(&server.client)).collect()
+    }
+
+    pub(crate) async fn import_accounts(&self, accounts: u32) -> anyhow::Result<()> {
+        for number in 0..accounts {
+            self.servers[0].client.account_import(&Account(number).to_string()).await?;
+        }
+        Ok(())
+    }
+
+    /// How many accounts have another total than their messages say, at any server.
+    pub(crate) async fn unread_wrong(&self, accounts: u32) -> anyhow::Result<u64> {
+        let mut wrong = 0;
+        for account in (0..accounts).map(Account) {
+            let client = &self.servers[account.index() % self.servers.len()].client;
+            let unread = client.get_c2c_unread_msg_num(&account.to_string()).await?;
+            wrong += u64::from(unread != self.ledger.unread(account));
+        }
+        Ok(wrong)
+    }
+
+    pub(crate) async fn restart_postgres(&self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let postgres = Arc::clone(&self.postgres);
+        tokio::task::spawn_blocking(move || postgres.restart(shutdown)).await.context("PostgreSQL was not restarted")
+    }
+
+    pub(crate) fn cpu(&self) -> anyhow::Result<Cpu> {
+        let servers = self.servers.iter().filter_map(|server| server.server.as_ref());
+        let servers_s = servers.map(|server| cpu_s(server.id())).sum::<Result<f64, _>>()?;
+        let postgres_s = family_cpu_s(self.postgres.process()?)?;
+        Ok(Cpu { servers_s, postgres_s, tool_s: cpu_s(std::process::id())? })
+    }
+}
+
+impl Member {
+    /// Starts it, and waits until it answers.
+    pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
+        let mut server = Server::start(&self.config, &self.set, self.address)?;
+        server.ready(&self.client).await?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.server = None;
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
+        let mut server = self.server.take().context("it does not run")?;
+        server.signal("TERM")?;
+        server.ended().await
+    }
+
+    pub(crate) fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        self.server.as_ref().context("it does not run")?.signal(signal)
+    }
+
+    pub(crate) fn still_runs(&mut self) -> anyhow::Result<()> {
+        self.server.as_mut().context("it does not run")?.still_runs()
+    }
+}
+
+fn open_to_all(folder: &TempDir) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).context("the temporary folder")
+}
+
+fn take(ledger: &Ledger, arrival: &Arrival) {
+    let header = |name| arrival.header(name);
+    match (callback::recalled(&arrival.body), header("webhook-id"), header("unsaid-lane"), callback::number(arrival)) {
+        (Some(message), Some(event), Some(lane), Some(number)) => {
+            ledger.called_back(&Callback { message, event, lane, number }, arrival.at);
+        }
+        _ => ledger.unreadable(),
+    }
+}

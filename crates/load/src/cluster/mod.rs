@@ -1,0 +1,60 @@
+//! `load cluster`: several servers on one PostgreSQL, under load, while things break.
+//!
+//! `ground` starts PostgreSQL, NATS and the servers; `callers` send and recall at any of them, `watchers` are sessions at each;
+//! `faults` break one thing after the other; `ledger` holds what was acknowledged against what the receiver got, and `report`
+//! says what came of it.
+
+mod callers;
+mod faults;
+mod ground;
+mod ledger;
+mod report;
+mod watchers;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use rand::{SeedableRng, rngs::StdRng};
+use tokio_util::sync::CancellationToken;
+
+use self::{callers::Callers, faults::Happened, ground::Ground, watchers::Watchers};
+pub(crate) use self::{faults::Fault, report::Report};
+use crate::{clock, flags::ClusterFlags};
+
+/// How long it may take until everything has come to rest.
+const REST_MAX: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(flags: &ClusterFlags) -> anyhow::Result<Report> {
+    let mut ground = Ground::start(flags).await?;
+    ground.import_accounts(flags.accounts).await?;
+    let watchers = Watchers::start(&ground, flags);
+    let stop = CancellationToken::new();
+    let callers = Callers::start(&ground, flags, stop.clone());
+    let began = clock::now();
+    let cpu_before = ground.cpu().context("processor times")?;
+
+    let mut happened: Vec<Happened> = Vec::new();
+    tokio::time::sleep(Duration::from_secs(flags.calm_s)).await;
+    if !flags.no_faults {
+        let mut random = StdRng::seed_from_u64(flags.seed);
+        for fault in faults::ALL.into_iter().filter(|fault| flags.faults.is_empty() || flags.faults.contains(fault)) {
+            if fault.is_possible(&ground) {
+                happened.push(faults::happens(fault, &mut ground, &mut random).await?);
+            }
+        }
+    }
+    stop.cancel();
+    callers.done().await;
+    let seconds = (clock::now() - began).as_secs_f64();
+    let cpu = ground.cpu().context("processor times")?.since(&cpu_before);
+
+    let ledger = Arc::clone(&ground.ledger);
+    // What never comes is lost; the report says so.
+    let _ = tokio::time::timeout(REST_MAX, ledger.at_rest()).await;
+    let sessions = watchers.judge(&ledger).await;
+    let unread_wrong = ground.unread_wrong(flags.accounts).await?;
+    ground.servers.iter_mut().try_for_each(ground::Member::still_runs)?;
+    let mut report = Report::new(flags, &ledger.tally(), &happened, seconds, cpu);
+    report.sessions(sessions, unread_wrong, ground.has_bus());
+    Ok(report)
+}
