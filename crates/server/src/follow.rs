@@ -11,11 +11,16 @@ use crate::{
     operator::Tokens,
 };
 
-/// Who follows.
-pub(crate) struct Follow {
+/// What is read, and where it goes.
+pub(crate) struct Followed {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) apps: Arc<Apps>,
     pub(crate) tokens: Arc<Tokens>,
+}
+
+/// Who follows.
+pub(crate) struct Follow {
+    pub(crate) followed: Followed,
     /// Grows with each change of an app or of a token.
     pub(crate) version: watch::Receiver<i64>,
 }
@@ -28,7 +33,7 @@ impl Follow {
             () = stop.cancelled() => false,
             changed = self.version.changed() => changed.is_ok(),
         } {
-            while let Err(fault) = self.once().await {
+            while let Err(fault) = self.followed.read_anew().await {
                 tracing::warn!(%fault, "what other servers have changed could not be read; it is tried again");
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -37,8 +42,10 @@ impl Follow {
             }
         }
     }
+}
 
-    async fn once(&self) -> Result<(), Fault> {
+impl Followed {
+    async fn read_anew(&self) -> Result<(), Fault> {
         let (apps, tokens) = (self.store.apps().await?, self.store.tokens().await?);
         self.apps.replace(apps);
         self.tokens.replace(tokens);

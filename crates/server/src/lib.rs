@@ -12,6 +12,7 @@ pub mod descriptors;
 pub mod examine;
 mod follow;
 mod forget;
+mod ground;
 pub mod listen;
 pub mod manual;
 pub mod operate;

@@ -12,30 +12,25 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     apps::{App, Apps, Secret},
     backups::{Backups, Copies},
-    bus::{Bus, Link, LinkParts, Looks, Membership, Unlinked},
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
-    chat::{Chat, Devices, Store, Token},
-    clock::{Clock, World},
-    cluster::{self, Leases, Rota, RotaParts, Share},
+    chat::{Chat, Store},
+    clock::World,
+    cluster::Share,
     config::{Config, StoreSettings},
     console::{self, Console},
-    fanout::{Everywhere, Fanout, Poll},
-    follow::Follow,
+    fanout::Fanout,
+    follow::Followed,
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
+    ground::{Ground, Others, Tasks},
     identity::Identities,
-    limits,
     listener::Listener,
     metrics::{self, Metrics, Page, Recent},
     operator::{self, Operator, OperatorParts, Tokens},
     pages,
     reload::{LiveSettings, Reload, ReloadError, ReloadParts, Reloaded},
     rest::{self, Rest, RestParts},
-    store::{
-        self, Folder,
-        postgres::{Postgres, PostgresAddress, PostgresOptions},
-        sqlite::{Sqlite, SqliteOptions},
-    },
+    store::Folder,
     story::Stories,
 };
 
@@ -63,10 +58,11 @@ pub struct Server {
     /// Ends the listeners, then the dispatcher.
     stop_listening: CancellationToken,
     stop_delivering: CancellationToken,
-    stop_leasing: CancellationToken,
+    /// Ends this server's part among those that share its store.
+    leave: CancellationToken,
     listeners: TaskTracker,
     workers: TaskTracker,
-    /// Whoever renews the lease, if there is one.
+    /// Whoever says that this server is there, if there are others.
     membership: TaskTracker,
     /// Locked as long as this server is there; the embedded store sees to that itself.
     _folder: Option<Folder>,
@@ -76,33 +72,13 @@ impl Server {
     /// Opens the store, saves the declared apps, and begins to listen and to deliver.
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
         let (live, metrics) = (LiveSettings::new(config)?, Arc::new(Metrics::new()));
-        let (bus, unlinked, looks) = open_bus(config, &metrics);
-        let fanout = Fanout::new(bus.clone());
-        let devices = Everywhere::of(&fanout, &bus);
-        let (hint_sender, hints) = store::hints(Arc::clone(&devices));
-        let folder = lock_folder(config)?;
-        let (store, membership) = open_store(config, &world, &metrics, hint_sender)?;
-        let link = link_bus(config, unlinked, membership, &world)?;
+        let Ground { store, folder, fanout, devices, ways, others } = Ground::open(config, &world, &metrics)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
         let connector = Arc::new(Connector::new(live.rules.clone()));
-        let leases = store.leases();
-        let (turns, turn) = cluster::turn(match &leases {
-            None => Share::whole(),
-            Some(_) => Share::nothing(world.clock.instant()),
-        });
-        let alarms = Alarms {
-            store: Arc::clone(&store),
-            apps: Arc::clone(&apps),
-            connector: Arc::clone(&connector),
-            clock: world.clock.clone(),
-            settings: live.alarm.clone(),
-            metrics: Arc::clone(&metrics),
-            share: turns.watch(),
-        };
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let parts = CallbacksParts {
             apps: Arc::clone(&apps),
-            connector,
+            connector: Arc::clone(&connector),
             stories: stories.clone(),
             metrics: metrics.callbacks.clone(),
             world: world.clone(),
@@ -138,7 +114,7 @@ impl Server {
             stop_grace: config.listener.stop_grace,
             stop_listening: CancellationToken::new(),
             stop_delivering: CancellationToken::new(),
-            stop_leasing: CancellationToken::new(),
+            leave: CancellationToken::new(),
             listeners: TaskTracker::new(),
             workers: TaskTracker::new(),
             membership: TaskTracker::new(),
@@ -147,69 +123,55 @@ impl Server {
         server.reload.take_over_apps(&config.apps).await?;
 
         let tokens = server.operator_tokens(config, &world).await?;
-        let tokens = Arc::new(Tokens::new(tokens, config.operator.token.clone()));
-        let World { clock, entropy } = world.clone();
-        let parts = DispatcherParts {
-            apps: Arc::clone(&apps),
-            callbacks: callbacks.clone(),
-            hints,
-            turn,
-            bus: bus.clone(),
-            looks,
-            clock,
-            entropy,
-        };
+        let parts = DispatcherParts { apps, callbacks: callbacks.clone(), ways, world: world.clone() };
         let (dispatcher, handle) = Dispatcher::new(store, parts);
-        let (clients, operator) =
-            server.routers(config, &world, callbacks.with_dispatcher(handle), identities, Arc::clone(&tokens));
+        let callbacks = callbacks.with_dispatcher(handle);
+        let (clients, operator) = server.routers(config, &world, callbacks, identities, Arc::clone(&tokens));
         server.listen(config, clients, operator).await?;
 
         // Nothing is delivered by a server that cannot start.
-        let share = turns.watch();
-        let forget = Forget {
-            chat,
-            apps: Arc::clone(&apps),
-            stories: server.stories.clone(),
-            clock: world.clock.clone(),
-            share,
-        };
-        server.work(config, dispatcher, alarms, forget);
-        if let Some(leases) = leases {
-            let hears_others = bus.connected();
-            server.talk(bus, link, turns.watch(), Arc::clone(&leases), world.clock.clone());
-            let (settings, version) = watch::channel(-1);
-            let parts =
-                RotaParts { leases, settings, hears_others, clock: world.clock, session_return: config.session_return };
-            server.join(Rota::new(parts, turns), Follow { store: Arc::clone(&server.store), apps, tokens, version });
-        }
+        server.work(config, &world, dispatcher, connector, others.share());
+        server.join(config, world, tokens, others);
         Ok(server)
     }
 
     /// Begins what goes on until the server stops.
-    fn work(&self, config: &Config, dispatcher: Dispatcher, alarms: Alarms, forget: Forget) {
-        self.workers.spawn(dispatcher.run(self.stop_delivering.clone()));
-        let sweep = Arc::clone(&self.gateway).sweep(config.session_return, self.stop_delivering.clone());
-        self.workers.spawn(sweep);
-        self.workers.spawn(alarms.run(self.stop_delivering.clone()));
-        self.workers.spawn(forget.run(self.stop_delivering.clone()));
-        self.workers.spawn(Arc::clone(&self.recent).run(self.stop_delivering.clone()));
+    fn work(
+        &self,
+        config: &Config,
+        world: &World,
+        dispatcher: Dispatcher,
+        connector: Arc<Connector>,
+        share: watch::Receiver<Share>,
+    ) {
+        let stop = || self.stop_delivering.clone();
+        self.workers.spawn(dispatcher.run(stop()));
+        self.workers.spawn(Arc::clone(&self.gateway).sweep(config.session_return, stop()));
+        let alarms = Alarms {
+            store: Arc::clone(&self.store),
+            apps: Arc::clone(&self.apps),
+            connector,
+            clock: world.clock.clone(),
+            settings: self.live.alarm.clone(),
+            metrics: Arc::clone(&self.metrics),
+            share: share.clone(),
+        };
+        self.workers.spawn(alarms.run(stop()));
+        let (chat, apps, stories) = (self.chat.clone(), Arc::clone(&self.apps), self.stories.clone());
+        let forget = Forget { chat, apps, stories, clock: world.clock.clone(), share };
+        self.workers.spawn(forget.run(stop()));
+        self.workers.spawn(Arc::clone(&self.recent).run(stop()));
     }
 
-    /// Becomes one of the servers that share the store.
-    fn join(&self, rota: Rota, follow: Follow) {
-        self.membership.spawn(rota.run(self.stop_leasing.clone()));
-        self.workers.spawn(follow.run(self.stop_delivering.clone()));
-    }
-
-    /// Hears what the others do: over the bus, and by asking the store.
-    fn talk(&self, bus: Bus, link: Option<Link>, share: watch::Receiver<Share>, leases: Arc<dyn Leases>, clock: Clock) {
-        if let Some(link) = link {
-            let devices = Arc::clone(&self.fanout) as Arc<dyn Devices>;
-            self.workers.spawn(link.run(devices, self.stop_delivering.clone()));
-            self.workers.spawn(bus.clone().go_by(share, self.stop_delivering.clone()));
-        }
-        let poll = Poll { fanout: Arc::clone(&self.fanout), leases, bus, clock };
-        self.workers.spawn(poll.run(self.stop_delivering.clone()));
+    fn join(&self, config: &Config, world: World, tokens: Arc<Tokens>, others: Others) {
+        let followed = Followed { store: Arc::clone(&self.store), apps: Arc::clone(&self.apps), tokens };
+        let tasks = Tasks {
+            workers: &self.workers,
+            stop: &self.stop_delivering,
+            membership: &self.membership,
+            leave: &self.leave,
+        };
+        others.join(config, Arc::clone(&self.fanout), followed, world, &tasks);
     }
 
     /// What is served to clients and app backends, and what to the operator.
@@ -265,14 +227,14 @@ impl Server {
 
     /// The tokens of the operator API. Where it can be reached and there is none, neither here nor in the configuration, the
     /// first one is drawn.
-    async fn operator_tokens(&mut self, config: &Config, world: &World) -> anyhow::Result<Vec<Token>> {
-        let tokens = self.store.tokens().await?;
+    async fn operator_tokens(&mut self, config: &Config, world: &World) -> anyhow::Result<Arc<Tokens>> {
+        let mut tokens = self.store.tokens().await?;
         let is_reached = config.operator.listen.is_some() || config.listen.ip().is_loopback();
-        if !tokens.is_empty() || config.operator.token.is_some() || !is_reached {
-            return Ok(tokens);
+        if tokens.is_empty() && config.operator.token.is_none() && is_reached {
+            self.first_token = Some(operator::first_token(&self.chat, world).await?);
+            tokens = self.store.tokens().await?;
         }
-        self.first_token = Some(operator::first_token(&self.chat, world).await?);
-        Ok(self.store.tokens().await?)
+        Ok(Arc::new(Tokens::new(tokens, config.operator.token.clone())))
     }
 
     /// The operator's routes have an address of their own, or share `listen` where that is loopback.
@@ -354,7 +316,7 @@ impl Server {
             tracing::warn!("the outbox was not told in time what was delivered; it is repeated after the next start");
         }
         // Nothing of what others deliver from now on is under way here.
-        self.stop_leasing.cancel();
+        self.leave.cancel();
         self.membership.close();
         self.membership.wait().await;
         self.stories.close().await;
@@ -362,58 +324,6 @@ impl Server {
             tracing::warn!(%fault, "the store was not closed in order; it recovers at the next start");
         }
     }
-}
-
-/// Stories are in the folder, wherever the store is.
-fn lock_folder(config: &Config) -> anyhow::Result<Option<Folder>> {
-    match config.store {
-        StoreSettings::Embedded => Ok(None),
-        StoreSettings::Postgres(_) => Ok(Some(Folder::lock(&config.data_dir)?)),
-    }
-}
-
-fn open_store(
-    config: &Config,
-    world: &World,
-    metrics: &Metrics,
-    hints: store::HintSender,
-) -> anyhow::Result<(Arc<dyn Store>, Option<Membership>)> {
-    let metrics = metrics.store.clone();
-    let address = match &config.store {
-        StoreSettings::Embedded => {
-            let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics };
-            let store = Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?;
-            return Ok((Arc::new(store), None));
-        }
-        StoreSettings::Postgres(address) => PostgresAddress::clone(address),
-    };
-    let options = PostgresOptions { address, writers: limits::POSTGRES_WRITERS, metrics };
-    let store = Postgres::open(&options, world, &hints)?;
-    let epoch = store.epoch().into();
-    let membership = Membership { epoch, member: store.member(), key: store.cluster_key() };
-    Ok((Arc::new(store), Some(membership)))
-}
-
-/// A bus whose link is made when the store is open, where there is somebody to talk to.
-fn open_bus(config: &Config, metrics: &Metrics) -> (Bus, Option<Unlinked>, Looks) {
-    if config.bus.is_none() {
-        return (Bus::none(), None, Looks::none());
-    }
-    let (bus, unlinked, looks) = Bus::new(metrics.bus.clone());
-    (bus, Some(unlinked), looks)
-}
-
-fn link_bus(
-    config: &Config,
-    unlinked: Option<Unlinked>,
-    membership: Option<Membership>,
-    world: &World,
-) -> anyhow::Result<Option<Link>> {
-    let (Some(settings), Some(unlinked)) = (config.bus.clone(), unlinked) else {
-        return Ok(None);
-    };
-    let membership = membership.context("bus is set, and a server that owns its store has nobody to talk to")?;
-    unlinked.link(LinkParts { settings, membership, world: world.clone() }).map(Some)
 }
 
 fn backups(config: &Config, store: &Arc<dyn Store>, world: &World) -> Arc<Backups> {

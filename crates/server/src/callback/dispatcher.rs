@@ -28,7 +28,7 @@ use crate::{
     apps::Apps,
     bus::{Bus, Look, Looks, Said},
     chat::{Fault, Lane, OwedEvent, Store},
-    clock::{Clock, Entropy},
+    clock::{Clock, World},
     cluster::{self, Turn},
     limits,
     metrics::CallbackMetrics,
@@ -41,14 +41,20 @@ use crate::{
 pub struct DispatcherParts {
     pub apps: Arc<Apps>,
     pub callbacks: Callbacks,
+    pub ways: Ways,
+    pub world: World,
+}
+
+/// By which a dispatcher hears what there is to deliver.
+#[derive(Debug)]
+pub struct Ways {
+    /// Of what was committed here.
     pub hints: HintReceiver,
-    /// Which part of what is owed it delivers.
+    /// Which part of what is owed is delivered here.
     pub turn: Turn,
     /// What other servers are told of their lanes, and what they tell of those that are delivered here.
     pub bus: Bus,
     pub looks: Looks,
-    pub clock: Clock,
-    pub entropy: Entropy,
 }
 
 /// Delivers what is owed, until it is stopped.
@@ -128,7 +134,8 @@ impl DispatcherHandle {
 
 impl Dispatcher {
     pub fn new(store: Arc<dyn Store>, parts: DispatcherParts) -> (Self, DispatcherHandle) {
-        let DispatcherParts { apps, callbacks, hints, mut turn, bus, looks, clock, entropy } = parts;
+        let DispatcherParts { apps, callbacks, ways, world: World { clock, entropy } } = parts;
+        let Ways { hints, mut turn, bus, looks } = ways;
         let Callbacks { attempts, endpoints, stories, metrics, .. } = callbacks;
         let (tell, news) = mpsc::channel(limits::APP_ATTEMPTS_MAX);
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
@@ -357,7 +364,7 @@ mod tests {
         apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
         callback::{CallbacksParts, Connector, EndpointRules},
         chat::{Command, Import, Lifetime, MessageFlags, NoDevices, Origin, Send},
-        clock::{Timestamp, World},
+        clock::{Entropy, Timestamp},
         metrics::Metrics,
         store::{hints, memory::Memory},
         story::StorySettings,
@@ -394,10 +401,9 @@ mod tests {
         };
         let callbacks = Callbacks::new(parts, store.epoch());
         let (_, turn) = crate::cluster::turn(crate::cluster::Share::whole());
-        let (mut dispatcher, _) = Dispatcher::new(
-            store,
-            DispatcherParts { apps, callbacks, hints, turn, bus: Bus::none(), looks: Looks::none(), clock, entropy },
-        );
+        let ways = Ways { hints, turn, bus: Bus::none(), looks: Looks::none() };
+        let world = World { clock, entropy };
+        let (mut dispatcher, _) = Dispatcher::new(store, DispatcherParts { apps, callbacks, ways, world });
         dispatcher.commit(Command::SaveApp(app)).await;
         for name in ["alice", "bob"] {
             dispatcher.commit(Command::Import(Import { app: APP, user: user(name), nick: None, face_url: None })).await;

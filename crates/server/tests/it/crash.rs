@@ -13,6 +13,7 @@ use unsaid_protocol::{MsgKey, callback::CallbackCommand};
 use unsaid_testkit::{Arrival, Authority, Receiver};
 
 use crate::{
+    database::Database,
     programs::{Program, admin_client, config_file, free_address},
     test_app::{lanes_keep_their_order, of_command, receiver},
 };
@@ -41,8 +42,9 @@ async fn r4_no_acknowledged_recall_is_without_its_callback_however_often_the_ser
     let address = free_address();
     let config = config_file(folder.path(), address, &receiver, &authority);
     let book = Arc::new(Mutex::new(Book::default()));
+    let database = Database::if_wanted();
 
-    let mut program = Program::serve(&config);
+    let mut program = Program::serve_on(&config, database.as_ref());
     for account in 0..ACCOUNTS {
         admin_client(address).account_import(&format!("user-{account}")).await.expect("valid");
     }
@@ -60,7 +62,7 @@ async fn r4_no_acknowledged_recall_is_without_its_callback_however_often_the_ser
         for worker in workers {
             worker.await.expect("it does not panic");
         }
-        program = Program::serve(&config);
+        program = Program::serve_on(&config, database.as_ref());
     }
     check(&receiver, &book, address).await;
     drop(program);

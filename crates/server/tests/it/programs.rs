@@ -11,7 +11,10 @@ use std::{
 use unsaid_protocol::SdkAppId;
 use unsaid_testkit::{Authority, Receiver};
 
-use crate::test_app::{SDKAPPID, SECRET_KEY, TOKEN, client, endpoint_url, receiver, usersig};
+use crate::{
+    database::Database,
+    test_app::{SDKAPPID, SECRET_KEY, TOKEN, client, endpoint_url, receiver, usersig},
+};
 
 /// A real server process, killed when it is dropped.
 pub(crate) struct Program {
@@ -49,6 +52,13 @@ impl Program {
         // Whoever writes a log must have a reader.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Self { child, address }
+    }
+
+    /// The same, on a database if there is one.
+    pub(crate) fn serve_on(config: &Path, database: Option<&Database>) -> Self {
+        let url = database.map(Database::url);
+        let variable = url.as_deref().map(|url| ("UNSAID_STORE", url));
+        Self::serve_with(config, variable.as_slice())
     }
 
     /// SIGKILL, and wait until it is gone.

@@ -26,6 +26,8 @@ use unsaid_protocol::{
 use unsaid_receiver::Verifier;
 use unsaid_testkit::{Arrival, Authority, Receiver, ReceiverConfig, Recording};
 
+use crate::database::Database;
+
 pub(crate) const SDKAPPID: SdkAppId = SdkAppId(1_400_000_001);
 pub(crate) const SECRET_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 pub(crate) const TOKEN: &str = "s3cret-Token_01";
@@ -43,6 +45,8 @@ pub(crate) struct TestApp {
     server: Option<Server>,
     checks: Checks,
     _folder: TempDir,
+    /// Dropped last, when its server has gone.
+    database: Option<Database>,
 }
 
 /// What is held against the invariants when the test is over.
@@ -72,6 +76,10 @@ impl TestApp {
         let receiver = Arc::new(receiver(&authority).await);
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = config(&folder);
+        let database = Database::if_wanted();
+        if let Some(database) = &database {
+            config.store = database.store();
+        }
         let mut settings = settings(&receiver, &authority);
         change(&mut config, &mut settings);
         let entropy = Entropy::system().expect("the system has randomness");
@@ -84,6 +92,7 @@ impl TestApp {
             server: None,
             checks: Checks::All,
             _folder: folder,
+            database,
         };
         app.start_again().await;
         app.server().save_app(settings).await.expect("the settings of the test are right");
@@ -97,6 +106,15 @@ impl TestApp {
 
     pub(crate) fn data_dir(&self) -> &Path {
         &self.config.data_dir
+    }
+
+    /// Whether a server that was stopped has left this text in its store.
+    pub(crate) fn keeps(&self, text: &str) -> bool {
+        if let Some(database) = &self.database {
+            return database.keeps(text);
+        }
+        let file = std::fs::read(self.data_dir().join("unsaid.db")).expect("readable");
+        file.windows(text.len()).any(|part| part == text.as_bytes())
     }
 
     pub(crate) fn base(&self) -> String {

@@ -9,15 +9,19 @@ use super::{
 use crate::chat::Fault;
 
 /// Tables whose key begins with the app, each with the rest of its key. What points to accounts goes before them.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 6] = [
     ("session", "name, id"),
     ("blocked", "name, other"),
     ("message", "low, high, seq, random, time"),
     ("conversation", "low, high"),
-    ("audit_copy", "erase_ms, low, high, seq, random, time"),
     ("sync_event", "name, number"),
     ("account", "name"),
 ];
+
+/// Along `audit_copy_by_app`; each row that was found is erased by its whole key.
+const AUDIT_COPIES: &str = "
+    DELETE FROM audit_copy WHERE (erase_ms, app, low, high, seq, random, time) IN
+        (SELECT erase_ms, app, low, high, seq, random, time FROM audit_copy WHERE app + 1 = $1::bigint + 1 LIMIT $2)";
 
 /// At most `rows_max` rows. Answers how many; none if nothing is left.
 pub(super) fn some(link: &Link, app: SdkAppId, rows_max: u32) -> Result<u64, Fault> {
@@ -26,6 +30,10 @@ pub(super) fn some(link: &Link, app: SdkAppId, rows_max: u32) -> Result<u64, Fau
         if erased > 0 {
             return Ok(erased);
         }
+    }
+    let erased = link.execute(AUDIT_COPIES, params![Sql(app), i64::from(rows_max)])?;
+    if erased > 0 {
+        return Ok(erased);
     }
     for (table, key) in TABLES {
         // Each row that was found is erased by its whole key.

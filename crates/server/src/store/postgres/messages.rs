@@ -86,13 +86,13 @@ pub(super) fn read_up_to(
     let row = link.row(
         "WITH covered (position) AS (
              SELECT coalesce((SELECT position FROM message
-                              WHERE app = $1 AND low = $2 AND high = $3 AND position > $4 AND direction = $5
+                              WHERE app + 2 = $1::bigint + 2 AND low = $2 AND high = $3 AND position > $4 AND direction = $5
                                     AND time <= $6 AND flags & $7 = 0
                               ORDER BY position DESC LIMIT 1), $4)
          )
          SELECT covered.position,
                 (SELECT count(*) FROM message
-                 WHERE app = $1 AND low = $2 AND high = $3 AND position > covered.position AND direction = $5
+                 WHERE app + 2 = $1::bigint + 2 AND low = $2 AND high = $3 AND position > covered.position AND direction = $5
                        AND flags & $8 = $9)
          FROM covered",
         params![
@@ -194,19 +194,21 @@ pub(super) fn erase(
     let (low, high) = (Sql(&pair.low), Sql(&pair.high));
     let rest = note(link.rows(
         &format!(
-            "SELECT {columns} WHERE app = $1 AND low = $2 AND high = $3 AND time < $4 ORDER BY time, seq, position LIMIT $5"
+            "SELECT {columns} WHERE app + 1 = $1::bigint + 1 AND low = $2 AND high = $3 AND time < $4
+             ORDER BY time, seq, position LIMIT $5"
         ),
         params![Sql(app), low, high, Sql(before_s), i64::from(messages_max)],
     )?)?;
     note(link.rows(
         &format!(
-            "SELECT {columns} WHERE app = $1 AND low = $2 AND high = $3 AND position <= $4 ORDER BY position LIMIT $5"
+            "SELECT {columns} WHERE app + 2 = $1::bigint + 2 AND low = $2 AND high = $3 AND position <= $4
+             ORDER BY position LIMIT $5"
         ),
         params![Sql(app), low, high, up_to_position, rest.max(0)],
     )?)?;
     let positions: Vec<i64> = found.keys().copied().collect();
     link.execute(
-        "DELETE FROM message WHERE app = $1 AND low = $2 AND high = $3 AND position = ANY($4)",
+        "DELETE FROM message WHERE app + 2 = $1::bigint + 2 AND low = $2 AND high = $3 AND position = ANY($4)",
         params![Sql(app), low, high, positions],
     )?;
     Ok(found.into_values().collect())

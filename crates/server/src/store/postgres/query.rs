@@ -31,8 +31,8 @@ pub(super) fn history(link: &Link, query: &HistoryQuery) -> Result<Vec<Message>,
     let mut before = query.before.map_or(Ok(end), |key| place(link, query.app, &pair, key))?;
     let sql = format!(
         "SELECT {MESSAGE_COLUMNS} FROM message
-         WHERE app = $1 AND low = $2 AND high = $3 AND time >= $4 AND time <= $5 AND (time, seq, position) < ($6, $7, $8)
-               AND position > $9
+         WHERE app + 1 = $1::bigint + 1 AND low = $2 AND high = $3 AND time >= $4 AND time <= $5
+               AND (time, seq, position) < ($6, $7, $8) AND position > $9
          ORDER BY time DESC, seq DESC, position DESC LIMIT $10"
     );
     let piece_rows = i64::from(query.messages_max.clamp(1, limits::HISTORY_PAGE_MESSAGES_MAX));
@@ -358,9 +358,10 @@ pub(super) fn prunable(
     };
     let sql = format!(
         "SELECT c.low, c.high,
-                EXISTS (SELECT 1 FROM message AS m WHERE m.app = $1 AND m.low = c.low AND m.high = c.high AND m.time < $4)
-                OR EXISTS (SELECT 1 FROM message AS m WHERE m.app = $1 AND m.low = c.low AND m.high = c.high
-                                                            AND m.position <= least({}, {}))
+                EXISTS (SELECT 1 FROM message AS m WHERE m.app + 1 = $1::bigint + 1 AND m.low = c.low AND m.high = c.high
+                                                         AND m.time < $4)
+                OR EXISTS (SELECT 1 FROM message AS m WHERE m.app + 2 = $1::bigint + 2 AND m.low = c.low
+                                                            AND m.high = c.high AND m.position <= least({}, {}))
          FROM (SELECT * FROM conversation WHERE app = $1 AND (low, high) > ($2, $3) ORDER BY low, high LIMIT $5) AS c
          ORDER BY c.low, c.high",
         cleared("low"),

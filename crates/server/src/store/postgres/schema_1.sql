@@ -1,5 +1,8 @@
 -- Version 1. Every hot row stands under a key that begins with (app, account) or (app, conversation). Names and lanes are
 -- printable ASCII and sort by their bytes; what people write is bytea, for text cannot hold U+0000.
+--
+-- Where two keys of a table begin alike, PostgreSQL may take either for a question, and then read a whole conversation for one
+-- message: to its guess both give one row. So other keys begin with (app + 1) or (app + 2), and a question says which it means.
 
 CREATE TABLE app (
     app      bigint PRIMARY KEY,
@@ -81,8 +84,8 @@ CREATE TABLE message (
     PRIMARY KEY (app, low, high, seq, random, time)
 ) WITH (fillfactor = 90);
 
-CREATE UNIQUE INDEX message_by_time ON message (app, low, high, time, seq, position);
-CREATE UNIQUE INDEX message_by_position ON message (app, low, high, position);
+CREATE UNIQUE INDEX message_by_time ON message ((app + 1), low, high, time, seq, position);
+CREATE UNIQUE INDEX message_by_position ON message ((app + 2), low, high, position);
 
 -- What the devices of an account have to learn: references, never text.
 CREATE TABLE sync_event (
@@ -192,7 +195,7 @@ CREATE TABLE audit_copy (
     PRIMARY KEY (erase_ms, app, low, high, seq, random, time)
 );
 
-CREATE INDEX audit_copy_by_app ON audit_copy (app);
+CREATE INDEX audit_copy_by_app ON audit_copy ((app + 1));
 
 CREATE TABLE token (
     id         text PRIMARY KEY,

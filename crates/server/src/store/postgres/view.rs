@@ -57,7 +57,7 @@ impl View for Snapshot<'_> {
     ) -> Result<Option<Message>, Fault> {
         let sql = format!(
             "SELECT {MESSAGE_COLUMNS} FROM message
-             WHERE app = $1 AND low = $2 AND high = $3 ORDER BY time DESC, seq DESC, position DESC LIMIT $4"
+             WHERE app + 1 = $1::bigint + 1 AND low = $2 AND high = $3 ORDER BY time DESC, seq DESC, position DESC LIMIT $4"
         );
         for rows_max in [FEW_ROWS, limits::LAST_MESSAGE_ROWS_MAX] {
             let of_pair = params![Sql(app), Sql(&pair.low), Sql(&pair.high), i64::from(rows_max)];
