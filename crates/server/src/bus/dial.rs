@@ -32,6 +32,21 @@ pub(super) struct Connection {
     pub(super) words: Words,
     /// How much one message may carry.
     pub(super) payload_bytes_max: usize,
+    /// What was found at the other end.
+    reached: Reached,
+}
+
+/// A NATS that lets us in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Reached {
+    pub(crate) version: String,
+    pub(crate) with_tls: bool,
+}
+
+/// Whether one of the servers that are set lets us in; else why not.
+pub(crate) async fn reach(settings: &BusSettings, server: &NatsServer) -> Result<Reached, String> {
+    let dialler = Dialler::new(settings).map_err(|error| error.to_string())?;
+    dialler.dial(server).await.map(|connection| connection.reached).map_err(|problem| problem.to_string())
 }
 
 /// Why there is no connection.
@@ -124,7 +139,9 @@ impl Dialler {
             refused(heard)?;
         }
         let (reader, writer) = tokio::io::split(stream);
-        Ok(Connection { reader, writer, words, payload_bytes_max: info.max_payload.min(limits::BUS_FRAME_BYTES_MAX) })
+        let payload_bytes_max = info.max_payload.min(limits::BUS_FRAME_BYTES_MAX);
+        let reached = Reached { version: info.version, with_tls };
+        Ok(Connection { reader, writer, words, payload_bytes_max, reached })
     }
 }
 

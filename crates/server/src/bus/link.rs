@@ -3,9 +3,12 @@
 //! One task owns it. It listens to what this server wants to hear, and hands on what it hears; it says what waits to be said.
 //! While it is away, nothing is kept: whoever looks into the store instead is told that it is.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -71,14 +74,11 @@ impl Link {
     }
 
     async fn go_on(&mut self, devices: &dyn Devices) {
-        let (mut pause, mut is_told) = (limits::BUS_RETRY_FIRST, false);
+        let (mut retry, mut is_told) = (Retry::default(), false);
         for turn in 0.. {
             let server = self.servers[turn % self.servers.len()].clone();
-            let (problem, was_there) = self.connect_once(&server, devices).await;
-            if was_there {
-                (pause, is_told) = (limits::BUS_RETRY_FIRST, false);
-            }
-            if is_told {
+            let (problem, lasted) = self.connect_once(&server, devices).await;
+            if is_told && lasted.is_none() {
                 tracing::debug!(%server, %problem, "the bus is still away");
             } else {
                 is_told = true;
@@ -88,16 +88,16 @@ impl Link {
                     "the bus is away: until it is back, the store is asked every second for what other servers have done"
                 );
             }
+            let pause = retry.pause_after(lasted.unwrap_or_default());
             tokio::time::sleep(pause.mul_f64(1.0 - self.world.entropy.fraction() / 3.0)).await;
-            pause = (pause * 2).min(limits::BUS_RETRY_MAX);
         }
     }
 
-    /// Why the connection is gone, or was not made; and whether it was there.
-    async fn connect_once(&mut self, server: &NatsServer, devices: &dyn Devices) -> (Problem, bool) {
+    /// Why the connection is gone, or was not made; and how long it lasted, if it was there.
+    async fn connect_once(&mut self, server: &NatsServer, devices: &dyn Devices) -> (Problem, Option<Duration>) {
         let connection = match self.dialler.dial(server).await {
             Ok(connection) => connection,
-            Err(problem) => return (problem, false),
+            Err(problem) => return (problem, None),
         };
         let now = self.world.clock.instant();
         let mut talk =
@@ -109,7 +109,7 @@ impl Link {
         wire::ping(&mut talk.out);
         let Err(problem) = self.talk(&mut talk, server, devices).await;
         self.away();
-        (problem, talk.is_there)
+        (problem, talk.is_there.then(|| self.world.clock.instant().duration_since(now)))
     }
 
     async fn talk(
@@ -233,6 +233,22 @@ impl Link {
     }
 }
 
+/// How long to wait before the next try.
+#[derive(Default)]
+struct Retry {
+    pause: Option<Duration>,
+}
+
+impl Retry {
+    /// What is taken back at once is no success: a NATS that lets us in and then refuses what we say is not called all the time.
+    fn pause_after(&mut self, lasted: Duration) -> Duration {
+        let last = self.pause.filter(|_| lasted < limits::BUS_RETRY_MAX);
+        let pause = last.map_or(limits::BUS_RETRY_FIRST, |pause| (pause * 2).min(limits::BUS_RETRY_MAX));
+        self.pause = Some(pause);
+        pause
+    }
+}
+
 /// One connection while it lasts.
 struct Talk {
     connection: Connection,
@@ -270,5 +286,18 @@ impl Talk {
             wire::ping(&mut self.out);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_until_a_connection_has_lasted() {
+        let (mut retry, short) = (Retry::default(), Duration::from_secs(1));
+        let pauses: Vec<_> = (0..8).map(|_| retry.pause_after(short).as_millis()).collect();
+        assert_eq!(pauses, [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]);
+        assert_eq!(retry.pause_after(limits::BUS_RETRY_MAX), limits::BUS_RETRY_FIRST);
     }
 }

@@ -35,7 +35,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use unsaid_protocol::{SdkAppId, UserId};
 
-pub(crate) use self::{dial::check_authority, settings::servers};
+pub(crate) use self::{
+    dial::{Reached, check_authority, reach},
+    settings::servers,
+};
 pub use self::{
     frame::Unheard,
     interest::Following,

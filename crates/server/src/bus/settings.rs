@@ -1,6 +1,6 @@
 //! Where NATS is, and how the connection is made. What is secret in it is never shown.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use percent_encoding::percent_decode_str;
 
@@ -116,6 +116,14 @@ impl Credentials {
             Some((name, password)) => Ok(Self::User { name: decode(name)?, password: Secret::new(decode(password)?) }),
             None => Ok(Self::Token(Secret::new(decode(text)?))),
         }
+    }
+}
+
+impl NatsServer {
+    /// Whether a secret may be said to it where others listen.
+    pub(crate) fn may_tell_in_clear(&self) -> bool {
+        let is_here = self.host == "localhost" || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        self.credentials.is_some() && self.tls == Tls::IfAsked && !is_here
     }
 }
 

@@ -11,7 +11,7 @@ use unsaid_testkit::{Authority, Nats};
 
 use super::{
     Bus, BusSettings, Link, LinkParts, Look, Looks, Membership, Said,
-    dial::{Connection, Dialler, Problem},
+    dial::{Connection, Dialler, Problem, reach},
     frame::Frames,
     settings::servers,
     subject::Subjects,
@@ -22,6 +22,7 @@ use crate::{
     clock::World,
     cluster::{MemberId, Shard, ShardSet},
     fanout::{Everywhere, Fanout},
+    limits,
     metrics::Metrics,
 };
 
@@ -345,6 +346,25 @@ async fn nats_with_a_password_takes_who_knows_it_and_the_password_is_not_shown()
     }
 }
 
+/// It lets us in, and then refuses what we say or listen to.
+#[tokio::test]
+async fn a_nats_that_forbids_what_is_said_counts_as_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("nats.conf");
+    let users = r#"authorization { users = [ { user: u, password: p, permissions: { subscribe: "other.>", publish: "other.>" } } ] }"#;
+    std::fs::write(&settings, users).expect("writable");
+    let Some(nats) = Nats::start(&["--config", settings.to_str().expect("plain")]).await else { return };
+    let one = Member::start("m_1", &nats.url().replace("nats://", "nats://u:p@"));
+    one.is_there().await;
+    one.bus.say(wake("jared"));
+    one.is_away().await;
+    one.is_there().await;
+    let _jared = one.bus.follow(APP, &user("jared"));
+    one.is_away().await;
+    tokio::time::sleep(limits::BUS_RETRY_FIRST * 2).await;
+    assert!(!*one.bus.connected().borrow(), "it never comes as long as the subscription is refused");
+}
+
 #[tokio::test]
 async fn nats_has_to_prove_who_it_is_where_there_is_tls() {
     let authority = Authority::new();
@@ -358,6 +378,8 @@ async fn nats_has_to_prove_who_it_is_where_there_is_tls() {
     for url in [nats.url(), nats.url().replace("nats://", "tls://").replace("127.0.0.1", "localhost")] {
         let settings = BusSettings { servers: servers(&url).expect("an address"), ca_pem: Some(authority.ca_pem()) };
         Member::start_with("m_1", settings.clone()).is_there().await;
+        let reached = reach(&settings, &settings.servers[0]).await.expect("it is there");
+        assert!(reached.with_tls && reached.version.starts_with("2."), "{reached:?}");
         let settings = BusSettings { ca_pem: Some(Authority::new().ca_pem()), ..settings };
         let dialled = Dialler::new(&settings).expect("settings that hold").dial(&settings.servers[0]).await;
         let Err(Problem::Tls(_)) = dialled else { panic!("{url}: a stranger's certificate was taken") };

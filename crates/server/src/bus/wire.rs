@@ -26,6 +26,7 @@ pub(super) enum Heard {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Info {
+    pub(super) version: String,
     pub(super) max_payload: usize,
     pub(super) tls_required: bool,
     pub(super) tls_available: bool,
@@ -202,7 +203,7 @@ mod tests {
         bytes.extend_from_slice(&long);
         bytes.extend_from_slice(b"\r\n-ERR 'Authorization Violation'\r\nPONG\r\n");
         let expected = [
-            "Info(Info { max_payload: 1048576, tls_required: true, tls_available: false })",
+            "Info(Info { version: \"\", max_payload: 1048576, tls_required: true, tls_available: false })",
             "Ping",
             "Message(b\"a\\r\\nbc\")",
             "Message(b\"\")",

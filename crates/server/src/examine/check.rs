@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Findings, Form, configuration};
+use super::{Findings, Form, bus, configuration};
 use crate::{clock::Clock, config::Config, serve::ServeFlags};
 
 #[derive(Debug, Args)]
@@ -25,6 +25,7 @@ pub fn check(flags: CheckFlags) -> anyhow::Result<()> {
         let now = Clock::system().now();
         configuration::file(&sources, &config, &mut findings);
         configuration::store(&config, &mut findings);
+        bus::settings(&config, &mut findings);
         configuration::listeners(&config, &mut findings);
         configuration::tls(&config, now, &mut findings);
         configuration::rules(&config, &mut findings);

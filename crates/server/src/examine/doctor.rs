@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Findings, Form, configuration, database, disk, endpoints, running};
+use super::{Findings, Form, bus, configuration, database, disk, endpoints, running};
 use crate::{
     clock::World,
     config::{Config, StoreSettings},
@@ -37,6 +37,9 @@ pub async fn doctor(flags: DoctorFlags) -> anyhow::Result<()> {
         StoreSettings::Embedded => disk::store(&config, &mut findings),
         StoreSettings::Postgres(address) => database::store(address, &world.clock, &mut findings),
     };
+    if let Some(bus) = &config.bus {
+        bus::servers(bus, &mut findings).await;
+    }
     disk::room(&config, &mut findings);
     match config.store {
         StoreSettings::Embedded => disk::fsync(&config, &world.clock, &mut findings),

@@ -2,6 +2,7 @@
 //!
 //! They never harm a server that runs: the store is looked at from outside, and what is written to measure the disk has no name.
 
+mod bus;
 mod check;
 mod configuration;
 mod database;

@@ -251,6 +251,8 @@ mod tests {
 
         let _new = asking.seated("s_3", 1);
         asking.stands.put("s_3", 1, None);
+        tokio::time::sleep(limits::POLL_PAUSE).await;
+        assert_eq!(asking.stands.take_asked(), [0_usize; 0], "its subscription may just have begun");
         seconds(4).await;
         assert_eq!(asking.stands.take_asked(), [1], "the new one alone, once");
         asking.connected.send_replace(false);
