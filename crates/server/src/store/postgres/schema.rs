@@ -20,12 +20,17 @@ struct Migration {
 
 const MIGRATIONS: &[Migration] = &[Migration { version: 1, oldest_reader: 1, sql: include_str!("schema_1.sql") }];
 
+/// Another server may be migrating, and whatever has many rows takes its time.
+const PATIENCE: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0";
+
 /// Serves for nothing but that one server migrates at a time.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('unsaid ' || current_schema(), 0))";
 
 /// Brings the store to the newest version that this server knows, and says how this store's present life is called.
 pub(super) fn migrate(link: &Link, entropy: &Entropy) -> Result<String, OpenError> {
-    link.run(&format!("BEGIN; {LOCK}; CREATE TABLE IF NOT EXISTS meta (name text PRIMARY KEY, value text NOT NULL)"))?;
+    link.run(&format!(
+        "BEGIN; {PATIENCE}; {LOCK}; CREATE TABLE IF NOT EXISTS meta (name text PRIMARY KEY, value text NOT NULL)"
+    ))?;
     let known = newest();
     let found = version(link)?.unwrap_or(0);
     let oldest = meta(link, "oldest_reader")?.unwrap_or(found);
@@ -62,10 +67,20 @@ fn set_meta(link: &Link, name: &str, value: &str) -> Result<(), Fault> {
     link.execute(sql, params![name, value]).map(drop)
 }
 
+fn fresh_epoch(entropy: &Entropy) -> String {
+    let fresh = EventId::new(Timestamp(0), (entropy.next_u64() >> 16).cast_signed(), entropy.next_u32()).0;
+    fresh[fresh.len() - 8..].to_owned()
+}
+
+pub(super) fn renew_epoch(link: &Link, entropy: &Entropy) -> Result<String, Fault> {
+    let fresh = fresh_epoch(entropy);
+    set_meta(link, "epoch", &fresh)?;
+    Ok(fresh)
+}
+
 /// Made once.
 fn epoch(link: &Link, entropy: &Entropy) -> Result<String, Fault> {
-    let fresh = EventId::new(Timestamp(0), (entropy.next_u64() >> 16).cast_signed(), entropy.next_u32()).0;
-    let fresh = &fresh[fresh.len() - 8..];
+    let fresh = fresh_epoch(entropy);
     let sql = "INSERT INTO meta (name, value) VALUES ('epoch', $1) ON CONFLICT (name) DO NOTHING";
     link.execute(sql, params![fresh])?;
     let row = link.row("SELECT value FROM meta WHERE name = 'epoch'", params![])?;
