@@ -3,6 +3,7 @@
 //! It must stay small enough to build in seconds, and must never be needed to build or run the server.
 
 mod api;
+mod nats;
 mod postgres;
 mod system;
 mod test;
@@ -20,6 +21,7 @@ Commands:
   test [--full]  everything that has to pass before a change is merged; --full adds
                  more kills and seeds, the demo in release mode and a short load run
   api            the operator API against its document, by Schemathesis; --full has it, too
+  nats           the tests of the bus, on servers of NATS of their own; test has them, too
   postgres       the tests of the store on PostgreSQL, on a server of their own; test has them, too
   tidy           style as a test: lengths, names, links, licences
   help           this text";
@@ -28,6 +30,7 @@ Commands:
 enum Task {
     Test(test::Extent),
     Api,
+    Nats,
     Postgres,
     Tidy,
     Help,
@@ -55,6 +58,7 @@ fn parse(arguments: &[String]) -> Option<Task> {
         ["test"] => Some(Task::Test(test::Extent::Usual)),
         ["test", "--full"] => Some(Task::Test(test::Extent::Full)),
         ["api"] => Some(Task::Api),
+        ["nats"] => Some(Task::Nats),
         ["postgres"] => Some(Task::Postgres),
         ["tidy"] => Some(Task::Tidy),
         [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => Some(Task::Help),
@@ -67,6 +71,7 @@ fn run(task: &Task) -> Result<bool> {
     match task {
         Task::Test(extent) => test::run(&root()?, *extent),
         Task::Api => test::api(&root()?),
+        Task::Nats => test::nats(&root()?),
         Task::Postgres => test::postgres(&root()?),
         Task::Tidy => tidy::run(&root()?),
         Task::Help => {
@@ -97,6 +102,7 @@ mod tests {
         check("test --full", Some(Task::Test(test::Extent::Full)));
         check("test --help", Some(Task::Help));
         check("api", Some(Task::Api));
+        check("nats", Some(Task::Nats));
         check("tidy", Some(Task::Tidy));
         check("", Some(Task::Help));
         check("test --ful", None);

@@ -2,7 +2,7 @@
 //!
 //! A step that fails does not hide the next one: what does not depend on it still runs, and the summary names
 //! them all. Nothing here reads standard input, and only what is missing may be installed: a C
-//! compiler, PostgreSQL, Chromium.
+//! compiler, PostgreSQL, NATS, Chromium.
 
 use std::{
     env,
@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    api, postgres,
+    api, nats, postgres,
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
     tidy, web,
 };
@@ -86,6 +86,12 @@ pub(crate) fn api(root: &Path) -> Result<bool> {
 }
 
 /// The step of that name alone; true if it did not fail.
+pub(crate) fn nats(root: &Path) -> Result<bool> {
+    let report = perform(Step::new("nats", Needs::Compiler, || nats::suite(root)));
+    Ok(!matches!(report.outcome, Outcome::Failed(_)))
+}
+
+/// The step of that name alone; true if it did not fail.
 pub(crate) fn postgres(root: &Path) -> Result<bool> {
     let report = perform(Step::new("postgres", Needs::Compiler, || postgres::suite(root, full(Extent::Usual))));
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
@@ -113,6 +119,8 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
             if_installed(root, "fmt", "rustfmt", || cargo(root, &["fmt", "--all", "--check"], &[]))
         }),
         Step::new("clippy", Compiler, || if_installed(root, "clippy", "clippy", || cargo(root, &CLIPPY, &[]))),
+        // Before the tests, for it may install what they need.
+        Step::new("nats", Compiler, || nats::suite(root)),
         Step::new("tests", Compiler, move || {
             cargo(root, &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"], full(extent))
         }),

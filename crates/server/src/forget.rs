@@ -3,12 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     apps::{App, Apps},
     chat::{Chat, ChatError, Command, Fault, Prunable, Prune, Pruned},
     clock::{Clock, Timestamp},
+    cluster::Share,
     limits,
     story::Stories,
 };
@@ -19,6 +21,8 @@ pub(crate) struct Forget {
     pub(crate) apps: Arc<Apps>,
     pub(crate) stories: Stories,
     pub(crate) clock: Clock,
+    /// Of several servers one forgets what they share.
+    pub(crate) share: watch::Receiver<Share>,
 }
 
 const PAUSE: Duration = Duration::from_secs(3600);
@@ -44,6 +48,9 @@ impl Forget {
     async fn once(&self) {
         let now = self.clock.now();
         self.stories.prune();
+        if !self.share.borrow().leads() {
+            return;
+        }
         match self.chat.store().erase_audit_copies(now).await {
             Ok(0) => {}
             Ok(erased) => tracing::info!(erased, "audit copies were erased"),

@@ -10,7 +10,9 @@ pub mod cli;
 pub mod demo;
 pub mod descriptors;
 pub mod examine;
+mod follow;
 mod forget;
+mod ground;
 pub mod listen;
 pub mod manual;
 pub mod operate;
@@ -44,5 +46,7 @@ pub mod chat;
 pub mod store;
 pub mod story;
 
+pub mod bus;
 pub mod callback;
+pub mod cluster;
 pub mod fanout;

@@ -118,6 +118,9 @@ pub const LANE_EVENTS_MAX: usize = 16;
 /// Lanes of one app that are held in memory; the others wait in the outbox.
 pub const APP_LANES_MAX: usize = 16_384;
 
+/// Lanes of one app whose last place is remembered while nothing of them waits, where several servers share the outbox.
+pub const APP_TAILS_MAX: usize = 65_536;
+
 /// Bytes of event bodies of one app that are held in memory; the other events wait in the outbox.
 pub const APP_EVENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -203,6 +206,15 @@ pub const STORY_QUEUE_RECORDS_MAX: usize = 8192;
 /// The bodies and answers that those hold.
 pub const STORY_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// How often the outbox is searched although every lane is known: a net.
+pub const OUTBOX_NET_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a member of a cluster counts as there without another word, and how often it says one. It begins no attempt that
+/// could end later than `LEASE_MARGIN` before its lease.
+pub const LEASE: Duration = Duration::from_secs(8);
+pub const LEASE_PAUSE: Duration = Duration::from_secs(1);
+pub const LEASE_MARGIN: Duration = Duration::from_secs(1);
+
 /// How often the outbox is searched for events that no hint told of.
 pub const OUTBOX_SCAN_PAUSE: Duration = Duration::from_secs(1);
 pub const OUTBOX_SCAN_LANES: u32 = 1024;
@@ -258,6 +270,46 @@ pub const CLIENT_CONVERSATIONS_MAX: usize = 50;
 /// Accounts that a client names at once.
 pub const CLIENT_ACCOUNTS_MAX: usize = 100;
 
+/// What is said on the bus and waits for NATS; what finds no place is dropped and counted.
+pub const BUS_QUEUE_WORDS_MAX: usize = 4096;
+
+/// What is on its way to NATS, in bytes; with as many, what is said waits in its queue.
+pub const BUS_UNSENT_BYTES_MAX: usize = 256 * 1024;
+
+/// One frame on the bus, and one line of NATS.
+pub const BUS_FRAME_BYTES_MAX: usize = 64 * 1024;
+pub const BUS_LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Subscriptions that are changed at once.
+pub const BUS_CHANGES_AT_ONCE: usize = 1024;
+
+/// What was heard of lanes and waits for the dispatcher; what finds no place is found in the outbox.
+pub const BUS_LOOKS_MAX: usize = 4096;
+
+/// Members whose frames are told from repeats.
+pub const BUS_MEMBERS_MAX: usize = 1024;
+
+/// Servers of NATS that a configuration can name.
+pub const BUS_SERVERS_MAX: usize = 16;
+
+/// How long NATS may take to agree to a connection.
+pub const BUS_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long NATS may be silent before it is asked whether it is still there, and before it is given up.
+pub const BUS_PING_AFTER: Duration = Duration::from_secs(3);
+pub const BUS_SILENCE_MAX: Duration = Duration::from_secs(8);
+
+/// The pauses between two tries to reach NATS: doubled from the first to the longest, the last third of each by chance.
+pub const BUS_RETRY_FIRST: Duration = Duration::from_millis(200);
+pub const BUS_RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// How often the store is asked for what the bus did not tell: while there is none, and while it works.
+pub const POLL_PAUSE: Duration = Duration::from_secs(1);
+pub const POLL_NET_PAUSE: Duration = Duration::from_secs(30);
+
+/// Sessions that are asked about at once.
+pub const POLL_PIECE_SESSIONS: usize = 1_000;
+
 /// Verified UserSigs that are remembered.
 pub const VERIFIED_USERSIGS_MAX: usize = 20_000;
 
@@ -266,7 +318,11 @@ const _: () = {
     assert!(MESSAGE_BYTES_MAX < HISTORY_PAGE_BYTES_MAX);
     assert!(LANE_EVENTS_MAX > 0 && APP_ATTEMPTS_MAX <= APP_LANES_MAX);
     assert!(SETTLE_BATCH_MAX < UNSETTLED_MAX);
+    assert!(LEASE.as_millis() > ATTEMPT_TIMEOUT.as_millis() + LEASE_MARGIN.as_millis() + 3 * LEASE_PAUSE.as_millis());
     assert!(PUSH_UPDATES_MAX <= SESSION_UPDATES_MAX as usize);
     assert!(SESSION_PING_AFTER.as_millis() < SESSION_SILENCE_MAX.as_millis());
+    assert!(BUS_PING_AFTER.as_millis() < BUS_SILENCE_MAX.as_millis());
+    // A message with every letter escaped, and what stands around it.
+    assert!(2 * MESSAGE_BYTES_MAX + 4096 < BUS_FRAME_BYTES_MAX && BUS_FRAME_BYTES_MAX < BUS_UNSENT_BYTES_MAX);
     assert!(SETTLE_DELAY.as_millis() < ATTEMPT_TIMEOUT.as_millis());
 };

@@ -28,6 +28,9 @@ pub struct ServeFlags {
     /// The database of PostgreSQL where messages are stored; the same as --set store=URL.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    /// The NATS over which servers that share a store talk to each other; the same as --set bus=URL.
+    #[arg(long, value_name = "URL")]
+    bus: Option<String>,
     /// A setting, laid over file and environment; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -40,6 +43,7 @@ impl ServeFlags {
         set.extend(self.listen.map(|listen| format!("listen={listen}")));
         set.extend(self.data_dir.map(|folder| format!("data_dir={folder}")));
         set.extend(self.store.map(|store| format!("store={store}")));
+        set.extend(self.bus.map(|bus| format!("bus={bus}")));
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             // UNSAID_API_... is for those who call a server.

@@ -13,26 +13,24 @@ use crate::{
     apps::{App, Apps, Secret},
     backups::{Backups, Copies},
     callback::{Alarms, Callbacks, CallbacksParts, Connector, Dispatcher, DispatcherParts},
-    chat::{Chat, Devices, Store, Token},
+    chat::{Chat, Store},
     clock::World,
+    cluster::Share,
     config::{Config, StoreSettings},
     console::{self, Console},
     fanout::Fanout,
+    follow::Followed,
     forget::Forget,
     gateway::{self, Gateway, GatewayParts},
+    ground::{Ground, Others, Tasks},
     identity::Identities,
-    limits,
     listener::Listener,
     metrics::{self, Metrics, Page, Recent},
-    operator::{self, Operator, OperatorParts},
+    operator::{self, Operator, OperatorParts, Tokens},
     pages,
     reload::{LiveSettings, Reload, ReloadError, ReloadParts, Reloaded},
     rest::{self, Rest, RestParts},
-    store::{
-        self, Folder,
-        postgres::{Postgres, PostgresAddress, PostgresOptions},
-        sqlite::{Sqlite, SqliteOptions},
-    },
+    store::Folder,
     story::Stories,
 };
 
@@ -60,8 +58,12 @@ pub struct Server {
     /// Ends the listeners, then the dispatcher.
     stop_listening: CancellationToken,
     stop_delivering: CancellationToken,
+    /// Ends this server's part among those that share its store.
+    leave: CancellationToken,
     listeners: TaskTracker,
     workers: TaskTracker,
+    /// Whoever says that this server is there, if there are others.
+    membership: TaskTracker,
     /// Locked as long as this server is there; the embedded store sees to that itself.
     _folder: Option<Folder>,
 }
@@ -69,24 +71,20 @@ pub struct Server {
 impl Server {
     /// Opens the store, saves the declared apps, and begins to listen and to deliver.
     pub async fn start(config: &Config, world: World) -> anyhow::Result<Self> {
-        let (live, fanout) = (LiveSettings::new(config)?, Fanout::new());
-        let (hint_sender, hints) = store::hints(Arc::clone(&fanout) as Arc<dyn Devices>);
-        let metrics = Arc::new(Metrics::new());
-        let folder = lock_folder(config)?;
-        let store = open_store(config, &world, &metrics, hint_sender)?;
+        let (live, metrics) = (LiveSettings::new(config)?, Arc::new(Metrics::new()));
+        let Ground { store, folder, fanout, devices, ways, others } = Ground::open(config, &world, &metrics)?;
         let (apps, identities) = (Arc::new(Apps::default()), Arc::new(Identities::default()));
         let connector = Arc::new(Connector::new(live.rules.clone()));
-        let alarms = alarms(&store, &apps, &connector, &live, &metrics, &world);
         let stories = Stories::open(&config.data_dir, config.stories, world.clock.clone());
         let parts = CallbacksParts {
             apps: Arc::clone(&apps),
-            connector,
+            connector: Arc::clone(&connector),
             stories: stories.clone(),
             metrics: metrics.callbacks.clone(),
             world: world.clone(),
+            leases: store.leases(),
         };
         let callbacks = Callbacks::new(parts, store.epoch());
-        let devices = Arc::clone(&fanout) as Arc<dyn Devices>;
         let before = Arc::new(callbacks.clone());
         let chat = Chat::new(Arc::clone(&store), Arc::clone(&apps), before, devices, world.clock.clone());
         let gateway = Gateway::new(GatewayParts {
@@ -116,33 +114,64 @@ impl Server {
             stop_grace: config.listener.stop_grace,
             stop_listening: CancellationToken::new(),
             stop_delivering: CancellationToken::new(),
+            leave: CancellationToken::new(),
             listeners: TaskTracker::new(),
             workers: TaskTracker::new(),
+            membership: TaskTracker::new(),
             _folder: folder,
         };
         server.reload.take_over_apps(&config.apps).await?;
 
         let tokens = server.operator_tokens(config, &world).await?;
-        let World { clock, entropy } = world.clone();
-        let parts = DispatcherParts { apps: Arc::clone(&apps), callbacks: callbacks.clone(), hints, clock, entropy };
+        let parts = DispatcherParts { apps, callbacks: callbacks.clone(), ways, world: world.clone() };
         let (dispatcher, handle) = Dispatcher::new(store, parts);
-        let (clients, operator) = server.routers(config, &world, callbacks.with_dispatcher(handle), identities, tokens);
+        let callbacks = callbacks.with_dispatcher(handle);
+        let (clients, operator) = server.routers(config, &world, callbacks, identities, Arc::clone(&tokens));
         server.listen(config, clients, operator).await?;
 
         // Nothing is delivered by a server that cannot start.
-        let forget = Forget { chat, apps, stories: server.stories.clone(), clock: world.clock };
-        server.work(config, dispatcher, alarms, forget);
+        server.work(config, &world, dispatcher, connector, others.share());
+        server.join(config, world, tokens, others);
         Ok(server)
     }
 
     /// Begins what goes on until the server stops.
-    fn work(&self, config: &Config, dispatcher: Dispatcher, alarms: Alarms, forget: Forget) {
-        self.workers.spawn(dispatcher.run(self.stop_delivering.clone()));
-        let sweep = Arc::clone(&self.gateway).sweep(config.session_return, self.stop_delivering.clone());
-        self.workers.spawn(sweep);
-        self.workers.spawn(alarms.run(self.stop_delivering.clone()));
-        self.workers.spawn(forget.run(self.stop_delivering.clone()));
-        self.workers.spawn(Arc::clone(&self.recent).run(self.stop_delivering.clone()));
+    fn work(
+        &self,
+        config: &Config,
+        world: &World,
+        dispatcher: Dispatcher,
+        connector: Arc<Connector>,
+        share: watch::Receiver<Share>,
+    ) {
+        let stop = || self.stop_delivering.clone();
+        self.workers.spawn(dispatcher.run(stop()));
+        self.workers.spawn(Arc::clone(&self.gateway).sweep(config.session_return, stop()));
+        let alarms = Alarms {
+            store: Arc::clone(&self.store),
+            apps: Arc::clone(&self.apps),
+            connector,
+            clock: world.clock.clone(),
+            settings: self.live.alarm.clone(),
+            metrics: Arc::clone(&self.metrics),
+            share: share.clone(),
+        };
+        self.workers.spawn(alarms.run(stop()));
+        let (chat, apps, stories) = (self.chat.clone(), Arc::clone(&self.apps), self.stories.clone());
+        let forget = Forget { chat, apps, stories, clock: world.clock.clone(), share };
+        self.workers.spawn(forget.run(stop()));
+        self.workers.spawn(Arc::clone(&self.recent).run(stop()));
+    }
+
+    fn join(&self, config: &Config, world: World, tokens: Arc<Tokens>, others: Others) {
+        let followed = Followed { store: Arc::clone(&self.store), apps: Arc::clone(&self.apps), tokens };
+        let tasks = Tasks {
+            workers: &self.workers,
+            stop: &self.stop_delivering,
+            membership: &self.membership,
+            leave: &self.leave,
+        };
+        others.join(config, Arc::clone(&self.fanout), followed, world, &tasks);
     }
 
     /// What is served to clients and app backends, and what to the operator.
@@ -152,7 +181,7 @@ impl Server {
         world: &World,
         callbacks: Callbacks,
         identities: Arc<Identities>,
-        tokens: Vec<Token>,
+        tokens: Arc<Tokens>,
     ) -> (Router, Router) {
         let operator = Operator::new(OperatorParts {
             apps: Arc::clone(&self.apps),
@@ -161,7 +190,6 @@ impl Server {
             callbacks: callbacks.clone(),
             stories: self.stories.clone(),
             world: world.clone(),
-            configured: config.operator.token.clone(),
             tokens,
             show_text: self.live.show_text.clone(),
             wrong_tokens_per_min: config.operator.wrong_tokens_per_min,
@@ -199,14 +227,14 @@ impl Server {
 
     /// The tokens of the operator API. Where it can be reached and there is none, neither here nor in the configuration, the
     /// first one is drawn.
-    async fn operator_tokens(&mut self, config: &Config, world: &World) -> anyhow::Result<Vec<Token>> {
-        let tokens = self.store.tokens().await?;
+    async fn operator_tokens(&mut self, config: &Config, world: &World) -> anyhow::Result<Arc<Tokens>> {
+        let mut tokens = self.store.tokens().await?;
         let is_reached = config.operator.listen.is_some() || config.listen.ip().is_loopback();
-        if !tokens.is_empty() || config.operator.token.is_some() || !is_reached {
-            return Ok(tokens);
+        if tokens.is_empty() && config.operator.token.is_none() && is_reached {
+            self.first_token = Some(operator::first_token(&self.chat, world).await?);
+            tokens = self.store.tokens().await?;
         }
-        self.first_token = Some(operator::first_token(&self.chat, world).await?);
-        Ok(self.store.tokens().await?)
+        Ok(Arc::new(Tokens::new(tokens, config.operator.token.clone())))
     }
 
     /// The operator's routes have an address of their own, or share `listen` where that is loopback.
@@ -287,37 +315,15 @@ impl Server {
         if tokio::time::timeout(self.stop_grace, self.workers.wait()).await.is_err() {
             tracing::warn!("the outbox was not told in time what was delivered; it is repeated after the next start");
         }
+        // Nothing of what others deliver from now on is under way here.
+        self.leave.cancel();
+        self.membership.close();
+        self.membership.wait().await;
         self.stories.close().await;
         if let Err(fault) = self.store.close().await {
             tracing::warn!(%fault, "the store was not closed in order; it recovers at the next start");
         }
     }
-}
-
-/// Stories are in the folder, wherever the store is.
-fn lock_folder(config: &Config) -> anyhow::Result<Option<Folder>> {
-    match config.store {
-        StoreSettings::Embedded => Ok(None),
-        StoreSettings::Postgres(_) => Ok(Some(Folder::lock(&config.data_dir)?)),
-    }
-}
-
-fn open_store(
-    config: &Config,
-    world: &World,
-    metrics: &Metrics,
-    hints: store::HintSender,
-) -> anyhow::Result<Arc<dyn Store>> {
-    let metrics = metrics.store.clone();
-    let address = match &config.store {
-        StoreSettings::Embedded => {
-            let options = SqliteOptions { folder: config.data_dir.clone(), pages_max: None, metrics };
-            return Ok(Arc::new(Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), hints)?));
-        }
-        StoreSettings::Postgres(address) => PostgresAddress::clone(address),
-    };
-    let options = PostgresOptions { address, writers: limits::POSTGRES_WRITERS, metrics };
-    Ok(Arc::new(Postgres::open(&options, world, &hints)?))
 }
 
 fn backups(config: &Config, store: &Arc<dyn Store>, world: &World) -> Arc<Backups> {
@@ -338,24 +344,6 @@ fn reload(config: &Config, live: &LiveSettings, apps: &Arc<Apps>, chat: &Chat, s
         making: Arc::new(Mutex::new(())),
     };
     Reload::new(config, parts)
-}
-
-fn alarms(
-    store: &Arc<dyn Store>,
-    apps: &Arc<Apps>,
-    connector: &Arc<Connector>,
-    live: &LiveSettings,
-    metrics: &Arc<Metrics>,
-    world: &World,
-) -> Alarms {
-    Alarms {
-        store: Arc::clone(store),
-        apps: Arc::clone(apps),
-        connector: Arc::clone(connector),
-        clock: world.clock.clone(),
-        settings: live.alarm.clone(),
-        metrics: Arc::clone(metrics),
-    }
 }
 
 fn health(config: &Config, store: &Arc<dyn Store>) -> Arc<operator::Health> {

@@ -50,6 +50,18 @@ impl Apps {
         self.changes.send_replace(());
     }
 
+    /// Puts these in the place of all. Those that are the same stay the same.
+    pub fn replace(&self, apps: Vec<App>) {
+        let before = self.by_id.load();
+        let mut all = HashMap::with_capacity(apps.len());
+        for app in apps {
+            let known = before.get(&app.sdkappid).filter(|known| ***known == app).cloned();
+            all.insert(app.sdkappid, known.unwrap_or_else(|| Arc::new(app)));
+        }
+        self.by_id.store(Arc::new(all));
+        self.changes.send_replace(());
+    }
+
     /// Takes an app out that was erased.
     pub fn remove(&self, app: SdkAppId) {
         self.by_id.rcu(|apps| {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use http_body_util::Full;
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use unsaid_protocol::SdkAppId;
 
@@ -19,6 +20,7 @@ use crate::{
     apps::{App, AppError, Apps, CallbackSettings, EndpointSettings, Origin, Secret},
     chat::{Backlog, Fault, Store},
     clock::{Clock, Timestamp},
+    cluster::Share,
     limits,
     live::Live,
     metrics::Metrics,
@@ -76,6 +78,8 @@ pub struct Alarms {
     pub clock: Clock,
     pub settings: Live<AlarmSettings>,
     pub metrics: Arc<Metrics>,
+    /// Of several servers one tells.
+    pub share: watch::Receiver<Share>,
 }
 
 /// Between two looks; with a short bound of lag, a quarter of that.
@@ -94,7 +98,11 @@ impl Alarms {
                 Ok(seen) => {
                     let since = seen.iter().filter_map(|(app, seen)| Some((*app, seen.oldest_since?)));
                     self.metrics.standing.oldest(since.collect());
-                    self.tell_all(&seen, &mut told).await;
+                    if self.share.borrow().leads() {
+                        self.tell_all(&seen, &mut told).await;
+                    } else {
+                        told.clear();
+                    }
                 }
                 Err(fault) => tracing::warn!(%fault, "the backlogs could not be looked at; it is tried again"),
             }

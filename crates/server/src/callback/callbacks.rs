@@ -10,6 +10,7 @@ use super::{
 use crate::{
     apps::Apps,
     clock::{Entropy, World},
+    cluster::Leases,
     metrics::CallbackMetrics,
     story::Stories,
 };
@@ -22,6 +23,8 @@ pub struct Callbacks {
     pub(super) entropy: Entropy,
     pub(super) stories: Stories,
     pub(super) metrics: CallbackMetrics,
+    /// Where other servers are told, if there are any.
+    leases: Option<Arc<dyn Leases>>,
     /// Set once the dispatcher is there.
     dispatcher: Option<DispatcherHandle>,
 }
@@ -34,15 +37,16 @@ pub struct CallbacksParts {
     pub stories: Stories,
     pub metrics: CallbackMetrics,
     pub world: World,
+    pub leases: Option<Arc<dyn Leases>>,
 }
 
 impl Callbacks {
     /// `epoch` is the store's, part of the names of lanes.
     pub fn new(parts: CallbacksParts, epoch: &str) -> Self {
-        let CallbacksParts { apps, connector, stories, metrics, world: World { clock, entropy } } = parts;
+        let CallbacksParts { apps, connector, stories, metrics, world: World { clock, entropy }, leases } = parts;
         let endpoints = Arc::new(Endpoints::new(apps, Arc::clone(&connector)));
         let attempts = Arc::new(Attempts { connector, clock, epoch: epoch.to_owned() });
-        Self { attempts, endpoints, entropy, stories, metrics, dispatcher: None }
+        Self { attempts, endpoints, entropy, stories, metrics, leases, dispatcher: None }
     }
 
     /// The same, with a dispatcher to ask.
@@ -60,6 +64,11 @@ impl Callbacks {
     pub async fn back(&self, app: SdkAppId) {
         if let Some(dispatcher) = &self.dispatcher {
             dispatcher.back(app).await;
+        }
+        if let Some(leases) = &self.leases
+            && let Err(fault) = leases.say_back(app).await
+        {
+            tracing::warn!(%app, %fault, "other servers do not hear that the endpoint is back; they find out themselves");
         }
     }
 

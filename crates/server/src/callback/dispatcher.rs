@@ -26,8 +26,10 @@ use super::{
 };
 use crate::{
     apps::Apps,
+    bus::{Bus, Look, Looks, Said},
     chat::{Fault, Lane, OwedEvent, Store},
-    clock::{Clock, Entropy},
+    clock::{Clock, World},
+    cluster::{self, Turn},
     limits,
     metrics::CallbackMetrics,
     store::HintReceiver,
@@ -39,9 +41,20 @@ use crate::{
 pub struct DispatcherParts {
     pub apps: Arc<Apps>,
     pub callbacks: Callbacks,
+    pub ways: Ways,
+    pub world: World,
+}
+
+/// By which a dispatcher hears what there is to deliver.
+#[derive(Debug)]
+pub struct Ways {
+    /// Of what was committed here.
     pub hints: HintReceiver,
-    pub clock: Clock,
-    pub entropy: Entropy,
+    /// Which part of what is owed is delivered here.
+    pub turn: Turn,
+    /// What other servers are told of their lanes, and what they tell of those that are delivered here.
+    pub bus: Bus,
+    pub looks: Looks,
 }
 
 /// Delivers what is owed, until it is stopped.
@@ -50,6 +63,11 @@ pub struct Dispatcher {
     apps: Arc<Apps>,
     attempts: Arc<Attempts>,
     hints: HintReceiver,
+    turn: Turn,
+    bus: Bus,
+    looks: Looks,
+    /// The version of the share that it goes by.
+    share: u64,
     stories: Stories,
     metrics: CallbackMetrics,
     clock: Clock,
@@ -116,13 +134,19 @@ impl DispatcherHandle {
 
 impl Dispatcher {
     pub fn new(store: Arc<dyn Store>, parts: DispatcherParts) -> (Self, DispatcherHandle) {
-        let DispatcherParts { apps, callbacks, hints, clock, entropy } = parts;
+        let DispatcherParts { apps, callbacks, ways, world: World { clock, entropy } } = parts;
+        let Ways { hints, mut turn, bus, looks } = ways;
         let Callbacks { attempts, endpoints, stories, metrics, .. } = callbacks;
         let (tell, news) = mpsc::channel(limits::APP_ATTEMPTS_MAX);
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
+        let share = turn.share();
         let dispatcher = Self {
             store,
-            delivery: Delivery::new(Arc::clone(&apps), entropy),
+            turn,
+            bus,
+            looks,
+            share: share.version,
+            delivery: Delivery::new(Arc::clone(&apps), entropy, share),
             apps,
             attempts,
             hints,
@@ -148,6 +172,9 @@ impl Dispatcher {
             let moment = self.moment();
             let actions = self.delivery.actions(moment);
             actions.into_iter().for_each(|action| self.act(action));
+            if self.delivery.has_let_go() {
+                self.turn.has_let_go(self.share);
+            }
             let wakes = self.delivery.wakes(moment);
             tokio::select! {
                 biased;
@@ -155,7 +182,9 @@ impl Dispatcher {
                 _ = self.news.recv_many(&mut news, limits::APP_ATTEMPTS_MAX) => {
                     news.drain(..).for_each(|news| self.hear(news));
                 }
+                news = self.turn.news() => self.take_turn(news),
                 Some(events) = self.hints.next() => self.take_hints(events),
+                look = self.looks.next() => self.take_looks(look),
                 Some(request) = self.requests.recv() => self.answer(request),
                 Ok(()) = changes.changed() => self.delivery.apps_changed(self.moment()),
                 () = tokio::time::sleep_until(wakes) => {}
@@ -183,9 +212,31 @@ impl Dispatcher {
         }
     }
 
+    fn take_turn(&mut self, news: cluster::News) {
+        match news {
+            cluster::News::Share(share) => {
+                self.share = share.version;
+                self.delivery.share_changed(share, self.moment());
+            }
+            cluster::News::Back(app) => self.delivery.back(app, self.moment()),
+        }
+    }
+
     fn take_hints(&mut self, events: Vec<OwedEvent>) {
         let missed = self.hints.take_missed();
         self.delivery.hinted(events, missed, self.moment());
+    }
+
+    fn take_looks(&mut self, look: Option<Look>) {
+        let moment = self.moment();
+        if self.looks.take_missed() {
+            self.delivery.hinted(Vec::new(), true, moment);
+        }
+        let mut next = look;
+        while let Some(Look { app, lane, place }) = next {
+            self.delivery.look(app, &lane, place, moment);
+            next = self.looks.ready();
+        }
     }
 
     fn answer(&mut self, request: Request) {
@@ -284,6 +335,7 @@ impl Dispatcher {
                     let _ = tell.send(News::Searched(app, page)).await;
                 });
             }
+            Action::PassOn(app, lane, place) => self.bus.say(Said::Look { app, lane, place }),
             Action::Settle(settled) => {
                 self.tasks.spawn(async move {
                     let done = store.settle(settled).await;
@@ -312,7 +364,7 @@ mod tests {
         apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
         callback::{CallbacksParts, Connector, EndpointRules},
         chat::{Command, Import, Lifetime, MessageFlags, NoDevices, Origin, Send},
-        clock::{Timestamp, World},
+        clock::{Entropy, Timestamp},
         metrics::Metrics,
         store::{hints, memory::Memory},
         story::StorySettings,
@@ -339,10 +391,19 @@ mod tests {
         let nothing = StorySettings { keep: Duration::ZERO, records_max: 0 };
         let stories = Stories::open(std::path::Path::new(""), nothing, clock.clone());
         let world = World { clock: clock.clone(), entropy: entropy.clone() };
-        let parts =
-            CallbacksParts { apps: Arc::clone(&apps), connector, stories, metrics: Metrics::new().callbacks, world };
+        let parts = CallbacksParts {
+            apps: Arc::clone(&apps),
+            connector,
+            stories,
+            metrics: Metrics::new().callbacks,
+            world,
+            leases: None,
+        };
         let callbacks = Callbacks::new(parts, store.epoch());
-        let (mut dispatcher, _) = Dispatcher::new(store, DispatcherParts { apps, callbacks, hints, clock, entropy });
+        let (_, turn) = crate::cluster::turn(crate::cluster::Share::whole());
+        let ways = Ways { hints, turn, bus: Bus::none(), looks: Looks::none() };
+        let world = World { clock, entropy };
+        let (mut dispatcher, _) = Dispatcher::new(store, DispatcherParts { apps, callbacks, ways, world });
         dispatcher.commit(Command::SaveApp(app)).await;
         for name in ["alice", "bob"] {
             dispatcher.commit(Command::Import(Import { app: APP, user: user(name), nick: None, face_url: None })).await;

@@ -25,7 +25,7 @@ pub use alarm::{AlarmSettings, Alarms, check_alarm_url};
 pub use callbacks::{Callbacks, CallbacksParts};
 pub use connect::Connector;
 pub use delivery::{BreakerState, FlowState};
-pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherParts};
+pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherParts, Ways};
 pub use endpoint::EndpointRules;
 pub use outcome::{Outcome, Refused, TlsFailure, Unavailable};
 pub use phases::Phase;

@@ -28,7 +28,7 @@ use super::{
     tx::Fault,
     view::{ConversationsView, Person, Updates, UpdatesQuery},
 };
-use crate::{apps::App, clock::Timestamp, limits};
+use crate::{apps::App, clock::Timestamp, cluster::Leases, limits};
 
 /// Where a session stands among all.
 pub type SessionKey = (SdkAppId, UserId, SessionId);
@@ -171,6 +171,11 @@ pub trait Store: Send + Sync + 'static {
     /// Copies everything into a file that is not there yet, while commands go on: one copy at a time. Answers its length in
     /// bytes. Whoever no longer waits for it gets none.
     fn backup(&self, to: PathBuf, progress: Arc<CopyProgress>) -> Later<'_, u64>;
+
+    /// What servers that share this store ask of it; none where one server owns it.
+    fn leases(&self) -> Option<Arc<dyn Leases>> {
+        None
+    }
 
     /// Part of the names of lanes; a restore renews it (rule C3).
     fn epoch(&self) -> &str;

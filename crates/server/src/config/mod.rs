@@ -21,6 +21,7 @@ pub(crate) use self::layers::wrong_toml;
 pub use self::layers::{ConfigError, Settings, Sources};
 use crate::{
     apps::{App, Secret},
+    bus::{self, BusSettings},
     callback::{AlarmSettings, EndpointRules, check_alarm_url},
     limits,
     listener::ListenerLimits,
@@ -48,6 +49,8 @@ pub struct Config {
     /// Where the store is.
     pub store: StoreSettings,
     pub data_dir: PathBuf,
+    /// How other servers that share the store are talked to.
+    pub bus: Option<BusSettings>,
     /// With less room in `data_dir` the server is not ready.
     pub disk_free_min_bytes: u64,
     pub log: String,
@@ -145,6 +148,7 @@ impl Config {
             listen_plain: optional(layers, "listen_plain", "an address and port, like 127.0.0.1:8080")?,
             store: store(layers)?,
             data_dir: path(layers, "data_dir")?.ok_or_else(|| layers.error("data_dir", "must name a folder"))?,
+            bus: bus(layers)?,
             disk_free_min_bytes: layers.integer("limits.disk_free_min_mb", 0, 1_000_000)? * 1_000_000,
             log: log(layers)?,
             log_format: log_format(layers)?,
@@ -182,8 +186,20 @@ impl Config {
     }
 
     fn check(&self, layers: &Layers) -> Result<(), ConfigError> {
+        self.check_bus(layers)?;
         self.check_operator(layers)?;
         self.check_plain(layers)
+    }
+
+    fn check_bus(&self, layers: &Layers) -> Result<(), ConfigError> {
+        match &self.store {
+            StoreSettings::Embedded if self.bus.is_some() => {
+                let problem = "must be empty where store is: one server that owns its store has nobody to talk to. Set store to a \
+                               database that servers share";
+                Err(layers.error("bus", problem))
+            }
+            StoreSettings::Embedded | StoreSettings::Postgres(_) => Ok(()),
+        }
     }
 
     /// Tokens must not cross a network in clear, and one that is set must have an address where it can be used.
@@ -211,6 +227,25 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn bus(layers: &Layers) -> Result<Option<BusSettings>, ConfigError> {
+    let (ca_file, (key, text)) = (path(layers, "bus_ca_file")?, secret(layers, "bus", "bus_file")?);
+    if text.is_empty() {
+        return match ca_file {
+            Some(_) => Err(layers.error("bus", "must be set where bus_ca_file is")),
+            None => Ok(None),
+        };
+    }
+    let servers = bus::servers(&text).map_err(|problem| layers.error(key, problem))?;
+    let read = |file: PathBuf| {
+        let pem =
+            std::fs::read_to_string(&file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+        bus::check_authority(&pem).map_err(|problem| format!("{} {problem}", file.display()))?;
+        Ok(pem)
+    };
+    let ca_pem = ca_file.map(read).transpose().map_err(|problem: String| layers.error("bus_ca_file", problem))?;
+    Ok(Some(BusSettings { servers, ca_pem }))
 }
 
 fn log(layers: &Layers) -> Result<String, ConfigError> {
@@ -363,6 +398,11 @@ mod tests {
             ("store = \"mysql://ann:s3cret@host/db\"", vec!["unsaid.toml", "store", "postgres://", "%40"]),
             ("store = \"postgres://ann:s3cret@host/db?ssl=yes\"", vec!["unsaid.toml", "store", "option"]),
             ("store_file = \"none\"", vec!["unsaid.toml", "store_file", "none cannot be read"]),
+            ("bus = \"http://nats\"", vec!["unsaid.toml", "bus", "nats://10.0.0.5:4222"]),
+            ("bus = \"nats://nats\"", vec!["unsaid.toml", "bus", "nobody to talk to", "Set store"]),
+            ("bus_ca_file = \"ca.pem\"", vec!["bus", "must be set"]),
+            ("bus = \"tls://nats\"\nbus_ca_file = \"none.pem\"", vec!["bus_ca_file", "none.pem", "cannot be read"]),
+            ("bus = \"tls://nats\"\nbus_ca_file = \"unsaid.toml\"", vec!["bus_ca_file", "no certificate"]),
             ("[operator]\ntoken = \"short\"", vec!["operator.token", "too short"]),
             ("[callback]\nallow_networks = [\"all\"]", vec!["callback.allow_networks", "10.0.0.0/8"]),
             ("[callback]\negress_addresses = [\"here\"]", vec!["callback.egress_addresses", "10.0.0.0/8"]),
@@ -393,6 +433,8 @@ mod tests {
             let error = load(&file, &[], &[]).expect_err("no text");
             assert!(error.contains(key) && !error.contains("424242"), "a secret is not shown: {error}");
         }
+        let error = load("bus = \"nats://me:424242@no host\"", &[], &[]).expect_err("no address");
+        assert!(!error.contains("424242"), "a secret is not shown: {error}");
         let error = load("", &[], &["nothing=1"]).expect_err("unknown");
         assert!(error.contains("--set") && error.contains("nothing"), "{error}");
         let error = load("", &[("UNSAID_LIMITS__BODY_TIMEOUT_S", "soon")], &[]).expect_err("no number");

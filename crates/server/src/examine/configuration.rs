@@ -9,6 +9,7 @@ use std::{
 use super::Findings;
 use crate::{
     apps::App,
+    bus::BusSettings,
     certificate::Validity,
     clock::Timestamp,
     config::{Config, ConfigError, Sources, StoreSettings, TlsFiles},
@@ -35,7 +36,8 @@ pub(super) fn file(sources: &Sources, config: &Config, findings: &mut Findings) 
         StoreSettings::Embedded => None,
         StoreSettings::Postgres(address) => address.secret(),
     };
-    let secrets = config.apps.iter().flat_map(secrets).chain(&config.operator.token).chain(of_store);
+    let of_bus = config.bus.iter().flat_map(BusSettings::secrets);
+    let secrets = config.apps.iter().flat_map(secrets).chain(&config.operator.token).chain(of_store).chain(of_bus);
     if secrets.into_iter().any(|secret| text.contains(secret.expose())) {
         private(path, "configuration", findings);
     }

@@ -2,7 +2,11 @@
 //!
 //! What is said here is a hint, but for messages that are stored nowhere: a session that misses one goes on from its cursor.
 //! Nothing waits here, and nothing grows: a session that is not served in time loses online-only messages, and nothing
-//! else.
+//! else. Where several servers share a store, those that are connected elsewhere are told over the bus (`everywhere.rs`), and
+//! what the bus does not tell is found by asking the store now and then (`poll.rs`).
+
+mod everywhere;
+mod poll;
 
 use std::{
     collections::{HashMap, VecDeque, hash_map::DefaultHasher},
@@ -10,15 +14,19 @@ use std::{
     hash::{Hash, Hasher},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering},
     },
 };
 
 use tokio::sync::Notify;
 use unsaid_protocol::{SdkAppId, UserId};
 
+use self::poll::Pass;
+pub use self::{everywhere::Everywhere, poll::Poll};
 use crate::{
-    chat::{Devices, EndReason, SessionId, Shown},
+    bus::{Bus, Following},
+    chat::{Devices, EndReason, SessionId, SessionKey, Shown},
+    cluster::Glance,
     limits,
 };
 
@@ -30,6 +38,8 @@ pub struct Fanout {
     /// By a hash of their owner, so that those who look for different ones seldom wait for each other.
     shards: Vec<Mutex<HashMap<Owner, Vec<Connected>>>>,
     sessions: AtomicUsize,
+    /// Where other servers say what is for them.
+    bus: Bus,
 }
 
 struct Connected {
@@ -40,10 +50,25 @@ struct Connected {
 const SHARDS: usize = 16;
 
 /// What one session has to be told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Line {
     wake: Notify,
     waiting: Mutex<Heard>,
+    /// Of the last update that it has.
+    number: AtomicI64,
+    /// Its row goes, and it knows.
+    is_leaving: AtomicBool,
+    /// How often it was there when the store was asked.
+    polls: AtomicU32,
+}
+
+/// It has not logged in yet.
+const NO_NUMBER: i64 = -1;
+
+/// A session that has logged in and not left, as it stands when it is asked about.
+struct Standing {
+    key: SessionKey,
+    line: Arc<Line>,
 }
 
 /// What a session has been told since it listened last.
@@ -62,12 +87,13 @@ pub struct Registration {
     owner: Owner,
     session: SessionId,
     line: Arc<Line>,
+    _following: Following,
 }
 
 impl Fanout {
-    pub fn new() -> Arc<Self> {
+    pub fn new(bus: Bus) -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Arc::new(Self { shards, sessions: AtomicUsize::new(0) })
+        Arc::new(Self { shards, sessions: AtomicUsize::new(0), bus })
     }
 
     /// From now on the session hears what is for it.
@@ -76,7 +102,8 @@ impl Fanout {
         let connected = Connected { session: session.clone(), line: Arc::clone(&line) };
         self.shard(&owner).entry(owner.clone()).or_default().push(connected);
         self.sessions.fetch_add(1, Ordering::Release);
-        Registration { fanout: Arc::clone(self), owner, session, line }
+        let following = self.bus.follow(app, user);
+        Registration { fanout: Arc::clone(self), owner, session, line, _following: following }
     }
 
     pub fn is_connected(&self, app: SdkAppId, user: &UserId, session: &SessionId) -> bool {
@@ -87,6 +114,21 @@ impl Fanout {
     /// How many sessions are connected.
     pub fn sessions(&self) -> usize {
         self.sessions.load(Ordering::Acquire)
+    }
+
+    /// The sessions that have logged in, those of them that are picked.
+    fn standing(&self, pick: impl Fn(&Line) -> bool) -> Vec<Standing> {
+        let mut standing = Vec::new();
+        for shard in &self.shards {
+            for ((app, user), connected) in &*lock(shard) {
+                let picked = connected.iter().filter(|one| one.line.is_seated() && pick(&one.line));
+                standing.extend(picked.map(|one| {
+                    let key = (*app, user.clone(), one.session.clone());
+                    Standing { key, line: Arc::clone(&one.line) }
+                }));
+            }
+        }
+        standing
     }
 
     fn shard(&self, owner: &Owner) -> MutexGuard<'_, HashMap<Owner, Vec<Connected>>> {
@@ -133,7 +175,56 @@ impl Devices for Fanout {
     }
 }
 
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            wake: Notify::new(),
+            waiting: Mutex::default(),
+            number: AtomicI64::new(NO_NUMBER),
+            is_leaving: AtomicBool::new(false),
+            polls: AtomicU32::new(0),
+        }
+    }
+}
+
 impl Line {
+    /// The session has logged in, and has every update up to this number.
+    pub fn has_come_to(&self, number: i64) {
+        self.number.store(number, Ordering::Release);
+    }
+
+    /// The session's row is about to go: nobody has to tell it.
+    pub fn leaves(&self) {
+        self.is_leaving.store(true, Ordering::Release);
+    }
+
+    /// Its row is there, unless somebody else has ended it.
+    fn is_seated(&self) -> bool {
+        self.number.load(Ordering::Acquire) != NO_NUMBER && !self.is_leaving.load(Ordering::Acquire)
+    }
+
+    /// Whether this pass is about it. Each passes it once.
+    fn is_in(&self, pass: Pass) -> bool {
+        let polls = self.polls.fetch_add(1, Ordering::Relaxed);
+        match pass {
+            Pass::All => true,
+            Pass::New => polls == 1,
+        }
+    }
+
+    /// How the store says that the session stands.
+    fn stands(&self, glance: Glance) {
+        match glance.ended {
+            // Its row may have gone since, because it has left.
+            Some(why) if self.is_seated() => self.tell(|heard| heard.ended = heard.ended.or(Some(why))),
+            Some(_) => {}
+            None if glance.sync_number > self.number.load(Ordering::Acquire) => {
+                self.tell(|heard| heard.something_new = true);
+            }
+            None => {}
+        }
+    }
+
     fn tell(&self, change: impl FnOnce(&mut Heard)) {
         change(&mut lock(&self.waiting));
         self.wake.notify_one();
@@ -196,7 +287,7 @@ mod tests {
 
     #[test]
     fn r8_every_session_of_an_account_hears_and_nobody_else() {
-        let fanout = Fanout::new();
+        let fanout = Fanout::new(Bus::none());
         let phone = fanout.connect(APP, &user("jared"), id("s_phone"));
         let web = fanout.connect(APP, &user("jared"), id("s_web"));
         let other = fanout.connect(APP, &user("Jonh"), id("s_other"));
@@ -213,7 +304,7 @@ mod tests {
 
     #[test]
     fn the_end_of_one_session_is_told_to_that_one() {
-        let fanout = Fanout::new();
+        let fanout = Fanout::new(Bus::none());
         let phone = fanout.connect(APP, &user("jared"), id("s_phone"));
         let web = fanout.connect(APP, &user("jared"), id("s_web"));
         fanout.end(APP, &user("jared"), &id("s_web"), EndReason::OtherLogin);
@@ -223,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_place_is_given_up_when_it_is_dropped() {
-        let fanout = Fanout::new();
+        let fanout = Fanout::new(Bus::none());
         let phone = fanout.connect(APP, &user("jared"), id("s_phone"));
         assert!(fanout.is_connected(APP, &user("jared"), &id("s_phone")));
         drop(phone);

@@ -122,8 +122,13 @@ impl Driver {
             Event::Frame(Some(Err(Error::Capacity(_)))) => self.session.too_long(),
             Event::Frame(Some(Err(Error::Utf8(_)))) => self.session.not_utf8(),
             Event::Frame(None | Some(Ok(Message::Close(_) | Message::Frame(_)) | Err(_))) => return false,
-            Event::Finished(Finished::Done(done)) => self.session.done(done),
-            Event::Finished(Finished::Seated(seated)) => self.sit_down(seated),
+            Event::Finished(finished) => {
+                match finished {
+                    Finished::Done(done) => self.session.done(done),
+                    Finished::Seated(seated) => self.sit_down(seated),
+                }
+                self.note_number();
+            }
             Event::Woken => {
                 if let Some(seat) = &self.seat {
                     self.session.heard(seat.registration.line().take());
@@ -136,6 +141,13 @@ impl Driver {
 
     fn is_disabled(&self) -> bool {
         self.seat.as_ref().is_some_and(|seat| self.gateway.is_disabled(seat.app))
+    }
+
+    /// Whoever asks the store for what it has missed sees how far it has come.
+    fn note_number(&self) {
+        if let (Some(seat), Some(number)) = (&self.seat, self.session.number()) {
+            seat.registration.line().has_come_to(number);
+        }
     }
 
     fn sit_down(&mut self, Seated { ticket, result }: Seated) {

@@ -26,7 +26,9 @@ pub(super) async fn run(gateway: &Gateway, session_return: Duration, stop: Cance
         if let Err(error) = once(gateway, before).await {
             tracing::warn!(%error, "sessions that nobody holds were not looked for; it is tried again");
         }
-        pause = limits::SESSION_SWEEP_PAUSE;
+        // Others than this server may end at any time, and nobody but the others notices.
+        let shared = gateway.chat.store().leases().is_some();
+        pause = if shared { session_return.max(limits::LEASE) } else { limits::SESSION_SWEEP_PAUSE };
     }
 }
 

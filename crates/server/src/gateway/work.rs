@@ -182,6 +182,7 @@ impl Worker {
         let Seat { app, user, session, .. } = &*self.seat;
         let log_out =
             LogOut { app: *app, user: user.clone(), session: session.clone(), how: Leaving::LoggedOut, request };
+        self.seat.registration.line().leaves();
         let done = self.gateway.chat.run(Command::LogOut(log_out)).await;
         answer(done.map(|()| nothing()))
     }

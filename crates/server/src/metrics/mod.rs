@@ -13,6 +13,7 @@ mod recent;
 mod book;
 mod reference;
 
+mod bus;
 mod callbacks;
 mod gateway;
 mod rest;
@@ -23,6 +24,7 @@ mod codes;
 mod counters;
 mod histogram;
 
+pub use bus::BusMetrics;
 pub use callbacks::CallbackMetrics;
 pub use gateway::GatewayMetrics;
 pub use page::{Page, router};
@@ -41,6 +43,7 @@ pub struct Metrics {
     pub gateway: GatewayMetrics,
     pub store: StoreMetrics,
     pub callbacks: CallbackMetrics,
+    pub bus: BusMetrics,
     /// What is read when somebody asks.
     pub standing: Standing,
     book: Book,
@@ -54,6 +57,7 @@ impl Metrics {
             gateway: GatewayMetrics::new(&mut book),
             store: StoreMetrics::new(&mut book),
             callbacks: CallbackMetrics::new(&mut book),
+            bus: BusMetrics::new(&mut book),
             standing: Standing::new(&mut book),
             book,
         }

@@ -33,6 +33,7 @@ mod tests {
         *,
     };
     use crate::{
+        bus::{Unheard, Word},
         callback::{FlowState, Outcome, Phase},
         chat::Backlog,
         clock::Timestamp,
@@ -70,6 +71,10 @@ mod tests {
         metrics.callbacks.attempted(app, CallbackCommand::AfterMsgWithDraw, &Outcome::Delivered, took);
         metrics.callbacks.phase(Phase::Tls, took);
         metrics.callbacks.delivered(CallbackCommand::AfterMsgWithDraw, took);
+        metrics.bus.said(Word::Wake);
+        metrics.bus.dropped(Word::Wake);
+        metrics.bus.heard(Word::Wake);
+        metrics.bus.unheard(Unheard::Forged);
         metrics.standing.note_backlogs(&[(app, Backlog::default())].into(), Timestamp(0));
         metrics.standing.note_flows(&[(app, FlowState::default())].into());
         metrics

@@ -73,12 +73,12 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// The tokens that are valid now. The store has them, too, but for the one of the configuration.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub struct Tokens {
     valid: RwLock<Vec<Token>>,
 }
 
 impl Tokens {
-    pub(super) fn new(stored: Vec<Token>, configured: Option<Secret>) -> Self {
+    pub fn new(stored: Vec<Token>, configured: Option<Secret>) -> Self {
         let configured = configured.map(|text| Token {
             id: CONFIGURED.to_owned(),
             name: CONFIGURED.to_owned(),
@@ -92,6 +92,13 @@ impl Tokens {
 
     pub(super) fn list(&self) -> Vec<Token> {
         self.valid.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts those of the store in the place of those that it had.
+    pub fn replace(&self, stored: Vec<Token>) {
+        let mut valid = self.valid.write().unwrap_or_else(PoisonError::into_inner);
+        valid.retain(|token| token.id == CONFIGURED);
+        valid.extend(stored);
     }
 
     pub(super) fn add(&self, token: Token) {

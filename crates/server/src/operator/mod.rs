@@ -29,6 +29,7 @@ pub(crate) mod usersig;
 use std::sync::Arc;
 
 pub(crate) use admit::Caller;
+pub use admit::Tokens;
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
@@ -42,12 +43,12 @@ use tokio::sync::Mutex;
 
 use unsaid_protocol::SdkAppId;
 
-use self::admit::{Tokens, Wrong};
+use self::admit::Wrong;
 use crate::{
     apps::{App, Apps, Origin, Secret},
     backups::Backups,
     callback::{Callbacks, EndpointRules},
-    chat::{Chat, Fault, Token},
+    chat::{Chat, Fault},
     clock::{Clock, Entropy, World},
     live::Live,
     reload::Reload,
@@ -65,7 +66,7 @@ pub struct Operator {
     entropy: Entropy,
     /// Apps, tokens and backups are made one after the other, so that of two with one name the second finds the first.
     making: Arc<Mutex<()>>,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
     wrong: Wrong,
     /// Whether what messages say may be shown.
     show_text: Live<bool>,
@@ -82,9 +83,7 @@ pub struct OperatorParts {
     pub callbacks: Callbacks,
     pub stories: Stories,
     pub world: World,
-    /// The token of the configuration, if there is one, and those of the store.
-    pub configured: Option<Secret>,
-    pub tokens: Vec<Token>,
+    pub tokens: Arc<Tokens>,
     pub show_text: Live<bool>,
     pub wrong_tokens_per_min: u32,
     pub trusted_proxies: Live<Vec<IpNet>>,
@@ -110,7 +109,7 @@ impl Operator {
             clock,
             entropy,
             making: parts.making,
-            tokens: Tokens::new(parts.tokens, parts.configured),
+            tokens: parts.tokens,
             wrong: Wrong::new(parts.wrong_tokens_per_min),
             show_text: parts.show_text,
             trusted_proxies: parts.trusted_proxies,

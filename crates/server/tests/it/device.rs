@@ -73,9 +73,24 @@ impl TestApp {
     }
 
     pub(crate) async fn device_with(&self, login: Login) -> Result<Device, i32> {
-        let (client, pushes) = SessionClient::connect(&self.gateway()).await.expect("the gateway is there");
+        Device::at(&self.gateway(), login).await
+    }
+
+    /// One request of a device that comes and goes.
+    pub(crate) async fn recall_as_client(&self, by: &Actor, to: &str, key: MsgKey) -> Result<(), i32> {
+        let device = self.device(&by.name, "Android").await;
+        let recalled = device.client.recall(to, &key.to_string()).await.map_err(code);
+        device.client.logout().await.expect("it may");
+        recalled
+    }
+}
+
+impl Device {
+    /// One that logs in at this server.
+    pub(crate) async fn at(gateway: &SessionConfig, login: Login) -> Result<Self, i32> {
+        let (client, pushes) = SessionClient::connect(gateway).await.expect("the gateway is there");
         let logged_in = client.login(&login).await.map_err(code)?;
-        Ok(Device {
+        Ok(Self {
             name: login.user_id,
             platform: login.platform,
             client,
@@ -88,14 +103,6 @@ impl TestApp {
             pushes,
             random: 0,
         })
-    }
-
-    /// One request of a device that comes and goes.
-    pub(crate) async fn recall_as_client(&self, by: &Actor, to: &str, key: MsgKey) -> Result<(), i32> {
-        let device = self.device(&by.name, "Android").await;
-        let recalled = device.client.recall(to, &key.to_string()).await.map_err(code);
-        device.client.logout().await.expect("it may");
-        recalled
     }
 }
 

@@ -35,6 +35,7 @@ mod gateway;
 mod gateway_bounds;
 mod gateway_docs;
 mod sessions;
+mod two_servers;
 
 mod before;
 mod callbacks;
@@ -51,3 +52,5 @@ mod endpoint;
 mod fairness;
 mod full_disk;
 mod on_postgres;
+
+mod cluster;

@@ -132,6 +132,19 @@ impl TestApp {
         self.server = Some(server.expect("the server starts"));
     }
 
+    /// Another server that shares the store, with a folder of its own.
+    pub(crate) async fn another_server(&self, folder: &TempDir) -> Server {
+        let config = Config { data_dir: folder.path().join("data"), ..self.config.clone() };
+        Server::start(&config, self.world.clone()).await.expect("the server starts")
+    }
+
+    /// A client that calls another server as the app's admin.
+    pub(crate) fn admin_of(&self, server: &Server) -> RestClient {
+        let now_s = u64::from(self.world.clock.now().seconds());
+        let base = format!("http://{}", server.address());
+        client(&base, ADMIN, &usersig(SECRET_KEY, SDKAPPID, ADMIN, now_s, 86_400))
+    }
+
     /// The test leaves events undelivered on purpose.
     pub(crate) fn leave_backlog(&mut self) {
         self.checks = Checks::NotTheBacklog;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use unsaid_protocol::SdkAppId;
 
 use super::{
     Moment,
@@ -17,6 +18,8 @@ use crate::{
     callback::Outcome,
     chat::{EventId, Lane, OwedEvent, Settled, Settlement, Tries},
     clock::Timestamp,
+    cluster::Share,
+    limits,
 };
 
 #[derive(Debug)]
@@ -41,7 +44,9 @@ pub(super) struct Rules {
     pub(super) removed: Option<&'static str>,
     pub(super) retry: Retry,
     pub(super) age_max: Duration,
+    /// The parts of these bounds that fall to this server.
     pub(super) rate_per_s_max: u32,
+    pub(super) at_once_max: u32,
 }
 
 /// What is to be done with an event now.
@@ -79,7 +84,7 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(10);
 
 impl Rules {
     /// Those of the app as it is set now; of none, if it does not exist.
-    pub(super) fn of(app: Option<&App>) -> Self {
+    pub(super) fn of(app: Option<&App>, share: &Share) -> Self {
         let removed = match app {
             None => Some("the app was removed"),
             Some(app) if app.disabled => Some("the app is disabled"),
@@ -92,16 +97,18 @@ impl Rules {
             removed,
             retry: callback.retry,
             age_max: Duration::from_secs(callback.age_max_s.into()),
-            rate_per_s_max: callback.rate_per_s_max,
+            rate_per_s_max: share.of(callback.rate_per_s_max),
+            at_once_max: share.of(u32::try_from(limits::APP_ATTEMPTS_MAX).unwrap_or(u32::MAX)),
         }
     }
 }
 
 impl Flow {
-    pub(super) fn new(now: Instant) -> Self {
+    /// `share` says whether other servers put events into the same outbox.
+    pub(super) fn new(app: SdkAppId, share: &Share, now: Instant) -> Self {
         Self {
-            lanes: Lanes::default(),
-            search: Search::new(now),
+            lanes: if share.is_shared() { Lanes::shared() } else { Lanes::default() },
+            search: Search::new(app, now),
             breaker: Breaker::default(),
             pace: Pace::default(),
             probe: None,
@@ -128,7 +135,7 @@ impl Flow {
         if let Some(what) = rules.removed {
             return self.lanes.probe(moment.instant).map(|event| Step::Park(event, Parking::Removed(what)));
         }
-        if self.lanes.in_flight() >= self.pace.at_once() {
+        if self.lanes.in_flight() >= self.pace.at_once().min(rules.at_once_max as usize) {
             return None;
         }
         let event = match self.breaker.allows(moment.instant) {
@@ -166,7 +173,7 @@ impl Flow {
         if rules.removed.is_some() {
             return Some(now);
         }
-        if self.lanes.in_flight() >= self.pace.at_once() {
+        if self.lanes.in_flight() >= self.pace.at_once().min(rules.at_once_max as usize) {
             return Some(self.sweep_at);
         }
         let try_at = match self.breaker.allows(now) {
@@ -325,8 +332,13 @@ mod tests {
         clock::Clock,
     };
 
-    const RULES: Rules =
-        Rules { removed: None, retry: Retry::On, age_max: Duration::from_secs(100), rate_per_s_max: 20_000 };
+    const RULES: Rules = Rules {
+        removed: None,
+        retry: Retry::On,
+        age_max: Duration::from_secs(100),
+        rate_per_s_max: 20_000,
+        at_once_max: 256,
+    };
     const START: Timestamp = Timestamp(1_800_000_000_000);
     const DOWN: Outcome = Outcome::Unavailable(Unavailable::ConnectionRefused);
 
@@ -352,7 +364,7 @@ mod tests {
     /// A flow of as many lanes, each with one event, and the moment at which it begins.
     fn flow_of(lanes: u32) -> (Flow, Moment) {
         let moment = Moment { now: START, instant: Clock::system().instant() };
-        let mut flow = Flow::new(moment.instant);
+        let mut flow = Flow::new(SdkAppId(1), &Share::whole(), moment.instant);
         flow.lanes.search_begins();
         flow.lanes.search_ended();
         (0..lanes).for_each(|lane| flow.lanes.hint(event(&lane.to_string(), 1)));

@@ -31,6 +31,7 @@ use crate::{
     apps::{App, Apps},
     chat::{Fault, Lane, OwedEvent, Settled},
     clock::{Entropy, Timestamp},
+    cluster::{Shard, ShardSet, Share},
     limits,
 };
 
@@ -52,6 +53,8 @@ pub(super) enum Action {
     Search(SdkAppId, Option<Lane>),
     /// [`Delivery::settled`], or [`Delivery::not_settled`] if the outbox could not be told.
     Settle(Vec<Settled>),
+    /// Tells whoever delivers this lane that there is something at this place of it. Not answered.
+    PassOn(SdkAppId, Lane, i64),
 }
 
 /// The events of all apps on their way.
@@ -71,6 +74,10 @@ pub(super) struct Delivery {
     /// Until when nothing is loaded, because a load has failed.
     loads_pause: Option<Instant>,
     searches: usize,
+    /// What part of all that is owed is delivered here.
+    share: Share,
+    /// Events of lanes that others deliver.
+    foreign: Vec<(SdkAppId, Lane, i64)>,
 }
 
 /// Loads of the lanes of one app that are under way at once.
@@ -89,7 +96,7 @@ const LOAD_AGAIN: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(30);
 
 impl Delivery {
-    pub(super) fn new(apps: Arc<Apps>, entropy: Entropy) -> Self {
+    pub(super) fn new(apps: Arc<Apps>, entropy: Entropy, share: Share) -> Self {
         Self {
             apps,
             entropy,
@@ -101,12 +108,15 @@ impl Delivery {
             settle_not_before: None,
             loads_pause: None,
             searches: 0,
+            share,
+            foreign: Vec::new(),
         }
     }
 
     /// What is to be done now.
     pub(super) fn actions(&mut self, moment: Moment) -> Vec<Action> {
         let mut actions = Vec::new();
+        actions.extend(self.foreign.drain(..).map(|(app, lane, place)| Action::PassOn(app, lane, place)));
         self.search(moment, &mut actions);
         self.load(moment, &mut actions);
         self.attempt(moment, &mut actions);
@@ -125,7 +135,11 @@ impl Delivery {
             }
         }
         for event in events {
-            let flow = flow(&mut self.flows, event.app, moment);
+            if !self.share.has(event.app, &event.lane) {
+                self.foreign.push((event.app, event.lane, event.place));
+                continue;
+            }
+            let flow = self.flow(event.app, moment);
             flow.lanes.hint(event);
             if !flow.lanes.is_complete() {
                 flow.search.within(limits::OUTBOX_SCAN_PAUSE, moment.instant);
@@ -134,7 +148,7 @@ impl Delivery {
     }
 
     pub(super) fn loaded(&mut self, app: SdkAppId, want: &Want, events: Result<Vec<OwedEvent>, Fault>, moment: Moment) {
-        let lanes = &mut flow(&mut self.flows, app, moment).lanes;
+        let lanes = &mut self.flow(app, moment).lanes;
         match events {
             Ok(events) => {
                 let due = |event: &OwedEvent| {
@@ -153,9 +167,10 @@ impl Delivery {
     /// A page of an app's lanes; one that is not full is the last.
     pub(super) fn searched(&mut self, app: SdkAppId, page: Result<Vec<Lane>, Fault>, moment: Moment) {
         self.searches -= 1;
-        let Flow { search, lanes, .. } = flow(&mut self.flows, app, moment);
+        let share = self.share;
+        let Flow { search, lanes, .. } = self.flow(app, moment);
         match page {
-            Ok(page) => search.found(page, lanes, moment.instant),
+            Ok(page) => search.found(page, lanes, &share, moment.instant),
             Err(fault) => {
                 tracing::warn!(%fault, "the outbox could not be searched; it is tried again");
                 search.failed(moment.instant);
@@ -165,7 +180,7 @@ impl Delivery {
 
     /// What came of an attempt.
     pub(super) fn attempted(&mut self, event: &OwedEvent, outcome: &Outcome, moment: Moment) {
-        let rules = Rules::of(self.apps.get(event.app).as_deref());
+        let rules = Rules::of(self.apps.get(event.app).as_deref(), &self.share);
         let jitter = self.entropy.fraction();
         let flow = self.flows.get_mut(&event.app).expect("an attempt of it was under way");
         let settled = flow.attempted(event, outcome, moment, &rules, jitter);
@@ -187,14 +202,48 @@ impl Delivery {
 
     /// Someone says that the app's endpoint is back (rule C9).
     pub(super) fn back(&mut self, app: SdkAppId, moment: Moment) {
-        flow(&mut self.flows, app, moment).back(moment.instant);
+        self.flow(app, moment).back(moment.instant);
+    }
+
+    /// Another server has committed something at this place of a lane.
+    pub(super) fn look(&mut self, app: SdkAppId, lane: &Lane, place: i64, moment: Moment) {
+        if !self.share.has(app, lane) {
+            return;
+        }
+        let flow = self.flow(app, moment);
+        flow.lanes.look(lane, place);
+        if !flow.lanes.is_complete() {
+            flow.search.within(limits::OUTBOX_SCAN_PAUSE, moment.instant);
+        }
+    }
+
+    /// From now on another part of all that is owed is delivered here.
+    pub(super) fn share_changed(&mut self, share: Share, moment: Moment) {
+        let before = std::mem::replace(&mut self.share, share);
+        let kept = if before.term == share.term { before.mine.common(&share.mine) } else { ShardSet::EMPTY };
+        let (lost, gained) = (before.mine.without(&kept), share.mine.without(&kept));
+        for (app, flow) in &mut self.flows {
+            if !lost.is_empty() {
+                flow.lanes.lose(|lane| lost.contains(Shard::of(*app, lane)));
+            }
+            if !gained.is_empty() {
+                flow.lanes.gained();
+                flow.search.within(Duration::ZERO, moment.instant);
+            }
+            flow.search.within(share.search_pause, moment.instant);
+        }
+    }
+
+    /// Whether nothing is under way of what others deliver now.
+    pub(super) fn has_let_go(&self) -> bool {
+        self.flows.values().all(|flow| flow.lanes.leaving() == 0)
     }
 
     /// The settings of apps may have changed. What waited for an endpoint that is another one now waits no longer.
     pub(super) fn apps_changed(&mut self, moment: Moment) {
         for app in self.apps.list() {
-            let flow = flow(&mut self.flows, app.sdkappid, moment);
             let before = self.settings.insert(app.sdkappid, Arc::clone(&app));
+            let flow = self.flow(app.sdkappid, moment);
             let changed = |before: &Arc<App>| before.callback != app.callback || before.disabled != app.disabled;
             if before.as_ref().is_some_and(changed) {
                 flow.back(moment.instant);
@@ -225,7 +274,7 @@ impl Delivery {
 
     /// When there is something to do that nobody tells.
     pub(super) fn wakes(&mut self, moment: Moment) -> Instant {
-        let may_attempt = self.may_attempt();
+        let may_attempt = self.may_attempt(moment);
         let mut wakes = moment.instant + IDLE;
         let mut sooner = |at: Option<Instant>| wakes = wakes.min(at.unwrap_or(wakes));
         sooner(self.loads_pause);
@@ -238,7 +287,7 @@ impl Delivery {
                 sooner(flow.search.wakes());
             }
             if may_attempt && flow.lanes.has_heads() {
-                sooner(flow.wakes(moment, &Rules::of(self.apps.get(*app).as_deref())));
+                sooner(flow.wakes(moment, &Rules::of(self.apps.get(*app).as_deref(), &self.share)));
             }
         }
         wakes
@@ -264,13 +313,16 @@ impl Delivery {
     }
 
     fn attempt(&mut self, moment: Moment, actions: &mut Vec<Action>) {
+        if !self.may_attempt(moment) {
+            return;
+        }
         let mut parked = Vec::new();
         let room = limits::UNSETTLED_MAX.saturating_sub(self.unsettled.len());
         for (app, flow) in &mut self.flows {
             if !flow.lanes.has_heads() && !flow.lanes.has_expired() {
                 continue;
             }
-            let rules = Rules::of(self.apps.get(*app).as_deref());
+            let rules = Rules::of(self.apps.get(*app).as_deref(), &self.share);
             while actions.len() + parked.len() < room
                 && let Some(step) = flow.next(moment, &rules)
             {
@@ -283,9 +335,9 @@ impl Delivery {
         parked.into_iter().for_each(|settled| self.unsettled(settled, moment));
     }
 
-    /// While the outbox takes nothing, what it has to be told is kept in memory.
-    fn may_attempt(&self) -> bool {
-        self.unsettled.len() < limits::UNSETTLED_MAX
+    /// While the outbox takes nothing, what it has to be told is kept in memory. What would outlive the lease is not begun.
+    fn may_attempt(&self, moment: Moment) -> bool {
+        self.unsettled.len() < limits::UNSETTLED_MAX && self.share.allows(moment.instant)
     }
 
     fn unsettled(&mut self, settled: Settled, moment: Moment) {
@@ -317,8 +369,8 @@ impl Delivery {
         actions.push(Action::Settle(settled.clone()));
         self.settling = Some(settled);
     }
-}
 
-fn flow(flows: &mut BTreeMap<SdkAppId, Flow>, app: SdkAppId, moment: Moment) -> &mut Flow {
-    flows.entry(app).or_insert_with(|| Flow::new(moment.instant))
+    fn flow(&mut self, app: SdkAppId, moment: Moment) -> &mut Flow {
+        self.flows.entry(app).or_insert_with(|| Flow::new(app, &self.share, moment.instant))
+    }
 }

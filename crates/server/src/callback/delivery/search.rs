@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use unsaid_protocol::SdkAppId;
+
 use super::lanes::Lanes;
-use crate::{chat::Lane, limits};
+use crate::{chat::Lane, cluster::Share, limits};
 
 #[derive(Debug)]
 pub(super) struct Search {
+    app: SdkAppId,
     stand: Stand,
     /// Behind this lane it began; then the lanes up to it come last.
     began_behind: Option<Lane>,
@@ -34,13 +37,10 @@ enum Round {
     FromTheStart,
 }
 
-/// How long it pauses when every lane is known: a safety net only.
-pub(super) const PAUSE_COMPLETE: Duration = Duration::from_secs(30);
-
 impl Search {
     /// It is due at once.
-    pub(super) fn new(now: Instant) -> Self {
-        Self { stand: Stand::Paused { until: now }, began_behind: None, round: Round::ToTheEnd }
+    pub(super) fn new(app: SdkAppId, now: Instant) -> Self {
+        Self { app, stand: Stand::Paused { until: now }, began_behind: None, round: Round::ToTheEnd }
     }
 
     /// Goes on no later than in that time, if it pauses.
@@ -82,14 +82,18 @@ impl Search {
         self.stand = Stand::Paused { until: now + limits::OUTBOX_SCAN_PAUSE };
     }
 
-    /// A page of lanes, in their order; a short one is the last.
-    pub(super) fn found(&mut self, page: Vec<Lane>, lanes: &mut Lanes, now: Instant) {
+    /// A page of lanes, in their order; a short one is the last. Those of others are passed over.
+    pub(super) fn found(&mut self, page: Vec<Lane>, lanes: &mut Lanes, share: &Share, now: Instant) {
         let mut more = page.len() >= limits::OUTBOX_SCAN_LANES as usize;
         let mut last = None;
         for lane in page {
             if self.round == Round::FromTheStart && self.began_behind.as_ref().is_some_and(|behind| lane > *behind) {
                 more = false;
                 break;
+            }
+            if !share.has(self.app, &lane) {
+                last = Some(lane);
+                continue;
             }
             if !lanes.knows(&lane) && !lanes.has_room() {
                 lanes.overflow();
@@ -107,7 +111,7 @@ impl Search {
         } else {
             lanes.search_ended();
             self.began_behind = None;
-            let pause = if lanes.is_complete() { PAUSE_COMPLETE } else { limits::OUTBOX_SCAN_PAUSE };
+            let pause = if lanes.is_complete() { share.search_pause } else { limits::OUTBOX_SCAN_PAUSE };
             self.stand = Stand::Paused { until: now + pause };
         }
     }

@@ -139,6 +139,14 @@ impl Session {
         matches!(self.phase, Phase::Over(_))
     }
 
+    /// Of the last update that it has; none as long as it has not logged in.
+    pub(super) fn number(&self) -> Option<i64> {
+        match &self.phase {
+            Phase::Open(open) => Some(open.cursor.number),
+            Phase::New { .. } | Phase::LoggingIn { .. } | Phase::Over(_) => None,
+        }
+    }
+
     /// How its end is to be told, now that its connection is gone.
     pub(super) fn leaving(&self) -> Option<Leaving> {
         match self.phase {

@@ -9,6 +9,8 @@ mod address;
 mod batch;
 mod contacts;
 mod erase;
+mod glance;
+mod leases;
 mod link;
 mod look;
 mod messages;
@@ -34,6 +36,7 @@ use unsaid_protocol::{SdkAppId, UserId};
 pub use self::address::{AddressError, PostgresAddress};
 pub(crate) use self::look::Look;
 use self::{
+    leases::PostgresLeases,
     link::{Link, Target},
     reader::Readers,
     tls::TlsError,
@@ -48,6 +51,8 @@ use crate::{
         Person, Prunable, Pruned, Recent, Session, SessionKey, Settled, Store, SyncEvent, Token, Updates, UpdatesQuery,
     },
     clock::{Entropy, Timestamp, World},
+    cluster::{Leases, MemberId},
+    limits,
     metrics::StoreMetrics,
 };
 
@@ -83,21 +88,37 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct Postgres {
     writers: Writers,
-    readers: Readers,
+    readers: Arc<Readers>,
+    leases: Arc<PostgresLeases>,
     epoch: String,
+    /// What only servers of this store know.
+    cluster_key: [u8; 32],
 }
 
 impl Postgres {
     /// Opens the store in its database; makes its tables where they are missing.
     pub fn open(options: &PostgresOptions, world: &World, hints: &HintSender) -> Result<Self, OpenError> {
         let target = &Target::of(&options.address)?;
-        let epoch = on_a_thread(|| {
+        let (epoch, cluster_key) = on_a_thread(|| {
             let link = Link::connect(target)?;
             schema::migrate(&link.patient(), &world.entropy)
         })?;
-        let readers = Readers::start(target)?;
-        let writers = Writers::start(target, options.writers, world, hints, &options.metrics)?;
-        Ok(Self { writers, readers, epoch })
+        let member = MemberId(format!("m_{:016x}", world.entropy.next_u64()).into());
+        let readers = Arc::new(Readers::start(target, limits::POSTGRES_READERS)?);
+        let of_leases = Readers::start(target, 1)?;
+        let leases = PostgresLeases::new(member.clone(), of_leases, Arc::clone(&readers), world.clock.clone());
+        let leases = Arc::new(leases);
+        let writers = Writers::start(target, options.writers, &member, world, hints, &options.metrics)?;
+        Ok(Self { writers, readers, leases, epoch, cluster_key })
+    }
+
+    /// Who this server is among those that share the store.
+    pub fn member(&self) -> MemberId {
+        self.leases.member()
+    }
+
+    pub fn cluster_key(&self) -> [u8; 32] {
+        self.cluster_key
     }
 
     fn ask<T: Send + 'static>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Fault>>) -> Job) -> Later<'_, T> {
@@ -202,7 +223,8 @@ impl Store for Postgres {
     }
 
     fn all_sessions(&self, after: Option<SessionKey>, sessions_max: u32) -> Later<'_, Vec<(SessionKey, Session)>> {
-        self.readers.read(move |link| sessions::all(link, after.as_ref(), sessions_max))
+        let member = self.leases.member();
+        self.readers.read(move |link| sessions::all(link, &member.0, after.as_ref(), sessions_max))
     }
 
     fn history(&self, query: HistoryQuery) -> Later<'_, Vec<Message>> {
@@ -271,6 +293,10 @@ impl Store for Postgres {
 
     fn backup(&self, _: PathBuf, _: Arc<CopyProgress>) -> Later<'_, u64> {
         Box::pin(std::future::ready(Err(Fault::Failed(NO_BACKUP.into()))))
+    }
+
+    fn leases(&self) -> Option<Arc<dyn Leases>> {
+        Some(Arc::clone(&self.leases) as Arc<dyn Leases>)
     }
 
     fn epoch(&self) -> &str {

@@ -8,12 +8,14 @@ use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
 use super::{
     batch::Batch,
+    leases,
     link::params,
     row::{Columns as _, Sql, Text},
 };
 use crate::{
     chat::{Fault, Lane, Pruned, Settled, Settlement, Tries},
     clock::Timestamp,
+    cluster::Shard,
     limits,
 };
 
@@ -24,12 +26,16 @@ struct Taken {
     previous: i64,
 }
 
-/// Notes what became of attempts. What is no longer there was settled before. Those that were delivered go together.
+/// Notes what became of attempts. What is no longer there was settled before; what another server delivers by now is that one's
+/// to settle. Those that were delivered go together.
 pub(super) fn settle(batch: &mut Batch<'_>, settled: &[Settled]) -> Result<(), Fault> {
     batch.write_events()?;
-    let delivered = settled.iter().filter(|settled| settled.to == Settlement::Delivered);
+    let shard_of = |settled: &Settled| Shard::of(settled.app, &settled.lane);
+    let others = leases::others(batch.link(), batch.member(), &settled.iter().map(shard_of).collect())?;
+    let settled: Vec<_> = settled.iter().filter(|settled| !others.contains(shard_of(settled))).collect();
+    let delivered = settled.iter().copied().filter(|settled| settled.to == Settlement::Delivered);
     deliver(batch, &delivered.collect::<Vec<_>>())?;
-    settled.iter().try_for_each(|settled| match &settled.to {
+    settled.into_iter().try_for_each(|settled| match &settled.to {
         Settlement::Delivered => Ok(()),
         Settlement::DueAgain { tries, due } => postpone(batch, settled, *tries, *due),
         Settlement::Parked { tries, at, reason } => park(batch, settled, *tries, *at, reason),

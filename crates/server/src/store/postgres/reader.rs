@@ -29,10 +29,10 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn start(target: &Target) -> Result<Self, OpenError> {
+    pub(super) fn start(target: &Target, threads: usize) -> Result<Self, OpenError> {
         let (jobs, receiver) = mpsc::channel(limits::STORE_QUEUE_READS_MAX);
         let receiver = Arc::new(Mutex::new(receiver));
-        for number in 0..limits::POSTGRES_READERS {
+        for number in 0..threads {
             let (target, receiver) = (target.clone(), Arc::clone(&receiver));
             thread::Builder::new()
                 .name(format!("store-reader-{number}"))

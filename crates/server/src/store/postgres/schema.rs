@@ -1,6 +1,8 @@
 //! The schema and its versions, as in the embedded store: each migration carries the oldest server version that can still
 //! read the store behind it. Servers that start at the same time migrate one after the other, under an advisory lock.
 
+use unsaid_protocol::sign::hex;
+
 use super::{
     OpenError,
     link::{Link, params},
@@ -18,7 +20,11 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration { version: 1, oldest_reader: 1, sql: include_str!("schema_1.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, oldest_reader: 1, sql: include_str!("schema_1.sql") },
+    // A server that knows no leases would deliver what others hold.
+    Migration { version: 2, oldest_reader: 2, sql: include_str!("schema_2.sql") },
+];
 
 /// Another server may be migrating, and whatever has many rows takes its time.
 const PATIENCE: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0";
@@ -26,8 +32,9 @@ const PATIENCE: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout 
 /// Serves for nothing but that one server migrates at a time.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('unsaid ' || current_schema(), 0))";
 
-/// Brings the store to the newest version that this server knows, and says how this store's present life is called.
-pub(super) fn migrate(link: &Link, entropy: &Entropy) -> Result<String, OpenError> {
+/// Brings the store to the newest version that this server knows, and says how this store's present life is called, and what
+/// its servers know each other by.
+pub(super) fn migrate(link: &Link, entropy: &Entropy) -> Result<(String, [u8; 32]), OpenError> {
     link.run(&format!(
         "BEGIN; {PATIENCE}; {LOCK}; CREATE TABLE IF NOT EXISTS meta (name text PRIMARY KEY, value text NOT NULL)"
     ))?;
@@ -43,9 +50,9 @@ pub(super) fn migrate(link: &Link, entropy: &Entropy) -> Result<String, OpenErro
         set_meta(link, "version", &migration.version.to_string())?;
         set_meta(link, "oldest_reader", &migration.oldest_reader.to_string())?;
     }
-    let epoch = epoch(link, entropy)?;
+    let (epoch, cluster_key) = (epoch(link, entropy)?, cluster_key(link, entropy)?);
     link.run("COMMIT")?;
-    Ok(epoch)
+    Ok((epoch, cluster_key))
 }
 
 pub(super) fn newest() -> i64 {
@@ -78,11 +85,24 @@ pub(super) fn renew_epoch(link: &Link, entropy: &Entropy) -> Result<String, Faul
     Ok(fresh)
 }
 
-/// Made once.
 fn epoch(link: &Link, entropy: &Entropy) -> Result<String, Fault> {
-    let fresh = fresh_epoch(entropy);
-    let sql = "INSERT INTO meta (name, value) VALUES ('epoch', $1) ON CONFLICT (name) DO NOTHING";
-    link.execute(sql, params![fresh])?;
-    let row = link.row("SELECT value FROM meta WHERE name = 'epoch'", params![])?;
-    row.map_or_else(|| Err(Fault::Failed("the epoch is gone".into())), |row| row.at(0))
+    made_once(link, "epoch", &fresh_epoch(entropy))
+}
+
+/// The database is for the servers alone, so who knows this is one of them.
+fn cluster_key(link: &Link, entropy: &Entropy) -> Result<[u8; 32], Fault> {
+    let fresh: [u8; 32] = std::array::from_fn(|_| entropy.next_u32().to_be_bytes()[0]);
+    let key = made_once(link, "cluster_key", &hex(&fresh))?;
+    let byte = |at: usize| u8::from_str_radix(key.get(2 * at..2 * at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..key.len() / 2).map(byte).collect();
+    let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| Fault::Failed("the key of the cluster is none that a server writes".into()))
+}
+
+/// Whoever comes first has made it for all.
+fn made_once(link: &Link, name: &str, fresh: &str) -> Result<String, Fault> {
+    let sql = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    link.execute(sql, params![name, fresh])?;
+    let row = link.row("SELECT value FROM meta WHERE name = $1", params![name])?;
+    row.map_or_else(|| Err(Fault::Failed(format!("the store's {name} is gone").into())), |row| row.at(0))
 }

@@ -31,17 +31,21 @@ pub(super) fn of(link: &Link, app: SdkAppId, users: &[UserId]) -> Result<Vec<Vec
     Ok(users.iter().map(|user| found.get(user).cloned().unwrap_or_default()).collect())
 }
 
-/// Along the key, behind `after`.
+/// Along the key, behind `after`; without those that are connected to another member, and those of one that is not gone for
+/// long.
 pub(super) fn all(
     link: &Link,
+    member: &str,
     after: Option<&SessionKey>,
     sessions_max: u32,
 ) -> Result<Vec<(SessionKey, Session)>, Fault> {
     let (app, user, id) = after.map_or((0, "", ""), |(app, user, id)| (app.0, user.as_str(), &*id.0));
     let rows = link.rows(
         "SELECT app, name, id, platform, client_ip, since_ms, resumes FROM session
-         WHERE (app, name, id) > ($1, $2, $3) ORDER BY app, name, id LIMIT $4",
-        params![Sql(app), user, id, i64::from(sessions_max)],
+         WHERE (app, name, id) > ($1, $2, $3)
+         AND NOT EXISTS (SELECT FROM member WHERE member.id = session.member AND member.id <> $5)
+         ORDER BY app, name, id LIMIT $4",
+        params![Sql(app), user, id, i64::from(sessions_max), member],
     )?;
     let keyed = |row: &Row| {
         let session = session(row, 2)?;
@@ -50,13 +54,23 @@ pub(super) fn all(
     rows.iter().map(keyed).collect()
 }
 
-pub(super) fn write(link: &Link, app: SdkAppId, user: &UserId, session: &Session) -> Result<(), Fault> {
+/// It is connected to this member.
+pub(super) fn write(link: &Link, member: &str, app: SdkAppId, user: &UserId, session: &Session) -> Result<(), Fault> {
     let Session { id, platform, client_ip, since, resumes } = session;
     let resumes = resumes.as_ref().map_or("", |session| &*session.0);
     link.execute(
-        "INSERT INTO session (app, name, id, platform, client_ip, since_ms, resumes)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        params![Sql(app), Sql(user), &*id.0, platform.as_str(), client_ip.to_string(), Sql(*since), Text(resumes)],
+        "INSERT INTO session (app, name, id, platform, client_ip, since_ms, resumes, member)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        params![
+            Sql(app),
+            Sql(user),
+            &*id.0,
+            platform.as_str(),
+            client_ip.to_string(),
+            Sql(*since),
+            Text(resumes),
+            member
+        ],
     )
     .map(drop)
 }

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     chat::{Applied, Command, Fault, Footprint, Pruned, Settled},
     clock::{Timestamp, World},
+    cluster::MemberId,
     limits,
     metrics::StoreMetrics,
     store::HintSender,
@@ -63,6 +64,7 @@ impl Writers {
     pub(super) fn start(
         target: &Target,
         writers: usize,
+        member: &MemberId,
         world: &World,
         hints: &HintSender,
         metrics: &StoreMetrics,
@@ -75,6 +77,7 @@ impl Writers {
             let thread = Thread {
                 target: target.clone(),
                 connected: None,
+                member: member.clone(),
                 known: Known::default(),
                 world: world.clone(),
                 hints: hints.clone(),
@@ -107,6 +110,7 @@ impl Writers {
 
 struct Thread {
     target: Target,
+    member: MemberId,
     connected: Option<Connected>,
     known: Known,
     world: World,
@@ -237,7 +241,7 @@ impl Thread {
             Some(connected) => connected,
             None => Connected::new(&self.target).map_err(|(fault, trouble)| Failure::Undone(fault, trouble))?,
         };
-        let result = connected.transact(jobs, &mut self.known, &self.order, &self.world);
+        let result = connected.transact(jobs, &mut self.known, &self.order, (&self.member, &self.world));
         // A connection that failed is kept only if its transaction can be ended.
         let link = &connected.link;
         let is_unknown = matches!(result, Err(Failure::Unknown { .. }));
@@ -305,7 +309,7 @@ impl Connected {
         jobs: &[Job],
         known: &mut Known,
         order: &Arc<Order>,
-        world: &World,
+        (member, world): (&MemberId, &World),
     ) -> Result<(Number, Committed, Vec<Done>), Failure> {
         let link = &self.link;
         let undone = |fault| Failure::Undone(fault, link.trouble().unwrap_or(Trouble::Other));
@@ -316,7 +320,7 @@ impl Connected {
             }
         }
         let world = (world.clock.now(), &world.entropy);
-        let mut batch = Batch::begin(link, known, self.slot, world, &footprint).map_err(undone)?;
+        let mut batch = Batch::begin(link, known, (self.slot, &member.0), world, &footprint).map_err(undone)?;
         let xid = batch.xid().to_owned();
         let done = jobs.iter().map(|job| apply(job, &mut batch)).collect::<Result<Vec<_>, _>>().map_err(undone)?;
         let committed = batch.finish().map_err(undone)?;

@@ -3,6 +3,11 @@
 //! The outbox is the truth. A lane holds its first few events, in the order of their places; the first of them is the
 //! only one that is tried. What a hint tells is taken only where nothing can stand between it and what the lane has
 //! seen; else the lane is loaded from the outbox.
+//!
+//! Where several servers share the outbox, others put events into the lanes, too, and lanes come and go (`shared.rs`).
+
+mod shared;
+mod state;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -12,6 +17,10 @@ use std::{
 
 use tokio::time::Instant;
 
+use self::{
+    shared::Tails,
+    state::{Lost, State},
+};
 use super::schedule::Pause;
 use crate::{
     chat::{Lane, OwedEvent, Tries},
@@ -39,6 +48,10 @@ pub(super) struct Lanes {
     complete: bool,
     /// Whether a search of the outbox is under way of which no lane was lost.
     searching: bool,
+    /// Lanes that were lost to another server and have something under way.
+    leaving: usize,
+    /// The last place of lanes that are not here, if other servers put events into them, too.
+    tails: Option<Tails>,
     bounds: Bounds,
 }
 
@@ -58,23 +71,6 @@ impl Default for Bounds {
             bytes_max: limits::APP_EVENT_BYTES_MAX,
         }
     }
-}
-
-#[derive(Debug)]
-struct State {
-    events: VecDeque<Arc<OwedEvent>>,
-    head: Stand,
-    /// The place of the last event that this lane has seen.
-    tail: i64,
-    /// Whether the outbox may hold events behind `tail`.
-    more: bool,
-    loading: bool,
-    /// Events that are done here, but not yet in the outbox.
-    unsettled: usize,
-    /// An event that was parked: its number, and what its successor follows instead.
-    parked: Option<(i64, i64)>,
-    /// When the first event was tried here for the last time.
-    tried: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,25 +110,6 @@ pub(in crate::callback) struct Want {
     pub(in crate::callback) events_max: u32,
 }
 
-impl State {
-    fn new(tail: i64) -> Self {
-        Self {
-            events: VecDeque::new(),
-            head: Stand::Free,
-            tail,
-            more: false,
-            loading: false,
-            unsettled: 0,
-            parked: None,
-            tried: None,
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.events.is_empty() && !self.more && !self.loading && self.unsettled == 0 && self.head == Stand::Free
-    }
-}
-
 impl Lanes {
     pub(super) fn is_complete(&self) -> bool {
         self.complete
@@ -168,13 +145,17 @@ impl Lanes {
             if !self.has_room() {
                 return self.overflow();
             }
-            // Of a lane that is not here, the outbox holds nothing else; or, before that is sure, it has to be asked.
-            let mut state = State::new(if self.complete { event.place - 1 } else { 0 });
-            state.more = !self.complete;
+            // Of a lane that is not here, the outbox holds nothing else; or, where that is not sure, it has to be asked.
+            let tail = match &mut self.tails {
+                None => self.complete.then_some(event.place - 1),
+                Some(tails) => tails.take(&event.lane).filter(|tail| *tail < event.place),
+            };
+            let mut state = State::new(tail.unwrap_or(0));
+            state.more = tail.is_none();
             self.lanes.insert(event.lane.clone(), state);
         }
         let state = self.lanes.get_mut(&event.lane).expect("it was put there if it was not");
-        if event.place <= state.tail {
+        if state.comes_again() || event.place <= state.tail {
             return;
         }
         let follows = event.place == state.tail + 1 && !state.more && !state.loading;
@@ -189,12 +170,18 @@ impl Lanes {
 
     /// A lane that the search of the outbox has found.
     pub(super) fn found(&mut self, lane: &Lane) {
-        if self.lanes.contains_key(lane) {
+        if let Some(state) = self.lanes.get_mut(lane) {
+            state.comes_again();
             return;
         }
         if !self.has_room() {
             return self.overflow();
         }
+        self.begin(lane);
+    }
+
+    /// A lane of which nothing is known but that it may hold events.
+    fn begin(&mut self, lane: &Lane) {
         let mut state = State::new(0);
         state.more = true;
         self.lanes.insert(lane.clone(), state);
@@ -215,7 +202,8 @@ impl Lanes {
     /// A hint was lost: any lane may have got events.
     pub(super) fn hints_missed(&mut self) {
         self.overflow();
-        let lanes: Vec<Lane> = self.lanes.keys().cloned().collect();
+        let lanes = self.lanes.iter().filter(|(_, state)| state.lost.is_none());
+        let lanes: Vec<Lane> = lanes.map(|(lane, _)| lane.clone()).collect();
         for lane in lanes {
             self.lanes.get_mut(&lane).expect("it was just named").more = true;
             self.want(&lane);
@@ -244,6 +232,9 @@ impl Lanes {
     /// What the outbox holds. `due` tells of each event how long it has to wait.
     pub(super) fn loaded(&mut self, want: &Want, events: Vec<OwedEvent>, due: impl Fn(&OwedEvent) -> Option<Instant>) {
         let state = self.load_ended(want);
+        if state.lost.is_some() {
+            return self.let_go_if_idle(&want.lane);
+        }
         state.more |= events.len() >= want.events_max as usize;
         for event in events {
             let wait = due(&event);
@@ -254,7 +245,11 @@ impl Lanes {
 
     /// What was wanted could not be read; it is wanted again.
     pub(super) fn not_loaded(&mut self, want: &Want) {
-        self.load_ended(want).more = true;
+        let state = self.load_ended(want);
+        if state.lost.is_some() {
+            return self.let_go_if_idle(&want.lane);
+        }
+        state.more = true;
         self.want(&want.lane);
     }
 
@@ -367,7 +362,9 @@ impl Lanes {
         self.in_flight -= 1;
         state.head = Stand::Free;
         state.unsettled += 1;
-        if let Verdict::Again(due, pause) = verdict {
+        if let Verdict::Again(due, pause) = verdict
+            && state.lost.is_none()
+        {
             let head = state.events.front_mut().expect("it is in flight");
             Arc::make_mut(head).tries = tries;
             state.head = Stand::Waits(due, pause);
@@ -401,8 +398,25 @@ impl Lanes {
                     self.ready.push_back(lane.clone());
                 }
             }
-            if state.is_idle() {
-                self.lanes.remove(lane);
+            self.let_go_if_idle(lane);
+        }
+    }
+
+    /// What is under way of a lane that is not here any more need not be remembered.
+    fn let_go_if_idle(&mut self, lane: &Lane) {
+        let Some(state) = self.lanes.get(lane).filter(|state| state.is_idle()) else {
+            return;
+        };
+        let (tail, lost) = (state.tail, state.lost);
+        self.lanes.remove(lane);
+        match (lost, &mut self.tails) {
+            (None, Some(tails)) => tails.keep(lane, tail),
+            (None, None) => {}
+            (Some(lost), _) => {
+                self.leaving -= 1;
+                if lost == Lost::Again {
+                    self.begin(lane);
+                }
             }
         }
     }
@@ -435,8 +449,8 @@ impl Lanes {
         };
         if state.more && state.events.len() <= self.bounds.lane_events_max / 2 {
             self.want(lane);
-        } else if state.is_idle() {
-            self.lanes.remove(lane);
+        } else {
+            self.let_go_if_idle(lane);
         }
     }
 
@@ -444,17 +458,6 @@ impl Lanes {
         let state = self.lanes.get_mut(lane).expect("the caller has found it");
         if !state.loading && state.events.len() <= self.bounds.lane_events_max / 2 {
             self.wanting.insert(lane.clone());
-        }
-    }
-}
-
-impl State {
-    /// The event behind one that was parked follows what that one followed. Nothing ever follows a replay.
-    fn mend_previous(&mut self) {
-        if let (Some((number, previous)), Some(head)) = (self.parked, self.events.front_mut())
-            && head.previous == number
-        {
-            Arc::make_mut(head).previous = previous;
         }
     }
 }

@@ -2,6 +2,8 @@
 //! hints that are lost, a server that is killed and started again, and the time. After every step R4, C5 and C6 are
 //! held against what was seen; in the end all that was owed is delivered or parked. A failure prints its seed.
 
+mod judge;
+mod leases;
 mod world;
 
 use std::{env, thread};
@@ -21,6 +23,17 @@ fn c6_all_that_is_owed_is_delivered_or_parked_in_order_whatever_happens() {
     let full = env::var_os("UNSAID_TEST_FULL").is_some_and(|value| value == "1");
     for seed in REGRESSIONS.into_iter().chain(0..if full { 500 } else { 60 }) {
         run(seed, Mix::drawn);
+    }
+}
+
+#[test]
+fn c5_lanes_keep_their_order_whichever_server_delivers_them() {
+    let full = env::var_os("UNSAID_TEST_FULL").is_some_and(|value| value == "1");
+    for seed in 0..if full { 500 } else { 40 } {
+        run(seed, |entropy| {
+            let one_of = |choices: &[u32]| choices[entropy.next_u32() as usize % choices.len()];
+            Mix { servers: one_of(&[2, 3]) as usize, moves: one_of(&[0, 2, 12]), ..Mix::drawn(entropy) }
+        });
     }
 }
 
@@ -57,6 +70,9 @@ struct Mix {
     bad_in_100: u32,
     crashing_in_100: u32,
     restarts: u32,
+    servers: usize,
+    /// How often leases go from one server to another.
+    moves: u32,
     hints_lost_in_100: u32,
     store_fails_in_100: u32,
     /// Whether every event is good in the end, and the receiver answers.
@@ -72,6 +88,8 @@ impl Mix {
             bad_in_100: 0,
             crashing_in_100: 0,
             restarts: 0,
+            servers: 1,
+            moves: 0,
             hints_lost_in_100: 0,
             store_fails_in_100: 0,
             ends_well: false,
@@ -89,6 +107,8 @@ impl Mix {
             bad_in_100: one_of(&[0, 3]),
             crashing_in_100: one_of(&[0, 0, 2]),
             restarts: one_of(&[0, 1, 4]),
+            servers: 1,
+            moves: 0,
             hints_lost_in_100: one_of(&[0, 20]),
             store_fails_in_100: one_of(&[0, 10]),
             ends_well: false,

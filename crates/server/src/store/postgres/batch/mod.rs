@@ -45,6 +45,8 @@ pub(super) struct Batch<'a> {
     now: Timestamp,
     entropy: &'a Entropy,
     slot: i64,
+    /// Which server this is.
+    member: &'a str,
     /// Names this transaction, so that it can be asked later whether it was committed.
     xid: String,
     accounts: HashMap<AccountKey, Row<Account>>,
@@ -95,7 +97,7 @@ impl<'a> Batch<'a> {
     pub(super) fn begin(
         link: &'a Link,
         known: &'a mut Known,
-        slot: i64,
+        (slot, member): (i64, &'a str),
         (now, entropy): (Timestamp, &'a Entropy),
         footprint: &Footprint,
     ) -> Result<Self, Fault> {
@@ -137,6 +139,7 @@ impl<'a> Batch<'a> {
             now,
             entropy,
             slot,
+            member,
             xid: head.at(0)?,
             accounts: accounts.into_iter().map(|key| (key, Row::found(None))).collect(),
             conversations: conversations.into_iter().map(|key| (key, Row::found(None))).collect(),
@@ -187,6 +190,10 @@ impl<'a> Batch<'a> {
 
     pub(super) fn link(&self) -> &'a Link {
         self.link
+    }
+
+    pub(super) fn member(&self) -> &'a str {
+        self.member
     }
 
     pub(super) fn xid(&self) -> &str {

@@ -49,7 +49,7 @@ impl Tx for Batch<'_> {
 
     fn save_app(&mut self, app: &Arc<App>) -> Result<(), Fault> {
         let settings = serde_json::to_string(&**app).map_err(|error| Fault::Failed(error.to_string().into()))?;
-        self.change_apps()?;
+        self.change_settings()?;
         self.link.execute(
             "INSERT INTO app (app, settings) VALUES ($1, $2)
              ON CONFLICT (app) DO UPDATE SET settings = excluded.settings",
@@ -80,7 +80,7 @@ impl Tx for Batch<'_> {
         self.apps.retain(|changed| changed.sdkappid != app);
         self.deltas.remove(&app);
         self.removed_apps.push(app);
-        self.change_apps()?;
+        self.change_settings()?;
         self.link.execute("DELETE FROM app WHERE app = $1", params![Sql(app)])?;
         self.link.execute("DELETE FROM backlog WHERE app = $1", params![Sql(app)]).map(drop)
     }
@@ -94,11 +94,13 @@ impl Tx for Batch<'_> {
     }
 
     fn save_token(&mut self, token: &Token) -> Result<(), Fault> {
-        operators::save_token(self.link, token)
+        operators::save_token(self.link, token)?;
+        self.change_settings()
     }
 
     fn remove_token(&mut self, id: &str) -> Result<(), Fault> {
-        operators::remove_token(self.link, id)
+        operators::remove_token(self.link, id)?;
+        self.change_settings()
     }
 
     fn account(&mut self, app: SdkAppId, user: &UserId) -> Result<Option<Account>, Fault> {
@@ -309,7 +311,7 @@ impl Tx for Batch<'_> {
     }
 
     fn save_session(&mut self, app: SdkAppId, user: &UserId, session: &Session) -> Result<(), Fault> {
-        sessions::write(self.link, app, user, session)
+        sessions::write(self.link, self.member, app, user, session)
     }
 
     fn remove_session(&mut self, app: SdkAppId, user: &UserId, session: &SessionId) -> Result<(), Fault> {
@@ -373,8 +375,8 @@ impl Tx for Batch<'_> {
 }
 
 impl Batch<'_> {
-    /// So that every writer of every server reads them anew.
-    fn change_apps(&mut self) -> Result<(), Fault> {
+    /// So that every writer of every server reads apps and tokens anew.
+    fn change_settings(&mut self) -> Result<(), Fault> {
         self.link.execute("UPDATE apps_version SET version = version + 1", params![]).map(drop)
     }
 

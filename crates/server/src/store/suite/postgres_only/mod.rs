@@ -2,6 +2,7 @@
 //! the same tables. These tests need a server: `cargo xtask postgres` starts one, or `UNSAID_TEST_POSTGRES` says where one is.
 
 mod away;
+mod leases;
 mod plans;
 mod proxy;
 mod shared;
@@ -10,6 +11,7 @@ mod tls;
 use std::{env, sync::Arc};
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
+use unsaid_protocol::callback::Platform;
 
 use self::proxy::{Cut, Proxy};
 use super::{
@@ -18,7 +20,7 @@ use super::{
     all, block_on,
 };
 use crate::{
-    chat::{Command, Done, Fault, Import, NoDevices, Store},
+    chat::{Command, Done, EndReason, Fault, Import, Kick, LogIn, NoDevices, Origin, RequestId, SessionId, Store},
     clock,
     store::{
         hints,
@@ -160,6 +162,62 @@ fn an_account_that_two_servers_make_at_once_is_one() {
         for other in &others {
             other.close().await.expect("it closes");
         }
+    });
+}
+
+/// Six devices, of which each has another fate.
+#[test]
+#[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]
+fn a_glance_says_how_far_accounts_have_come_and_why_sessions_have_ended() {
+    block_on(async {
+        let world = World::new(Kind::Postgres);
+        let mut settings = app(APP);
+        settings.callback.commands = [].into();
+        world.with(settings, &WHO).await;
+        let here = world.store.leases().expect("it is shared");
+        let other = another(&world, database(&world).address(), 1);
+        let id = |text: &str| SessionId(text.into());
+        let log_in = async |store: &dyn Store, who: &str, session: &str, platform, resumes: Option<&str>| {
+            let origin = Origin { platform, ..Origin::LOCAL };
+            let (session, resumes) = (id(session), resumes.map(id));
+            let signed_s = u64::from(world.clock.now().seconds()) + 1;
+            let log_in = LogIn { app: APP, user: user(who), session, resumes, signed_s, origin };
+            store.commit(Command::LogIn(log_in)).await.expect("the store works").expect("it may");
+        };
+        let names = [("alice", "s_stays"), ("alice", "s_resumed"), ("bob", "s_displaced"), ("carol", "s_kicked")];
+        for ((who, session), platform) in
+            names.into_iter().zip([Platform::Ios, Platform::Web, Platform::Web, Platform::Web])
+        {
+            log_in(&*world.store, who, session, platform, None).await;
+        }
+        let keys = names.iter().chain(&[("nobody", "s_never")]).map(|(who, session)| (APP, user(who), id(session)));
+        let glances = here.glance(keys.clone().collect()).await.expect("the database answers");
+        let ended: Vec<_> = glances.iter().map(|glance| glance.ended).collect();
+        assert_eq!(ended, [None, None, None, None, Some(EndReason::AppBackend)]);
+        assert!(glances.iter().all(|glance| glance.sync_number == 0));
+
+        log_in(&other, "alice", "s_goes_on", Platform::Web, Some("s_resumed")).await;
+        log_in(&other, "bob", "s_new", Platform::Web, None).await;
+        let kick = Kick { app: APP, user: user("carol"), request: RequestId::NONE };
+        other.commit(Command::Kick(kick)).await.expect("the store works").expect("it may");
+        other.commit(Command::Send(Box::new(message("bob", "alice", 1)))).await.expect("it works").expect("it may");
+        let glances = here.glance(keys.collect()).await.expect("the database answers");
+        let numbers: Vec<_> = glances.iter().map(|glance| glance.sync_number).collect();
+        assert_eq!(numbers, [1, 1, 1, 0, 0]);
+        let ended: Vec<_> = glances.iter().map(|glance| glance.ended).collect();
+        let [resumed, displaced, kicked] = [EndReason::Resumed, EndReason::OtherLogin, EndReason::AppBackend].map(Some);
+        assert_eq!(ended, [None, resumed, displaced, kicked, kicked]);
+
+        // Who was kicked and is back at once was kicked all the same; after a while, another device has come.
+        world.clock.shift(2_000);
+        log_in(&other, "carol", "s_back", Platform::Web, None).await;
+        let carol = (APP, user("carol"), id("s_kicked"));
+        let ended = async || here.glance(vec![carol.clone()]).await.expect("the database answers")[0].ended;
+        assert_eq!(ended().await, kicked);
+        world.clock.shift(120_000);
+        assert_eq!(ended().await, displaced);
+        assert_eq!(here.glance(Vec::new()).await.expect("the database answers"), []);
+        other.close().await.expect("it closes");
     });
 }
 

@@ -1,0 +1,125 @@
+//! The rota: says once a second that this server is there, and hands on what it holds from then on.
+//!
+//! What it holds is counted from the moment at which it asked, so it always ends here before it ends in the store. What it has
+//! too much is taken from the dispatcher first, and handed back only when nothing of it is under way any more.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+use unsaid_protocol::SdkAppId;
+
+use super::{Leases, Renewal, Renewed, ShardSet, Share, Turns};
+use crate::{clock::Clock, limits};
+
+/// What a rota works with.
+pub struct RotaParts {
+    pub leases: Arc<dyn Leases>,
+    /// Told when somebody has changed an app or a token.
+    pub settings: watch::Sender<i64>,
+    pub clock: Clock,
+    /// For how long the sessions of a member that is gone are left alone.
+    pub session_return: Duration,
+    /// Whether others tell at once what they commit.
+    pub hears_others: watch::Receiver<bool>,
+}
+
+/// Renews the lease of this member until it is told to stop.
+pub struct Rota {
+    parts: RotaParts,
+    turns: Turns,
+    /// What is given to others, and of which share it is missing for the first time.
+    giving: Option<(ShardSet, u64)>,
+    /// What was heard of endpoints that are back.
+    back: HashMap<SdkAppId, i64>,
+    /// Whether the last renewal failed.
+    failing: bool,
+}
+
+impl Rota {
+    pub fn new(parts: RotaParts, turns: Turns) -> Self {
+        Self { parts, turns, giving: None, back: HashMap::new(), failing: false }
+    }
+
+    /// What it holds is free when this ends; nothing of it may be under way then.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let pause = self.parts.clock.instant() + limits::LEASE_PAUSE;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.once() => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep_until(pause) => {}
+            }
+        }
+        let left = tokio::time::timeout(limits::LEASE, self.parts.leases.leave()).await;
+        if !matches!(left, Ok(Ok(()))) {
+            tracing::warn!("the lease could not be ended; others take over when it ends by itself");
+        }
+    }
+
+    async fn once(&mut self) {
+        let asked = self.parts.clock.instant();
+        let hand_back = match self.giving {
+            Some((shards, version)) if self.turns.let_go() >= version => shards,
+            Some(_) | None => ShardSet::EMPTY,
+        };
+        let renewal = Renewal { lease: limits::LEASE, session_return: self.parts.session_return, hand_back };
+        match tokio::time::timeout(limits::LEASE, self.parts.leases.renew(renewal)).await {
+            Ok(Ok(renewed)) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("the lease is renewed again");
+                }
+                self.renewed(&renewed, asked);
+                self.hear(renewed).await;
+            }
+            Ok(Err(fault)) => self.failed(&fault.to_string()),
+            Err(_) => self.failed("the store does not answer"),
+        }
+    }
+
+    fn failed(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::warn!(why, "the lease could not be renewed; nothing is delivered here while it has ended");
+        }
+    }
+
+    fn renewed(&mut self, renewed: &Renewed, asked: Instant) {
+        let before = self.turns.now();
+        let surplus = renewed.surplus();
+        let share = Share {
+            version: before.version + 1,
+            mine: renewed.held.without(&surplus),
+            term: renewed.term,
+            until: Some(asked + limits::LEASE),
+            search_pause: match *self.parts.hears_others.borrow() {
+                true => limits::OUTBOX_NET_PAUSE,
+                false => limits::OUTBOX_SCAN_PAUSE,
+            },
+        };
+        self.giving = match self.giving {
+            _ if surplus.is_empty() => None,
+            Some((shards, version)) if shards == surplus => Some((shards, version)),
+            Some(_) | None => Some((surplus, share.version)),
+        };
+        if before.mine != share.mine || before.term != share.term {
+            let Renewed { members, term, .. } = renewed;
+            tracing::info!(members, term, shards = share.mine.len(), "the lanes of these shards are delivered here");
+        }
+        self.turns.set(share);
+    }
+
+    /// What others have changed or said.
+    async fn hear(&mut self, renewed: Renewed) {
+        let version = renewed.settings_version;
+        self.parts.settings.send_if_modified(|known| std::mem::replace(known, version) != version);
+        let before = std::mem::replace(&mut self.back, renewed.back.into_iter().collect());
+        for (app, number) in &self.back {
+            if before.get(app) != Some(number) {
+                self.turns.back(*app).await;
+            }
+        }
+    }
+}
