@@ -3,13 +3,17 @@
 
 use std::{
     env, fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{self, Command},
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream};
+use crate::{
+    system::{Outcome, answers, apt_get, cargo_command, is_root, stream},
+    web,
+};
 
 /// Whoever has a server already says where.
 const ADDRESS: &str = "UNSAID_TEST_POSTGRES";
@@ -17,28 +21,41 @@ const ADDRESS: &str = "UNSAID_TEST_POSTGRES";
 const OLDEST: u32 = 15;
 
 const NO_POSTGRES: &str = "there is no PostgreSQL of version 15 or later; `apt-get install postgresql` (Debian, Ubuntu) adds \
-    it, or set UNSAID_TEST_POSTGRES to the address of a server whose tables may be made and dropped";
+    it, or set UNSAID_TEST_POSTGRES to the address of a server that is there for tests alone, as its superuser";
 
-/// Every test whose name says that it needs PostgreSQL.
+/// Every test whose name says that it needs PostgreSQL: the store's suite and model, and what the server has of its own there.
 const TESTS: [&str; 10] =
     ["test", "--locked", "--package", "unsaid", "--lib", "--test", "it", "--", "--ignored", "postgres"];
 
+/// The same tests of the server that run on the embedded store, on PostgreSQL.
+const SERVER: [&str; 6] = ["test", "--locked", "--package", "unsaid", "--test", "it"];
+
+/// If it is set, the servers of all tests store there.
+const STORE: &str = "UNSAID_TEST_STORE";
+
 pub(crate) fn suite(root: &Path, variables: &[(&str, &str)]) -> Result<Outcome> {
-    if env::var_os(ADDRESS).is_some() {
-        return tests(root, variables);
+    if let Ok(address) = env::var(ADDRESS) {
+        return tests(root, variables, &address);
     }
     let Some(programs) = programs()? else {
         return Ok(Outcome::Skipped(NO_POSTGRES.to_owned()));
     };
     let server = Server::start(programs)?;
-    let address = server.address();
-    tests(root, &[variables, &[(ADDRESS, &address)]].concat())
+    tests(root, variables, &server.address())
 }
 
-fn tests(root: &Path, variables: &[(&str, &str)]) -> Result<Outcome> {
-    println!("$ cargo {}", TESTS.join(" "));
-    let status = stream(cargo_command(root, &TESTS).envs(variables.iter().copied()))?;
-    Ok(passed_if(status.success(), &status.to_string()))
+fn tests(root: &Path, variables: &[(&str, &str)], address: &str) -> Result<Outcome> {
+    let mut failed = None;
+    for (arguments, variable) in [(&TESTS[..], ADDRESS), (&SERVER, STORE)] {
+        println!("$ {variable}=... cargo {}", arguments.join(" "));
+        let mut command = cargo_command(root, arguments);
+        let status = stream(command.envs(variables.iter().copied()).env(variable, address))?;
+        failed = failed.or(Some(status).filter(|status| !status.success()));
+    }
+    match failed {
+        Some(status) => Ok(Outcome::Failed(status.to_string())),
+        None => web::sdk_on(root, address),
+    }
 }
 
 /// The folder of PostgreSQL's programs, which Debian keeps out of the way; installed if that is possible without asking.
@@ -65,13 +82,16 @@ fn newest() -> Option<PathBuf> {
 struct Server {
     programs: PathBuf,
     folder: PathBuf,
+    port: u16,
 }
 
 impl Server {
     fn start(programs: PathBuf) -> Result<Self> {
         let folder = env::temp_dir().join(format!("unsaid-postgres-{}", process::id()));
         fs::create_dir(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        let server = Self { programs, folder };
+        // It was free a moment ago.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let server = Self { programs, folder, port };
         if is_root() {
             let chown = stream(Command::new("chown").arg("postgres").arg(&server.folder))?;
             ensure!(chown.success(), "the user `postgres` cannot be given a folder");
@@ -81,8 +101,10 @@ impl Server {
         initdb.args(["--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]);
         ensure!(stream(initdb.arg("--pgdata").arg(&data))?.success(), "initdb failed");
         // What these tests store is thrown away, so nothing of it has to be durable.
+        // Connections over the network, and with TLS, are tested, too.
         let options = format!(
-            "-c listen_addresses= -c unix_socket_directories={} -c fsync=off -c max_connections=400",
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c max_connections=400",
+            server.port,
             server.folder.display()
         );
         let mut start = server.program("pg_ctl");
@@ -94,7 +116,7 @@ impl Server {
 
     fn address(&self) -> String {
         let folder = self.folder.display().to_string().replace('/', "%2F");
-        format!("postgres://postgres@{folder}/postgres")
+        format!("postgres://postgres@{folder}:{}/postgres", self.port)
     }
 
     fn program(&self, name: &str) -> Command {

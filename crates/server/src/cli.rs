@@ -74,6 +74,8 @@ enum Command {
     Backup(BackupCommand),
     /// Put a backup into a folder in which there is no store, for a server that is started on it then.
     Restore(RestoreFlags),
+    /// Tell a store on PostgreSQL that its database was restored from a backup, before servers are started on it.
+    Restored(ServeFlags),
     /// Let a running server read its configuration again, as SIGHUP does; what needs a start is named.
     Reload(ServerFlags),
     /// Whether a running server can serve, for a supervisor; needs no token.
@@ -95,14 +97,17 @@ struct DemoFlags {
     /// Where the server of the demo listens; port 0 is a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// A database of PostgreSQL without a store, instead of a fresh folder; what the demo makes stays there.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
 }
 
 impl Cli {
     /// Carries the command out.
     pub async fn run(self) -> ExitCode {
         let done = match self.command {
-            Command::Demo(DemoFlags { once, listen }) => {
-                demo::run(listen, if once { Then::End } else { Then::StayUp }).await
+            Command::Demo(DemoFlags { once, listen, store }) => {
+                demo::run(listen, store, if once { Then::End } else { Then::StayUp }).await
             }
             Command::Serve(flags) => serve::run(&flags.sources()).await,
             Command::Check(flags) => examine::check(flags),
@@ -127,6 +132,7 @@ impl Cli {
             }
             Command::Backup(command) => operate::backup(command).await,
             Command::Restore(flags) => operate::restore(&flags),
+            Command::Restored(flags) => operate::restored(&flags.sources()),
             Command::Reload(server) => operate::reload(server).await,
             Command::Ready(flags) => operate::ready(flags).await,
             Command::Config => {

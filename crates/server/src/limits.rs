@@ -89,9 +89,15 @@ pub const STORE_QUEUE_READS_MAX: usize = 1024;
 pub const POSTGRES_WRITERS: usize = 3;
 pub const POSTGRES_READERS: usize = 4;
 
-/// How long a connection to PostgreSQL may take to be made, and how long it may be silent while something is asked.
+/// How long a connection to PostgreSQL may take to be made, with logging in, and how long it may be silent while something is
+/// asked.
 pub const POSTGRES_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const POSTGRES_LOGIN_MAX: Duration = Duration::from_secs(10);
 pub const POSTGRES_SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// How long an answer of PostgreSQL may take, which itself gives up a statement after 60 s; and a step of a migration.
+pub const POSTGRES_ANSWER_MAX: Duration = Duration::from_secs(75);
+pub const POSTGRES_MIGRATION_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// How long a batch is tried again while PostgreSQL is away, how long it is asked what became of a commit, and the pause
 /// between two tries.

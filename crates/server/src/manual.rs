@@ -93,6 +93,10 @@ pub const EXAMPLES: &[Example] = &[
         "restore",
         "unsaid restore --from unsaid-20261124-140501-123.db --data-dir restored   # there is no such backup here",
     ),
+    fails(
+        "restored",
+        "unsaid restored --store postgres://unsaid@127.0.0.1:1/unsaid   # there is no such database here",
+    ),
     example("reload", "unsaid reload"),
     example("ready", "unsaid ready"),
 ];

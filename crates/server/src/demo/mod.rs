@@ -29,8 +29,9 @@ use self::{
 use crate::{
     apps::{App, CallbackSettings, EndpointSettings, Origin, Secret},
     clock::World,
-    config::{Config, Sources},
+    config::{Config, Sources, StoreSettings},
     server::Server,
+    store::postgres::Look,
 };
 
 /// The app of the demo.
@@ -48,16 +49,28 @@ pub enum Then {
 }
 
 /// Tells the story. An error is what did not go as it was promised.
-pub async fn run(listen: SocketAddr, then: Then) -> anyhow::Result<()> {
+pub async fn run(listen: SocketAddr, store: Option<String>, then: Then) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("a fresh folder cannot be made")?;
     let world = World::system()?;
     let mut story = Story::begin();
 
-    story.chapter("A server, on a store in a fresh folder");
-    let server = Server::start(&config(listen, folder.path().to_owned())?, world.clone()).await?;
+    let config = config(listen, store, folder.path().to_owned())?;
+    story.chapter(match &config.store {
+        StoreSettings::Embedded => "A server, on a store in a fresh folder",
+        StoreSettings::Postgres(address) => {
+            // Its app would take the place of one that is real.
+            let is_empty = Look::at(address, &world.clock)?.version.is_none();
+            ensure!(is_empty, "{address} holds a store already: give the demo a database, or a schema, of its own");
+            "A server, on a store in PostgreSQL"
+        }
+    });
+    let server = Server::start(&config, world.clone()).await?;
     let base = format!("http://{}", server.address());
     story.fact("REST API", &base);
-    story.fact("data", folder.path().display());
+    match &config.store {
+        StoreSettings::Embedded => story.fact("data", folder.path().display()),
+        StoreSettings::Postgres(address) => story.fact("data", address),
+    }
 
     story.chapter("An app backend behind HTTPS, with a certificate made a moment ago");
     let backend = Backend::start().await?;
@@ -85,9 +98,10 @@ pub async fn run(listen: SocketAddr, then: Then) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn config(listen: SocketAddr, data_dir: std::path::PathBuf) -> anyhow::Result<Config> {
-    let set = [format!("listen={listen}"), "callback.allow_networks=127.0.0.0/8".to_owned()];
-    let config = Config::load(&Sources { set: set.to_vec(), ..Sources::default() })?;
+fn config(listen: SocketAddr, store: Option<String>, data_dir: std::path::PathBuf) -> anyhow::Result<Config> {
+    let mut set = vec![format!("listen={listen}"), "callback.allow_networks=127.0.0.0/8".to_owned()];
+    set.extend(store.map(|store| format!("store={store}")));
+    let config = Config::load(&Sources { set, ..Sources::default() })?;
     Ok(Config { data_dir, ..config })
 }
 

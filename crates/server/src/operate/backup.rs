@@ -1,4 +1,4 @@
-//! `unsaid backup`, `unsaid restore` and `unsaid reload`.
+//! `unsaid backup`, `unsaid restore`, `unsaid restored` and `unsaid reload`.
 
 use std::{
     io::{IsTerminal, Write},
@@ -16,7 +16,12 @@ use super::{
     show::{list, plain},
     table::table,
 };
-use crate::{clock::Entropy, store::sqlite, terminal};
+use crate::{
+    clock::Entropy,
+    config::{Config, Sources, StoreSettings},
+    store::{postgres, sqlite},
+    terminal,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum BackupCommand {
@@ -97,6 +102,27 @@ pub fn restore(RestoreFlags { from, data_dir }: &RestoreFlags) -> anyhow::Result
          \x20  delete it again (docs/operations.md, \"Restore\")\n",
         from.display(),
         megabytes(bytes),
+    ));
+    Ok(())
+}
+
+/// `unsaid restored`: with no server, for numbers that were given since the backup are given once more.
+pub fn restored(sources: &Sources) -> anyhow::Result<()> {
+    let address = match Config::load(sources)?.store {
+        StoreSettings::Postgres(address) => address,
+        StoreSettings::Embedded => bail!(
+            "store names no database of PostgreSQL: a backup of the embedded store is put into a folder by unsaid restore, which \
+             does this itself"
+        ),
+    };
+    let epoch = postgres::renew_epoch(&address, &Entropy::system()?)?;
+    terminal::show(&format!(
+        "The store in {address} begins another life, {epoch}.\n\n\
+         Next:\n\
+         1. Start its servers.\n\
+         2. Clients begin anew by themselves. Callbacks that were owed are sent again; a receiver knows them by webhook-id.\n\
+         3. Messages that were sent since the backup are gone, and what was recalled or deleted since is back: recall and\n\
+         \x20  delete it again (docs/operations.md, \"Restore\")\n"
     ));
     Ok(())
 }

@@ -18,7 +18,7 @@ use anyhow::bail;
 pub use app::{AppCommand, app};
 pub(crate) use ask::{API, Server};
 pub use ask::{Failure, ServerFlags};
-pub use backup::{BackupCommand, RestoreFlags, backup, reload, restore};
+pub use backup::{BackupCommand, RestoreFlags, backup, reload, restore, restored};
 use clap::{Args, Subcommand};
 pub use deliveries::{DeliveriesFlags, deliveries};
 use http::Method;

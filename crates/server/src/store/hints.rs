@@ -41,6 +41,11 @@ impl HintSender {
         accounts.iter().for_each(|(app, user)| self.devices.wake(*app, user));
     }
 
+    /// Says that there are events which no hint tells of. It is heard with the next ones.
+    pub fn missed(&self) {
+        self.shared.missed.store(true, Ordering::Release);
+    }
+
     /// Hands over the events of a commit, in their order. Never waits.
     pub fn committed(&self, events: Vec<OwedEvent>) {
         if events.is_empty() {
@@ -50,7 +55,7 @@ impl HintSender {
         let on_their_way = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
         if on_their_way > limits::HINT_BYTES_MAX || self.sender.try_send(events).is_err() {
             self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
-            self.shared.missed.store(true, Ordering::Release);
+            self.missed();
         }
     }
 }

@@ -49,6 +49,10 @@ impl Database {
         format!("{}{sign}options=-csearch_path%3D{}&application_name={}", self.server, self.schema, self.schema)
     }
 
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
     pub(crate) fn store(&self) -> StoreSettings {
         StoreSettings::Postgres(Box::new(self.url().parse().expect("an address of PostgreSQL")))
     }
@@ -80,6 +84,14 @@ impl Database {
             })
         });
         asking.join().expect("no panic")
+    }
+
+    /// Waits until no server is connected any more; PostgreSQL learns a little later that one has gone.
+    pub(crate) fn wait_until_unused(&self) {
+        let sql = format!("SELECT pid FROM pg_stat_activity WHERE application_name = '{}'", self.schema);
+        while !self.run(&sql).is_empty() {
+            std::thread::yield_now();
+        }
     }
 
     /// Whether any row of any table has this text.

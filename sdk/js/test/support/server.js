@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Chat, EVENT, TYPES } from '../../src/index.js';
+import { Database } from './database.js';
 import { userSig as signed } from './usersig.js';
 
 const SDKAPPID = 1400000001;
@@ -25,6 +26,7 @@ export class Server {
   #child;
   #folder;
   #settings;
+  #database = Database.ifWanted();
   address = '127.0.0.1:0';
 
   /** A running server; stopped when the test ends. `settings`: more lines for its app. */
@@ -50,7 +52,9 @@ export class Server {
         `secret_key = "${SECRET_KEY}"\nadmins = ["administrator"]\n${this.#settings}\n`,
     );
     const args = ['serve', '--set', 'log_format=json', '--config', config];
-    this.#child = spawn(process.env.UNSAID_BIN, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const store = this.#database ? { UNSAID_STORE: this.#database.url } : {};
+    const env = { ...process.env, ...store };
+    this.#child = spawn(process.env.UNSAID_BIN, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     this.address = await readyAddress(this.#child);
   }
 
@@ -66,6 +70,8 @@ export class Server {
   /** Nothing is left of what was stored. */
   async forget() {
     await rm(join(this.#folder, 'data'), { recursive: true });
+    this.#database?.drop();
+    this.#database?.make();
   }
 
   /** The REST API, as the admin. Fails if the command does. */
@@ -89,6 +95,7 @@ export class Server {
   async #remove() {
     await this.kill();
     await rm(this.#folder, { recursive: true, force: true });
+    this.#database?.drop();
   }
 }
 

@@ -26,7 +26,10 @@ pub(super) fn unread(link: &Link, app: SdkAppId, user: &UserId) -> Result<Option
 
 /// Accounts, deleted or not, with their names and faces.
 pub(super) fn people(link: &Link, app: SdkAppId, users: &[UserId]) -> Result<Vec<Option<Person>>, Fault> {
-    let sql = format!("SELECT {ACCOUNT_COLUMNS}, nick, face_url, name FROM account WHERE app = $1 AND name = ANY($2)");
+    let sql = format!(
+        "SELECT {ACCOUNT_COLUMNS}, nick, face_url, name FROM unnest($2::text[]) AS asked (user_name)
+             CROSS JOIN LATERAL (SELECT * FROM account WHERE app = $1 AND name = asked.user_name LIMIT 1) AS found"
+    );
     let mut found = HashMap::new();
     for row in link.rows(&sql, params![Sql(app), names(users)])? {
         let account = statements::account(&row, 0)?;
@@ -42,7 +45,8 @@ pub(super) fn exist(link: &Link, app: SdkAppId, users: &[UserId]) -> Result<Vec<
     Ok(people.into_iter().map(|person| person.is_some_and(|person| !person.account.deleted)).collect())
 }
 
-/// No conversation has noted anything of a life that is none.
+/// No conversation has noted anything of a life that is none. Each row is found by its key: with LIMIT, nothing is joined in
+/// another way.
 pub(super) fn unread_from(
     link: &Link,
     app: SdkAppId,
@@ -59,9 +63,11 @@ pub(super) fn unread_from(
                               ELSE CASE WHEN c.low_life = me.life THEN c.low_unread END END, 0)
          FROM unnest($3::text[], $4::text[], $5::text[], $6::boolean[]) WITH ORDINALITY
                   AS asked (peer, low, high, is_high, nth)
-              LEFT JOIN account AS peer ON peer.app = $1 AND peer.name = asked.peer AND NOT peer.deleted
-              LEFT JOIN account AS me ON me.app = $1 AND me.name = $2 AND NOT me.deleted
-              LEFT JOIN conversation AS c ON c.app = $1 AND c.low = asked.low AND c.high = asked.high
+              LEFT JOIN LATERAL (SELECT name FROM account WHERE app = $1 AND name = asked.peer AND NOT deleted LIMIT 1)
+                  AS peer ON true
+              LEFT JOIN LATERAL (SELECT life FROM account WHERE app = $1 AND name = $2 AND NOT deleted LIMIT 1) AS me ON true
+              LEFT JOIN LATERAL (SELECT * FROM conversation WHERE app = $1 AND low = asked.low AND high = asked.high LIMIT 1)
+                  AS c ON true
          ORDER BY asked.nth",
         params![Sql(app), Sql(user), names(peers), lows, highs, is_high],
     )?;
@@ -116,8 +122,8 @@ pub(super) fn blocklist(link: &Link, app: SdkAppId, user: &UserId) -> Result<Vec
 /// Of each of the others, whether it is blocked, and whether it blocks.
 pub(super) fn blocks(link: &Link, app: SdkAppId, user: &UserId, others: &[UserId]) -> Result<Vec<(bool, bool)>, Fault> {
     let rows = link.rows(
-        "SELECT EXISTS (SELECT 1 FROM blocked AS b WHERE b.app = $1 AND b.name = $2 AND b.other = asked.other),
-                EXISTS (SELECT 1 FROM blocked AS b WHERE b.app = $1 AND b.name = asked.other AND b.other = $2)
+        "SELECT (SELECT true FROM blocked AS b WHERE b.app = $1 AND b.name = $2 AND b.other = asked.other) IS NOT NULL,
+                (SELECT true FROM blocked AS b WHERE b.app = $1 AND b.name = asked.other AND b.other = $2) IS NOT NULL
          FROM unnest($3::text[]) WITH ORDINALITY AS asked (other, nth) ORDER BY asked.nth",
         params![Sql(app), Sql(user), names(others)],
     )?;

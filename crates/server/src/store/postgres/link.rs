@@ -9,17 +9,25 @@ use std::{
     collections::HashMap,
     error::Error as _,
     sync::Arc,
+    time::Duration,
 };
 
 use futures_util::future::try_join_all;
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
 use tokio_postgres::{
-    Client, Config, NoTls, Row, Statement,
+    Client, Config, Row, Statement,
     error::{Severity, SqlState},
     types::ToSql,
 };
 
-use crate::chat::Fault;
+use super::{
+    PostgresAddress,
+    tls::{Connector, TlsError, advice},
+};
+use crate::{chat::Fault, limits};
 
 /// The parameters of a statement.
 macro_rules! params {
@@ -52,8 +60,23 @@ pub(super) struct Bulk<'a> {
     pub(super) columns: Vec<Box<dyn ToSql + Sync + 'a>>,
 }
 
+/// Where connections go, and how.
+#[derive(Clone)]
+pub(super) struct Target {
+    config: Config,
+    connector: Connector,
+}
+
+impl Target {
+    pub(super) fn of(address: &PostgresAddress) -> Result<Self, TlsError> {
+        Ok(Self { config: address.config().clone(), connector: address.connector()? })
+    }
+}
+
 /// A connection that is open, or was.
 pub(super) struct Link {
+    /// How long an answer may take; a server that was stopped gives none, and its connection stays.
+    patience: Duration,
     runtime: Runtime,
     client: Client,
     statements: RefCell<HashMap<String, Statement>>,
@@ -69,26 +92,39 @@ const SETTINGS: &str = "
     SET idle_in_transaction_session_timeout = '5s';
     SET lock_timeout = '10s';
     SET statement_timeout = '60s';
-    SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+    SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+    SET enable_material = off; SET enable_bitmapscan = off";
 
 impl Link {
-    pub(super) fn connect(config: &Config) -> Result<Self, tokio_postgres::Error> {
+    pub(super) fn connect(target: &Target) -> Result<Self, Fault> {
         let runtime = Builder::new_current_thread().enable_all().build().expect("the system gives a runtime");
-        let client = runtime.block_on(async {
-            let (client, connection) = config.connect(NoTls).await?;
+        let Target { config, connector } = target;
+        let connecting = async {
+            let (client, connection) = config.connect(connector.clone()).await?;
             tokio::spawn(async move {
                 // Whoever asks next is told of it.
                 let _ = connection.await;
             });
             client.batch_execute(SETTINGS).await?;
             Ok(client)
-        })?;
-        Ok(Self { runtime, client, statements: RefCell::default(), trouble: Cell::new(None) })
+        };
+        let connected = runtime.block_on(async { timeout(limits::POSTGRES_LOGIN_MAX, connecting).await });
+        let client = match connected {
+            Ok(connected) => connected.map_err(|error| away(&error))?,
+            Err(_) => return Err(Fault::Failed("PostgreSQL cannot be reached: it does not answer".into())),
+        };
+        let (statements, trouble) = (RefCell::default(), Cell::new(None));
+        Ok(Self { patience: limits::POSTGRES_ANSWER_MAX, runtime, client, statements, trouble })
+    }
+
+    /// For what may take long.
+    pub(super) fn patient(self) -> Self {
+        Self { patience: limits::POSTGRES_MIGRATION_MAX, ..self }
     }
 
     pub(super) fn rows(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Fault> {
-        let answer = self.prepare(sql).and_then(|statement| self.wait(self.client.query(&statement, params)));
-        answer.map_err(|error| self.fault(&error))
+        let statement = self.prepare(sql)?;
+        self.wait(self.client.query(&statement, params))
     }
 
     /// The first row, if there is one.
@@ -98,27 +134,24 @@ impl Link {
 
     /// Says how many rows it touched.
     pub(super) fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, Fault> {
-        let answer = self.prepare(sql).and_then(|statement| self.wait(self.client.execute(&statement, params)));
-        answer.map_err(|error| self.fault(&error))
+        let statement = self.prepare(sql)?;
+        self.wait(self.client.execute(&statement, params))
     }
 
     /// Sends all at once, and waits for all. They are carried out one after the other; where one fails, those behind it fail
     /// too, if a transaction is open.
     pub(super) fn pipeline(&self, statements: &[Bulk<'_>]) -> Result<Vec<Vec<Row>>, Fault> {
-        let all = || {
-            let mut prepared = Vec::new();
-            for Bulk { sql, columns } in statements {
-                let columns: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| &**column).collect();
-                prepared.push((self.prepare(sql)?, columns));
-            }
-            self.wait(try_join_all(prepared.iter().map(|(statement, columns)| self.client.query(statement, columns))))
-        };
-        all().map_err(|error| self.fault(&error))
+        let mut prepared = Vec::new();
+        for Bulk { sql, columns } in statements {
+            let columns: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| &**column).collect();
+            prepared.push((self.prepare(sql)?, columns));
+        }
+        self.wait(try_join_all(prepared.iter().map(|(statement, columns)| self.client.query(statement, columns))))
     }
 
     /// Statements without parameters; none of them is prepared.
     pub(super) fn run(&self, sql: &str) -> Result<(), Fault> {
-        self.wait(self.client.batch_execute(sql)).map_err(|error| self.fault(&error))
+        self.wait(self.client.batch_execute(sql))
     }
 
     /// What went wrong last.
@@ -140,7 +173,7 @@ impl Link {
         Fault::Failed(Arc::from(what))
     }
 
-    fn prepare(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+    fn prepare(&self, sql: &str) -> Result<Statement, Fault> {
         if let Some(statement) = self.statements.borrow().get(sql) {
             return Ok(statement.clone());
         }
@@ -149,8 +182,14 @@ impl Link {
         Ok(statement)
     }
 
-    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
-        self.runtime.block_on(work)
+    fn wait<T>(&self, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
+        match self.runtime.block_on(async { timeout(self.patience, work).await }) {
+            Ok(answer) => answer.map_err(|error| self.fault(&error)),
+            Err(_) => {
+                self.trouble.set(Some(Trouble::Lost));
+                Err(Fault::Failed("PostgreSQL has not answered in time".into()))
+            }
+        }
     }
 
     fn fault(&self, error: &tokio_postgres::Error) -> Fault {
@@ -198,10 +237,13 @@ fn fault(error: &tokio_postgres::Error) -> Fault {
 }
 
 /// What a connection that cannot be made means to a caller.
-pub(super) fn away(error: &tokio_postgres::Error) -> Fault {
+fn away(error: &tokio_postgres::Error) -> Fault {
     match error.as_db_error() {
         Some(_) => fault(error),
-        None => Fault::Failed(format!("PostgreSQL cannot be reached: {}", said(error)).into()),
+        None => {
+            let advice = advice(error).map_or_else(String::new, |advice| format!("; {advice}"));
+            Fault::Failed(format!("PostgreSQL cannot be reached: {}{advice}", said(error)).into())
+        }
     }
 }
 

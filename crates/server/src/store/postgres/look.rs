@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     OpenError, PostgresAddress,
-    link::{Link, away, params},
+    link::{Link, Target, params},
     on_a_thread,
     row::Columns as _,
     schema,
@@ -30,7 +30,7 @@ pub(crate) struct Look {
 impl Look {
     pub(crate) fn at(address: &PostgresAddress, clock: &Clock) -> Result<Self, OpenError> {
         on_a_thread(|| {
-            let link = Link::connect(address.config()).map_err(|error| away(&error))?;
+            let link = Link::connect(&Target::of(address)?)?;
             link.run("SET default_transaction_read_only = on")?;
             Ok(look(&link, clock)?)
         })
@@ -42,14 +42,22 @@ impl Look {
     }
 }
 
+pub(super) fn is_there(link: &Link) -> Result<bool, Fault> {
+    link.row("SELECT to_regclass('meta') IS NOT NULL", params![])?.map_or(Ok(false), |row| row.at(0))
+}
+
+/// Whether there are other connections that bear the name of ours.
+pub(super) fn in_use(link: &Link) -> Result<bool, Fault> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity
+                              WHERE datname = current_database() AND pid <> pg_backend_pid()
+                                    AND application_name = current_setting('application_name'))";
+    link.row(sql, params![])?.map_or(Ok(false), |row| row.at(0))
+}
+
 fn look(link: &Link, clock: &Clock) -> Result<Look, Fault> {
-    let nothing = || Fault::Failed("a question about the server was not answered".into());
-    let sql = "SELECT current_setting('server_version_num')::bigint, to_regclass('meta') IS NOT NULL,
-                      EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-                                                             AND application_name = current_setting('application_name'))";
-    let row = link.row(sql, params![])?.ok_or_else(nothing)?;
-    let (number, is_there, in_use): (i64, bool, bool) = (row.at(0)?, row.at(1)?, row.at(2)?);
-    let version = if is_there { schema::version(link)? } else { None };
+    let row = link.row("SELECT current_setting('server_version_num')::bigint", params![])?;
+    let number: i64 = row.map_or(Ok(0), |row| row.at(0))?;
+    let version = if is_there(link)? { schema::version(link)? } else { None };
     let mut took = Vec::with_capacity(QUESTIONS);
     for _ in 0..QUESTIONS {
         let before = clock.instant();
@@ -58,5 +66,5 @@ fn look(link: &Link, clock: &Clock) -> Result<Look, Fault> {
     }
     took.sort();
     let server_version = u32::try_from(number / 10_000).unwrap_or(0);
-    Ok(Look { server_version, in_use, version, round_trip: took[took.len() / 2] })
+    Ok(Look { server_version, in_use: in_use(link)?, version, round_trip: took[took.len() / 2] })
 }

@@ -208,7 +208,10 @@ pub(super) fn erase(
     )?)?;
     let positions: Vec<i64> = found.keys().copied().collect();
     link.execute(
-        "DELETE FROM message WHERE app + 2 = $1::bigint + 2 AND low = $2 AND high = $3 AND position = ANY($4)",
+        "DELETE FROM message WHERE ctid = ANY(ARRAY(
+             SELECT found.ctid FROM unnest($4::bigint[]) AS v (position) CROSS JOIN LATERAL
+                 (SELECT ctid FROM message WHERE app + 2 = $1::bigint + 2 AND low = $2 AND high = $3
+                                                 AND position = v.position LIMIT 1) AS found))",
         params![Sql(app), low, high, positions],
     )?;
     Ok(found.into_values().collect())

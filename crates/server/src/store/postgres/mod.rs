@@ -3,7 +3,7 @@
 //! Commands come in through a bounded queue (`writer.rs`), are applied in batches (`batch/`) and answered after one commit for
 //! all. Reads have threads and connections of their own (`reader.rs`, `query.rs`, `contacts.rs`). Several servers may use one
 //! database: nothing that a writer keeps between two batches could be stale, but for the apps, whose version it checks. Each
-//! connection is driven by the thread that asks it (`link.rs`), as SQLite's are; TLS is not there yet.
+//! connection is driven by the thread that asks it (`link.rs`), as SQLite's are.
 
 mod address;
 mod batch;
@@ -15,6 +15,7 @@ mod link;
 mod look;
 mod messages;
 mod operators;
+mod order;
 mod outbox;
 mod query;
 mod reader;
@@ -22,6 +23,7 @@ mod row;
 mod schema;
 mod sessions;
 mod statements;
+mod tls;
 mod view;
 mod writer;
 mod writes;
@@ -35,8 +37,9 @@ pub use self::address::{AddressError, PostgresAddress};
 pub(crate) use self::look::Look;
 use self::{
     leases::PostgresLeases,
-    link::{Link, away},
+    link::{Link, Target},
     reader::Readers,
+    tls::TlsError,
     writer::{Job, Writers},
 };
 use super::HintSender;
@@ -47,7 +50,7 @@ use crate::{
         HistoryQuery, KeptEvent, Lane, LaneHead, Later, Message, Oldest, OwedEvent, Pair, ParkedFilter, ParkedPiece,
         Person, Prunable, Pruned, Recent, Session, SessionKey, Settled, Store, SyncEvent, Token, Updates, UpdatesQuery,
     },
-    clock::{Timestamp, World},
+    clock::{Entropy, Timestamp, World},
     cluster::{Leases, MemberId},
     limits,
     metrics::StoreMetrics,
@@ -69,8 +72,14 @@ pub enum OpenError {
         "the database holds a store of version {found}, which only servers from version {oldest} on can read; this one knows version {known}: use a newer server"
     )]
     TooNew { found: i64, oldest: i64, known: i64 },
+    #[error("the setting store: {0}")]
+    Tls(#[from] TlsError),
     #[error("the store in PostgreSQL cannot be opened: {0}")]
     Failed(#[from] Fault),
+    #[error("servers use this store: stop them first")]
+    InUse,
+    #[error("there is no store in this database: has it been restored, and into the schema that is looked at?")]
+    NoStore,
     #[error("a thread of the store cannot be started: {0}")]
     Thread(std::io::Error),
 }
@@ -89,17 +98,17 @@ pub struct Postgres {
 impl Postgres {
     /// Opens the store in its database; makes its tables where they are missing.
     pub fn open(options: &PostgresOptions, world: &World, hints: &HintSender) -> Result<Self, OpenError> {
-        let config = options.address.config();
+        let target = &Target::of(&options.address)?;
         let (epoch, cluster_key) = on_a_thread(|| {
-            let link = Link::connect(config).map_err(|error| away(&error))?;
-            schema::migrate(&link, &world.entropy)
+            let link = Link::connect(target)?;
+            schema::migrate(&link.patient(), &world.entropy)
         })?;
         let member = MemberId(format!("m_{:016x}", world.entropy.next_u64()).into());
-        let readers = Arc::new(Readers::start(config, limits::POSTGRES_READERS)?);
-        let of_leases = Readers::start(config, 1)?;
+        let readers = Arc::new(Readers::start(target, limits::POSTGRES_READERS)?);
+        let of_leases = Readers::start(target, 1)?;
         let leases = PostgresLeases::new(member.clone(), of_leases, Arc::clone(&readers), world.clock.clone());
         let leases = Arc::new(leases);
-        let writers = Writers::start(config, options.writers, &member, world, hints, &options.metrics)?;
+        let writers = Writers::start(target, options.writers, &member, world, hints, &options.metrics)?;
         Ok(Self { writers, readers, leases, epoch, cluster_key })
     }
 
@@ -120,6 +129,21 @@ impl Postgres {
             receiver.await.unwrap_or(Err(Fault::Stopping))
         })
     }
+}
+
+/// Tells a store that it was restored from a backup: it begins another life (a new epoch), because numbers that were given since
+/// are given once more. Answers how that life is called.
+pub fn renew_epoch(address: &PostgresAddress, entropy: &Entropy) -> Result<String, OpenError> {
+    on_a_thread(|| {
+        let link = Link::connect(&Target::of(address)?)?;
+        if !look::is_there(&link)? {
+            return Err(OpenError::NoStore);
+        }
+        if look::in_use(&link)? {
+            return Err(OpenError::InUse);
+        }
+        Ok(schema::renew_epoch(&link, entropy)?)
+    })
 }
 
 /// What needs a connection for a moment gets a thread of its own, for whoever asks may be within a runtime.

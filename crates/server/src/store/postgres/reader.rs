@@ -9,11 +9,10 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
-use tokio_postgres::Config;
 
 use super::{
     OpenError,
-    link::{Link, away},
+    link::{Link, Target},
     view::Snapshot,
 };
 use crate::{
@@ -30,14 +29,14 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn start(config: &Config, threads: usize) -> Result<Self, OpenError> {
+    pub(super) fn start(target: &Target, threads: usize) -> Result<Self, OpenError> {
         let (jobs, receiver) = mpsc::channel(limits::STORE_QUEUE_READS_MAX);
         let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..threads {
-            let (config, receiver) = (config.clone(), Arc::clone(&receiver));
+            let (target, receiver) = (target.clone(), Arc::clone(&receiver));
             thread::Builder::new()
                 .name(format!("store-reader-{number}"))
-                .spawn(move || run(&config, &receiver))
+                .spawn(move || run(&target, &receiver))
                 .map_err(OpenError::Thread)?;
         }
         Ok(Self { jobs })
@@ -86,8 +85,8 @@ impl Readers {
     }
 }
 
-fn run(config: &Config, jobs: &Mutex<mpsc::Receiver<Job>>) {
-    let mut connected = Connected { config, link: None };
+fn run(target: &Target, jobs: &Mutex<mpsc::Receiver<Job>>) {
+    let mut connected = Connected { target, link: None };
     loop {
         let job = jobs.lock().expect("nothing panics while it waits").blocking_recv();
         let Some(job) = job else {
@@ -102,7 +101,7 @@ fn run(config: &Config, jobs: &Mutex<mpsc::Receiver<Job>>) {
 
 /// A connection that is made when it is needed.
 struct Connected<'a> {
-    config: &'a Config,
+    target: &'a Target,
     link: Option<Link>,
 }
 
@@ -111,7 +110,7 @@ impl Connected<'_> {
         for _ in 0..2 {
             let link = match self.link.take() {
                 Some(link) => link,
-                None => Link::connect(self.config).map_err(|error| away(&error))?,
+                None => Link::connect(self.target)?,
             };
             let answer = query(&link);
             if answer.is_ok() || !link.is_lost() {

@@ -26,13 +26,18 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, oldest_reader: 2, sql: include_str!("schema_2.sql") },
 ];
 
+/// Another server may be migrating, and whatever has many rows takes its time.
+const PATIENCE: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0";
+
 /// Serves for nothing but that one server migrates at a time.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('unsaid ' || current_schema(), 0))";
 
 /// Brings the store to the newest version that this server knows, and says how this store's present life is called, and what
 /// its servers know each other by.
 pub(super) fn migrate(link: &Link, entropy: &Entropy) -> Result<(String, [u8; 32]), OpenError> {
-    link.run(&format!("BEGIN; {LOCK}; CREATE TABLE IF NOT EXISTS meta (name text PRIMARY KEY, value text NOT NULL)"))?;
+    link.run(&format!(
+        "BEGIN; {PATIENCE}; {LOCK}; CREATE TABLE IF NOT EXISTS meta (name text PRIMARY KEY, value text NOT NULL)"
+    ))?;
     let known = newest();
     let found = version(link)?.unwrap_or(0);
     let oldest = meta(link, "oldest_reader")?.unwrap_or(found);
@@ -69,9 +74,19 @@ fn set_meta(link: &Link, name: &str, value: &str) -> Result<(), Fault> {
     link.execute(sql, params![name, value]).map(drop)
 }
 
-fn epoch(link: &Link, entropy: &Entropy) -> Result<String, Fault> {
+fn fresh_epoch(entropy: &Entropy) -> String {
     let fresh = EventId::new(Timestamp(0), (entropy.next_u64() >> 16).cast_signed(), entropy.next_u32()).0;
-    made_once(link, "epoch", &fresh[fresh.len() - 8..])
+    fresh[fresh.len() - 8..].to_owned()
+}
+
+pub(super) fn renew_epoch(link: &Link, entropy: &Entropy) -> Result<String, Fault> {
+    let fresh = fresh_epoch(entropy);
+    set_meta(link, "epoch", &fresh)?;
+    Ok(fresh)
+}
+
+fn epoch(link: &Link, entropy: &Entropy) -> Result<String, Fault> {
+    made_once(link, "epoch", &fresh_epoch(entropy))
 }
 
 /// The database is for the servers alone, so who knows this is one of them.

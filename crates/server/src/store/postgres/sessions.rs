@@ -1,6 +1,6 @@
 //! Sessions as rows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tokio_postgres::Row;
 use unsaid_protocol::{SdkAppId, UserId, callback::Platform};
@@ -16,9 +16,11 @@ use crate::{
 
 /// Those of each of the accounts, the one that logged in first first.
 pub(super) fn of(link: &Link, app: SdkAppId, users: &[UserId]) -> Result<Vec<Vec<Session>>, Fault> {
-    let names: Vec<_> = users.iter().map(UserId::as_str).collect();
+    let names: BTreeSet<_> = users.iter().map(UserId::as_str).collect();
+    let names: Vec<_> = names.into_iter().collect();
     let rows = link.rows(
-        "SELECT name, id, platform, client_ip, since_ms, resumes FROM session WHERE app = $1 AND name = ANY($2)
+        "SELECT name, id, platform, client_ip, since_ms, resumes FROM unnest($2::text[]) AS asked (user_name)
+             CROSS JOIN LATERAL (SELECT * FROM session WHERE app = $1 AND name = asked.user_name OFFSET 0) AS found
          ORDER BY name, since_ms, id",
         params![Sql(app), names],
     )?;

@@ -15,12 +15,12 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_postgres::Config;
 
 use super::{
     OpenError,
     batch::{Batch, Committed, Known},
-    link::{Link, Trouble, away, params},
+    link::{Link, Target, Trouble, params},
+    order::{Number, Order},
     outbox,
     row::{Columns as _, Sql},
 };
@@ -62,7 +62,7 @@ impl Drop for Closing {
 
 impl Writers {
     pub(super) fn start(
-        config: &Config,
+        target: &Target,
         writers: usize,
         member: &MemberId,
         world: &World,
@@ -72,14 +72,16 @@ impl Writers {
         let (jobs, receiver) = mpsc::channel(limits::STORE_QUEUE_COMMANDS_MAX);
         let (receiver, closing) = (Arc::new(Mutex::new(receiver)), Arc::new(Closing::default()));
         let (broken_sender, broken) = watch::channel(None);
+        let order = Order::new(hints.clone());
         for number in 0..writers {
             let thread = Thread {
-                config: config.clone(),
+                target: target.clone(),
                 connected: None,
                 member: member.clone(),
                 known: Known::default(),
                 world: world.clone(),
                 hints: hints.clone(),
+                order: Arc::clone(&order),
                 metrics: metrics.clone(),
                 broken: broken_sender.clone(),
                 jobs: Arc::clone(&receiver),
@@ -107,12 +109,13 @@ impl Writers {
 }
 
 struct Thread {
-    config: Config,
+    target: Target,
     member: MemberId,
     connected: Option<Connected>,
     known: Known,
     world: World,
     hints: HintSender,
+    order: Arc<Order>,
     metrics: StoreMetrics,
     broken: watch::Sender<Option<Fault>>,
     jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
@@ -195,14 +198,26 @@ impl Thread {
         let (began, mut conflicts) = (self.world.clock.instant(), 0);
         loop {
             let failure = match self.transact(jobs) {
-                Ok((committed, done)) => return Ok(self.committed(jobs.len(), began, committed, done)),
+                Ok((number, committed, done)) => {
+                    self.metrics.committed(jobs.len(), self.world.clock.instant() - began);
+                    self.hints.heard(&committed.heard);
+                    number.committed(committed.owed);
+                    return Ok(done);
+                }
                 Err(failure) => failure,
             };
             self.metrics.failed();
             let (fault, trouble) = match failure {
                 Failure::Undone(fault, trouble) => (fault, trouble),
                 Failure::Unknown { xid, process, committed, done } => match self.outcome(&xid, process) {
-                    Ok(Outcome::Committed) => return Ok(self.committed(jobs.len(), began, committed, done)),
+                    Ok(Outcome::Committed) => {
+                        self.metrics.committed(jobs.len(), self.world.clock.instant() - began);
+                        self.hints.heard(&committed.heard);
+                        // Its turn is over, so others may have told of what comes behind it.
+                        self.hints.missed();
+                        self.hints.committed(committed.owed);
+                        return Ok(done);
+                    }
                     Ok(Outcome::Aborted) => continue,
                     Err(fault) => return Err((fault, Trouble::Lost)),
                 },
@@ -221,19 +236,12 @@ impl Thread {
         }
     }
 
-    fn committed(&self, jobs: usize, began: tokio::time::Instant, committed: Committed, done: Vec<Done>) -> Vec<Done> {
-        self.metrics.committed(jobs, self.world.clock.instant() - began);
-        self.hints.heard(&committed.heard);
-        self.hints.committed(committed.owed);
-        done
-    }
-
-    fn transact(&mut self, jobs: &[Job]) -> Result<(Committed, Vec<Done>), Failure> {
+    fn transact(&mut self, jobs: &[Job]) -> Result<(Number, Committed, Vec<Done>), Failure> {
         let connected = match self.connected.take() {
             Some(connected) => connected,
-            None => Connected::new(&self.config).map_err(|(fault, trouble)| Failure::Undone(fault, trouble))?,
+            None => Connected::new(&self.target).map_err(|(fault, trouble)| Failure::Undone(fault, trouble))?,
         };
-        let result = connected.transact(jobs, &mut self.known, &self.member, &self.world);
+        let result = connected.transact(jobs, &mut self.known, &self.order, (&self.member, &self.world));
         // A connection that failed is kept only if its transaction can be ended.
         let link = &connected.link;
         let is_unknown = matches!(result, Err(Failure::Unknown { .. }));
@@ -249,7 +257,7 @@ impl Thread {
         let began = self.world.clock.instant();
         let mut asked = 0;
         loop {
-            let found = Link::connect(&self.config).map_err(|error| away(&error)).and_then(|link| {
+            let found = Link::connect(&self.target).and_then(|link| {
                 // A connection that only we know to be gone would hold its transaction open for long.
                 if asked > 2 {
                     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -283,8 +291,8 @@ enum Outcome {
 }
 
 impl Connected {
-    fn new(config: &Config) -> Result<Self, (Fault, Trouble)> {
-        let link = Link::connect(config).map_err(|error| (away(&error), Trouble::Lost))?;
+    fn new(target: &Target) -> Result<Self, (Fault, Trouble)> {
+        let link = Link::connect(target).map_err(|fault| (fault, Trouble::Lost))?;
         let row = link.row("SELECT nextval('backlog_slot'), pg_backend_pid()", params![]);
         let read = row.and_then(|row| {
             let row = row.ok_or_else(|| Fault::Failed("a sequence has no value".into()))?;
@@ -300,9 +308,9 @@ impl Connected {
         &self,
         jobs: &[Job],
         known: &mut Known,
-        member: &MemberId,
-        world: &World,
-    ) -> Result<(Committed, Vec<Done>), Failure> {
+        order: &Arc<Order>,
+        (member, world): (&MemberId, &World),
+    ) -> Result<(Number, Committed, Vec<Done>), Failure> {
         let link = &self.link;
         let undone = |fault| Failure::Undone(fault, link.trouble().unwrap_or(Trouble::Other));
         let mut footprint = Footprint::default();
@@ -316,8 +324,9 @@ impl Connected {
         let xid = batch.xid().to_owned();
         let done = jobs.iter().map(|job| apply(job, &mut batch)).collect::<Result<Vec<_>, _>>().map_err(undone)?;
         let committed = batch.finish().map_err(undone)?;
+        let number = order.number();
         let Err(fault) = link.run("COMMIT") else {
-            return Ok((committed, done));
+            return Ok((number, committed, done));
         };
         // Only where the server says so was it rolled back.
         if link.is_lost() || link.trouble() == Some(Trouble::Unclear) {

@@ -80,6 +80,12 @@ pub(super) fn by_admin(name: MessageName) -> Recall {
     Recall { name, door: Door::Admin { account: user(ADMIN) }, origin: Origin::LOCAL }
 }
 
+/// All that is stored.
+pub(super) fn read_all(reader: &str, peer: &str) -> Command {
+    let (reader, peer) = (user(reader), user(peer));
+    Command::Read(Read { app: APP, reader, peer, time_s: None, origin: Origin::LOCAL })
+}
+
 /// The body of an event.
 pub(super) fn json(event: &OwedEvent) -> Value {
     serde_json::from_slice(&event.body).expect("a body is JSON")

@@ -1,12 +1,16 @@
 //! What the store on PostgreSQL alone can promise: what becomes of commands when connections are lost, and when others work on
 //! the same tables. These tests need a server: `cargo xtask postgres` starts one, or `UNSAID_TEST_POSTGRES` says where one is.
 
+mod away;
 mod leases;
+mod plans;
 mod proxy;
+mod shared;
+mod tls;
 
 use std::{env, sync::Arc};
 
-use tokio_postgres::NoTls;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
 use unsaid_protocol::callback::Platform;
 
 use self::proxy::{Cut, Proxy};
@@ -129,7 +133,7 @@ fn i1_lost_connections_lose_nothing_that_was_acknowledged_and_do_nothing_twice()
             );
             let kill = {
                 let server = database.server.clone();
-                std::thread::spawn(move || run(&server, &terminate))
+                std::thread::spawn(move || drop(run(&server, &terminate)))
             };
             let answers = all(waiting).await;
             kill.join().expect("no panic");
@@ -303,22 +307,27 @@ impl Database {
         url.parse().expect("an address of PostgreSQL")
     }
 
-    /// Runs statements beside the store.
-    fn run(&self, sql: &str) {
+    /// Runs statements beside the store. Answers the first column of each row.
+    fn run(&self, sql: &str) -> Vec<String> {
         let (server, sql) = (self.server.clone(), sql.to_owned());
         // On a thread of its own, for a test may be within a runtime.
-        std::thread::spawn(move || run(&server, &sql)).join().expect("no panic");
+        std::thread::spawn(move || run(&server, &sql)).join().expect("no panic")
     }
 }
 
-fn run(server: &str, sql: &str) {
+fn run(server: &str, sql: &str) -> Vec<String> {
     block_on_io(async {
         let (client, connection) = tokio_postgres::connect(server, NoTls).await.expect("PostgreSQL answers");
         let connection = tokio::spawn(connection);
-        client.batch_execute(sql).await.expect("PostgreSQL does it");
+        let answer = client.simple_query(sql).await.expect("PostgreSQL does it");
         drop(client);
         connection.await.expect("no panic").expect("it ends well");
-    });
+        let first = |message: SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            SimpleQueryMessage::CommandComplete(_) | SimpleQueryMessage::RowDescription(_) | _ => None,
+        };
+        answer.into_iter().filter_map(first).collect()
+    })
 }
 
 impl Drop for Database {

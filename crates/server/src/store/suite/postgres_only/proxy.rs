@@ -1,4 +1,4 @@
-//! Stands between a store and PostgreSQL, and cuts one connection while it commits.
+//! Stands between a store and PostgreSQL, cuts or holds one connection while it commits, and goes away as a whole.
 
 use std::{
     io::{Read, Write},
@@ -6,7 +6,7 @@ use std::{
     os::unix::net::UnixStream,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
 };
@@ -20,6 +20,8 @@ pub(super) enum Cut {
     BeforeCommit,
     /// The server has committed; its answer is lost.
     BehindCommit,
+    /// Nobody says anything any more, and the transaction stays open for as long as the server bears with it.
+    Held,
 }
 
 /// Its threads end with the connections that they carry.
@@ -31,6 +33,9 @@ pub(super) struct Proxy {
 
 #[derive(Default)]
 struct Shared {
+    /// The ends of all connections, while PostgreSQL is there.
+    open: Mutex<Vec<Box<dyn Stream>>>,
+    is_away: AtomicBool,
     cut: Mutex<Option<Cut>>,
     cuts: AtomicU32,
 }
@@ -68,7 +73,14 @@ impl Proxy {
         let (target, seen) = (server.clone(), Arc::clone(&shared));
         thread::spawn(move || {
             for client in listener.incoming() {
-                carry(Box::new(client.expect("a connection")), dial(&target), &seen);
+                let client = Box::new(client.expect("a connection"));
+                let mut open = seen.open.lock().expect("no panic");
+                if seen.is_away.load(Ordering::SeqCst) {
+                    client.end();
+                    continue;
+                }
+                open.push(client.another());
+                carry(client, dial(&target), &seen);
             }
         });
         Self { port, server, shared }
@@ -85,6 +97,17 @@ impl Proxy {
 
     pub(super) fn cut_next_commit(&self, cut: Cut) {
         *self.shared.cut.lock().expect("no panic") = Some(cut);
+    }
+
+    /// Ends all connections, and takes none, until it is back.
+    pub(super) fn go_away(&self) {
+        let mut open = self.shared.open.lock().expect("no panic");
+        self.shared.is_away.store(true, Ordering::SeqCst);
+        open.drain(..).for_each(|client| client.end());
+    }
+
+    pub(super) fn come_back(&self) {
+        self.shared.is_away.store(false, Ordering::SeqCst);
     }
 
     pub(super) fn cuts(&self) -> u32 {
@@ -118,6 +141,11 @@ fn carry(client: Box<dyn Stream>, server: Box<dyn Stream>, shared: &Arc<Shared>)
             if let Some(cut) = cut {
                 shared.cuts.fetch_add(1, Ordering::SeqCst);
                 if cut == Cut::BeforeCommit {
+                    break;
+                }
+                if cut == Cut::Held {
+                    // The other thread ends both when the server has had enough.
+                    while let Ok(1..) = client.read(&mut buffer) {}
                     break;
                 }
                 *cutting.lock().expect("no panic") = true;
