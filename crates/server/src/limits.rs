@@ -213,6 +213,8 @@ pub const OUTBOX_NET_PAUSE: Duration = Duration::from_secs(30);
 /// could end later than `LEASE_MARGIN` before its lease.
 pub const LEASE: Duration = Duration::from_secs(8);
 pub const LEASE_PAUSE: Duration = Duration::from_secs(1);
+/// The same while others hold what is this one's part.
+pub const LEASE_HASTE: Duration = Duration::from_millis(100);
 pub const LEASE_MARGIN: Duration = Duration::from_secs(1);
 
 /// How often the outbox is searched for events that no hint told of.

@@ -27,7 +27,7 @@ const REST_MAX: Duration = Duration::from_secs(60);
 pub(crate) async fn run(flags: &ClusterFlags) -> anyhow::Result<Report> {
     let mut ground = Ground::start(flags).await?;
     ground.import_accounts(flags.accounts).await?;
-    let watchers = Watchers::start(&ground, flags);
+    let watchers = Watchers::start(&ground, flags).await?;
     let stop = CancellationToken::new();
     let callers = Callers::start(&ground, flags, stop.clone());
     let began = clock::now();

@@ -66,7 +66,8 @@ pub(crate) struct Sessions {
 }
 
 impl Watchers {
-    pub(crate) fn start(ground: &Ground, flags: &ClusterFlags) -> Self {
+    /// Each is there when this answers, so it has to see everything that happens from then on.
+    pub(crate) async fn start(ground: &Ground, flags: &ClusterFlags) -> anyhow::Result<Self> {
         let mut watchers = Vec::new();
         for account in (0..flags.watched.min(flags.accounts)).map(Account) {
             for (server, platform) in ground.servers.iter().zip(PLATFORMS) {
@@ -75,7 +76,13 @@ impl Watchers {
             }
         }
         let tasks = watchers.iter().map(|watcher| Arc::clone(watcher).run()).collect();
-        Self { watchers, _tasks: tasks }
+        let began = clock::now();
+        let is_there = |watcher: &Arc<Watcher>| watcher.seen.lock().unwrap_or_else(PoisonError::into_inner).logins > 0;
+        while !watchers.iter().all(is_there) {
+            anyhow::ensure!(clock::now() - began < PUSHED_WITHIN, "not all sessions could log in");
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(Self { watchers, _tasks: tasks })
     }
 
     /// Waits until each has seen everything, for a time.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use unsaid_protocol::SdkAppId;
 
-use super::{Shard, ShardSet};
+use super::{SHARDS, Shard, ShardSet};
 use crate::chat::{EndReason, Later, SessionKey};
 
 /// Names a member, from one start of it to its end. Drawn, so that no two are ever called the same.
@@ -45,8 +45,9 @@ pub struct Renewed {
     /// Grows when the member was silent for too long: then it holds nothing of what it held before, even where the same shard
     /// is in `held` again.
     pub term: u64,
-    /// Those that are there, this one among them.
+    /// Those that are there, this one among them; and how many of them come before it by name.
     pub members: u32,
+    pub rank: u32,
     /// Grows with each change of an app or of a token.
     pub settings_version: i64,
     /// Of whom it was said a short while ago that its endpoint is back. The number grows each time.
@@ -65,9 +66,19 @@ pub struct Glance {
 impl Renewed {
     /// What this member holds too much, so that others get their part.
     pub fn surplus(&self) -> ShardSet {
-        let fair = super::SHARDS.div_ceil(self.members.max(1) as usize);
-        self.held.iter().skip(fair).collect()
+        self.held.iter().skip(fair(self.members, self.rank)).collect()
     }
+
+    /// Whether others hold what is this member's part.
+    pub fn lacks_some(&self) -> bool {
+        self.held.len() < fair(self.members, self.rank)
+    }
+}
+
+/// How many of the shards are a member's part, so that all parts together are all shards.
+pub fn fair(members: u32, rank: u32) -> usize {
+    let (members, rank) = (members.max(1) as usize, rank as usize);
+    SHARDS / members + usize::from(rank < SHARDS % members)
 }
 
 impl FromIterator<Shard> for ShardSet {

@@ -11,7 +11,7 @@ mod shard;
 mod share;
 mod turn;
 
-pub use leases::{Glance, Leases, MemberId, Renewal, Renewed};
+pub use leases::{Glance, Leases, MemberId, Renewal, Renewed, fair};
 pub use rota::{Rota, RotaParts};
 pub use shard::{SHARDS, Shard, ShardSet};
 pub use share::Share;

@@ -32,26 +32,38 @@ pub struct Rota {
     giving: Option<(ShardSet, u64)>,
     /// What was heard of endpoints that are back.
     back: HashMap<SdkAppId, i64>,
+    /// Whether others hold what is this one's part.
+    lacks_some: bool,
     /// Whether the last renewal failed.
     failing: bool,
 }
 
 impl Rota {
     pub fn new(parts: RotaParts, turns: Turns) -> Self {
-        Self { parts, turns, giving: None, back: HashMap::new(), failing: false }
+        Self { parts, turns, giving: None, back: HashMap::new(), lacks_some: false, failing: false }
     }
 
     /// What it holds is free when this ends; nothing of it may be under way then.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let pause = self.parts.clock.instant() + limits::LEASE_PAUSE;
+            let began = self.parts.clock.instant();
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.once() => {}
             }
+            // What others hand back, and what is to be handed back to them, is waited for by callbacks.
+            let pause = if self.lacks_some { limits::LEASE_HASTE } else { limits::LEASE_PAUSE };
+            let turns = &mut self.turns;
+            let let_go = async {
+                match self.giving {
+                    Some((_, version)) if !self.failing => turns.has_let_go(version).await,
+                    Some(_) | None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep_until(pause) => {}
+                () = tokio::time::sleep_until(began + pause) => {}
+                () = let_go => {}
             }
         }
         let left = tokio::time::timeout(limits::LEASE, self.parts.leases.leave()).await;
@@ -89,6 +101,7 @@ impl Rota {
     fn renewed(&mut self, renewed: &Renewed, asked: Instant) {
         let before = self.turns.now();
         let surplus = renewed.surplus();
+        self.lacks_some = renewed.lacks_some();
         let share = Share {
             version: before.version + 1,
             mine: renewed.held.without(&surplus),

@@ -80,6 +80,13 @@ impl Turns {
         *self.let_go.borrow()
     }
 
+    /// Comes when it has let go of what was not in the share of that version. Never, if it is gone.
+    pub async fn has_let_go(&mut self, version: u64) {
+        if self.let_go.wait_for(|let_go| *let_go >= version).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// For others who have to know what is delivered here.
     pub fn watch(&self) -> watch::Receiver<Share> {
         self.share.subscribe()

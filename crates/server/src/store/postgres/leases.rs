@@ -17,7 +17,7 @@ use super::{
 use crate::{
     chat::{Fault, Later, SessionKey},
     clock::Clock,
-    cluster::{Glance, Leases, MemberId, Renewal, Renewed, SHARDS, Shard, ShardSet},
+    cluster::{Glance, Leases, MemberId, Renewal, Renewed, Shard, ShardSet, fair},
 };
 
 /// The leases of one member, on a connection of their own: they must not wait for anything else.
@@ -106,16 +106,16 @@ fn renew(link: &Link, member: &str, renewal: &Renewal) -> Result<Renewed, Fault>
         link.execute("UPDATE lease SET holder = '' WHERE holder = $1 AND shard = ANY($2)", params![member, hand_back])?;
     }
     bury(link, member, *session_return)?;
-    let members = link.row("SELECT count(*) FROM member WHERE NOT gone", params![])?;
-    let members = members.map_or(Ok(1), |row| row.at::<i64>(0))?;
-    let members = u32::try_from(members).unwrap_or(u32::MAX).max(1);
-    let held = claim(link, member, members)?;
+    let sql = "SELECT count(*), count(*) FILTER (WHERE id < $1) FROM member WHERE NOT gone";
+    let counted = link.row(sql, params![member])?.map_or(Ok((1, 0)), |row| Ok((row.at(0)?, row.at(1)?)))?;
+    let (members, rank) = (number(counted.0), number(counted.1));
+    let held = claim(link, member, fair(members, rank))?;
     let version = link.row("SELECT version FROM apps_version", params![])?;
     let settings_version = version.map_or(Ok(0), |row| row.at(0))?;
     let sql = "SELECT app, number FROM back WHERE said > clock_timestamp() - interval '30 s'";
     let back = link.rows(sql, params![])?;
     let back = back.iter().map(|row| Ok((row.at::<Sql<SdkAppId>>(0)?.0, row.at(1)?))).collect::<Result<_, Fault>>()?;
-    Ok(Renewed { held, term, members, settings_version, back })
+    Ok(Renewed { held, term, members, rank, settings_version, back })
 }
 
 /// Its lease begins anew; one that has ended, or that somebody has ended, takes along what it held. Answers its term.
@@ -159,14 +159,17 @@ fn free(link: &Link, members: &[String]) -> Result<(), Fault> {
 }
 
 /// Takes of what is free, up to the fair part. Answers all that is held.
-fn claim(link: &Link, member: &str, members: u32) -> Result<ShardSet, Fault> {
-    let fair = SHARDS.div_ceil(members as usize);
+fn claim(link: &Link, member: &str, fair: usize) -> Result<ShardSet, Fault> {
     let sql = "UPDATE lease SET holder = $1 WHERE shard IN (
                    SELECT shard FROM lease WHERE holder = '' ORDER BY shard
                    LIMIT greatest(0, $2 - (SELECT count(*) FROM lease WHERE holder = $1)) FOR UPDATE SKIP LOCKED)";
     link.execute(sql, params![member, i64::try_from(fair).unwrap_or(i64::MAX)])?;
     let held = link.rows("SELECT shard FROM lease WHERE holder = $1", params![member])?;
     held.iter().map(|row| shard(row.at(0)?)).collect()
+}
+
+fn number(count: i64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn shard(number: i64) -> Result<Shard, Fault> {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     chat::{Command, Lane, LogIn, Origin, SessionId, Settled, Settlement, Store, Tries},
     clock::Timestamp,
-    cluster::{Renewal, Renewed, SHARDS, Shard, ShardSet},
+    cluster::{Renewal, Renewed, Shard, ShardSet},
     store::postgres::Postgres,
 };
 
@@ -48,15 +48,14 @@ fn c5_a_shard_is_held_by_one_server_and_each_gets_its_part() {
         renews(&third, LONG, ShardSet::EMPTY).await;
 
         let surplus = renews(&first, LONG, ShardSet::EMPTY).await.surplus();
-        assert_eq!(surplus.len(), SHARDS - 86);
         let rest = renews(&first, LONG, surplus).await;
         assert_eq!((rest.held, rest.surplus()), (ShardSet::ALL.without(&surplus), ShardSet::EMPTY));
-        let held = [
-            rest.held,
-            renews(&second, LONG, ShardSet::EMPTY).await.held,
-            renews(&third, LONG, ShardSet::EMPTY).await.held,
-        ];
-        assert_eq!(held.map(|held| held.len()), [86, 86, 84]);
+        let second = renews(&second, LONG, ShardSet::EMPTY).await;
+        let third = renews(&third, LONG, ShardSet::EMPTY).await;
+        let held = [rest.held, second.held, third.held];
+        let mut parts = held.map(|held| held.len());
+        parts.sort_unstable();
+        assert_eq!(parts, [85, 85, 86]);
         let all = held.iter().flat_map(ShardSet::iter).collect::<ShardSet>();
         assert_eq!(all, ShardSet::ALL, "so none is held twice");
     });
