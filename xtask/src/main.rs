@@ -3,6 +3,7 @@
 //! It must stay small enough to build in seconds, and must never be needed to build or run the server.
 
 mod api;
+mod cluster;
 mod nats;
 mod postgres;
 mod system;
@@ -20,6 +21,8 @@ Usage: cargo xtask <command>
 Commands:
   test [--full]  everything that has to pass before a change is merged; --full adds
                  more kills and seeds, the demo in release mode and a short load run
+  cluster        three servers on one PostgreSQL under load, while servers, PostgreSQL and
+                 NATS are killed, stopped and started again; --full has it, too
   api            the operator API against its document, by Schemathesis; --full has it, too
   nats           the tests of the bus, on servers of NATS of their own; test has them, too
   postgres       the tests of the store on PostgreSQL, on a server of their own; test has them, too
@@ -30,6 +33,7 @@ Commands:
 enum Task {
     Test(test::Extent),
     Api,
+    Cluster,
     Nats,
     Postgres,
     Tidy,
@@ -58,6 +62,7 @@ fn parse(arguments: &[String]) -> Option<Task> {
         ["test"] => Some(Task::Test(test::Extent::Usual)),
         ["test", "--full"] => Some(Task::Test(test::Extent::Full)),
         ["api"] => Some(Task::Api),
+        ["cluster"] => Some(Task::Cluster),
         ["nats"] => Some(Task::Nats),
         ["postgres"] => Some(Task::Postgres),
         ["tidy"] => Some(Task::Tidy),
@@ -71,6 +76,7 @@ fn run(task: &Task) -> Result<bool> {
     match task {
         Task::Test(extent) => test::run(&root()?, *extent),
         Task::Api => test::api(&root()?),
+        Task::Cluster => test::cluster(&root()?),
         Task::Nats => test::nats(&root()?),
         Task::Postgres => test::postgres(&root()?),
         Task::Tidy => tidy::run(&root()?),
@@ -102,6 +108,7 @@ mod tests {
         check("test --full", Some(Task::Test(test::Extent::Full)));
         check("test --help", Some(Task::Help));
         check("api", Some(Task::Api));
+        check("cluster", Some(Task::Cluster));
         check("nats", Some(Task::Nats));
         check("tidy", Some(Task::Tidy));
         check("", Some(Task::Help));

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream};
 
-const NO_NATS: &str = "there is no nats-server; `apt-get install nats-server` (Debian, Ubuntu) adds it, or put the program of \
+pub(crate) const NO_NATS: &str = "there is no nats-server; `apt-get install nats-server` (Debian, Ubuntu) adds it, or put the program of \
     https://nats.io into the PATH";
 
 /// Every test of the bus.
@@ -22,7 +22,7 @@ pub(crate) fn suite(root: &Path) -> Result<Outcome> {
 }
 
 /// Installed if that is possible without asking anyone.
-fn is_there() -> Result<bool> {
+pub(crate) fn is_there() -> Result<bool> {
     let answers_now = || answers("nats-server", &["--version"]);
     if answers_now() {
         return Ok(true);

@@ -20,7 +20,7 @@ const ADDRESS: &str = "UNSAID_TEST_POSTGRES";
 
 const OLDEST: u32 = 15;
 
-const NO_POSTGRES: &str = "there is no PostgreSQL of version 15 or later; `apt-get install postgresql` (Debian, Ubuntu) adds \
+pub(crate) const NO_POSTGRES: &str = "there is no PostgreSQL of version 15 or later; `apt-get install postgresql` (Debian, Ubuntu) adds \
     it, or set UNSAID_TEST_POSTGRES to the address of a server that is there for tests alone, as its superuser";
 
 /// Every test whose name says that it needs PostgreSQL: the store's suite and model, and what the server has of its own there.
@@ -59,7 +59,7 @@ fn tests(root: &Path, variables: &[(&str, &str)], address: &str) -> Result<Outco
 }
 
 /// The folder of PostgreSQL's programs, which Debian keeps out of the way; installed if that is possible without asking.
-fn programs() -> Result<Option<PathBuf>> {
+pub(crate) fn programs() -> Result<Option<PathBuf>> {
     if let Some(found) = newest() {
         return Ok(Some(found));
     }

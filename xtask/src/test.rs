@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    api, nats, postgres,
+    api, cluster, nats, postgres,
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
     tidy, web,
 };
@@ -49,11 +49,12 @@ enum Needs {
 }
 
 /// What a run without `--full` leaves out.
-const LEFT_OUT: [&str; 4] = [
+const LEFT_OUT: [&str; 5] = [
     "tests, long form: more kills and more seeds (UNSAID_TEST_FULL=1)",
     "operator API: requests of every kind made out of its document, by Schemathesis",
     "demo, release: the demo as users run it",
     "load, release: 20,000 recalls, of which none may be lost or unknown",
+    "cluster: three servers on one PostgreSQL under load, while one thing after the other breaks",
 ];
 
 const CLIPPY: [&str; 8] =
@@ -82,6 +83,12 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<bool> {
 /// The step of that name alone; true if it did not fail.
 pub(crate) fn api(root: &Path) -> Result<bool> {
     let report = perform(Step::new("operator API", Needs::Compiler, || api::operator_api(root)));
+    Ok(!matches!(report.outcome, Outcome::Failed(_)))
+}
+
+/// The step of that name alone; true if it did not fail.
+pub(crate) fn cluster(root: &Path) -> Result<bool> {
+    let report = perform(Step::new("cluster", Needs::Compiler, || cluster::run(root)));
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 
@@ -144,6 +151,7 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
             cargo(root, &["run", "--release", "--locked", "--", "demo", "--once"], &[])
         }));
         steps.push(Step::new("load, release", Compiler, || load(root)));
+        steps.push(Step::new("cluster", Compiler, || cluster::run(root)));
     }
     steps
 }

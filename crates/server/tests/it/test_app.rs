@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -43,10 +46,31 @@ pub(crate) struct TestApp {
     pub(crate) receiver: Arc<Receiver>,
     config: Config,
     server: Option<Server>,
+    /// Where a run wants two servers on one store: everything else is asked of this one.
+    second: Option<Second>,
     checks: Checks,
     _folder: TempDir,
     /// Dropped last, when its server has gone.
     database: Option<Database>,
+}
+
+/// Shares the store of the first one.
+struct Second {
+    server: Option<Server>,
+    folder: TempDir,
+    asked: AtomicUsize,
+}
+
+/// If it is 2, the servers of all tests are two.
+const SERVERS: &str = "UNSAID_TEST_SERVERS";
+
+impl Second {
+    /// Where a run wants one.
+    fn if_wanted(database: Option<&Database>) -> Option<Self> {
+        let wanted = database.is_some() && std::env::var(SERVERS).is_ok_and(|servers| servers == "2");
+        let folder = || tempfile::tempdir().expect("a folder");
+        wanted.then(|| Self { server: None, folder: folder(), asked: AtomicUsize::new(0) })
+    }
 }
 
 /// What is held against the invariants when the test is over.
@@ -90,12 +114,13 @@ impl TestApp {
             receiver: Arc::clone(&receiver),
             config,
             server: None,
+            second: Second::if_wanted(database.as_ref()),
             checks: Checks::All,
             _folder: folder,
             database,
         };
         app.start_again().await;
-        app.server().save_app(settings).await.expect("the settings of the test are right");
+        app.save_app(settings).await;
         let (jared, jonh) = (app.account("jared").await, app.account("Jonh").await);
         (app, jared, jonh, receiver)
     }
@@ -117,19 +142,45 @@ impl TestApp {
         file.windows(text.len()).any(|part| part == text.as_bytes())
     }
 
+    /// Of two servers, one after the other.
     pub(crate) fn base(&self) -> String {
-        format!("http://{}", self.server().address())
+        let server = match &self.second {
+            Some(Second { server: Some(server), asked, .. }) if asked.fetch_add(1, Ordering::Relaxed) % 2 == 1 => {
+                server
+            }
+            Some(_) | None => self.server(),
+        };
+        format!("http://{}", server.address())
+    }
+
+    /// Every server knows of it when this answers.
+    async fn save_app(&self, app: App) {
+        if let Some(Second { server: Some(server), .. }) = &self.second {
+            server.save_app(app.clone()).await.expect("the settings of the test are right");
+        }
+        self.server().save_app(app).await.expect("the settings of the test are right");
     }
 
     /// Finishes what was accepted and stops.
     pub(crate) async fn stop(&mut self) {
+        self.stop_second().await;
         self.server.take().expect("the server runs").stop().await;
+    }
+
+    async fn stop_second(&mut self) {
+        if let Some(server) = self.second.as_mut().and_then(|second| second.server.take()) {
+            server.stop().await;
+        }
     }
 
     /// On the same folder; on a new port, so actors are made anew.
     pub(crate) async fn start_again(&mut self) {
         let server = Server::start(&self.config, self.world.clone()).await;
         self.server = Some(server.expect("the server starts"));
+        if let Some(second) = &self.second {
+            let server = self.another_server(&second.folder).await;
+            self.second.as_mut().expect("it is there").server = Some(server);
+        }
     }
 
     /// Another server that shares the store, with a folder of its own.
@@ -161,7 +212,7 @@ impl TestApp {
     pub(crate) async fn change_app(&self, change: impl FnOnce(&mut App)) {
         let mut app = self.settings().await;
         change(&mut app);
-        self.server().save_app(app).await.expect("the settings of the test are right");
+        self.save_app(app).await;
     }
 
     /// The app's settings.
@@ -235,6 +286,7 @@ impl Drop for TestApp {
                 if checks == Checks::All {
                     self.all_settled().await;
                 }
+                self.stop_second().await;
                 self.server.take().expect("it was just put there").stop().await;
             });
         });
