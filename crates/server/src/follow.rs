@@ -46,9 +46,18 @@ impl Follow {
 
 impl Followed {
     async fn read_anew(&self) -> Result<(), Fault> {
-        let (apps, tokens) = (self.store.apps().await?, self.store.tokens().await?);
-        self.apps.replace(apps);
-        self.tokens.replace(tokens);
-        Ok(())
+        // What is changed here meanwhile would be taken back by what was read before.
+        loop {
+            let moment = self.apps.moment();
+            if self.apps.replace(self.store.apps().await?, moment) {
+                break;
+            }
+        }
+        loop {
+            let moment = self.tokens.moment();
+            if self.tokens.replace(self.store.tokens().await?, moment) {
+                return Ok(());
+            }
+        }
     }
 }

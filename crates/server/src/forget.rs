@@ -30,8 +30,15 @@ const PAUSE: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Forget {
-    pub(crate) async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
+            self.stories.prune();
+            // Whoever is to do it later, by then does it.
+            let leads = async { self.share.wait_for(Share::leads).await.is_ok() };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = tokio::time::timeout(PAUSE, leads) => {}
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.once() => {}
@@ -47,7 +54,6 @@ impl Forget {
     /// C8), messages as long as their app wants.
     async fn once(&self) {
         let now = self.clock.now();
-        self.stories.prune();
         if !self.share.borrow().leads() {
             return;
         }

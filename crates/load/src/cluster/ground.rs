@@ -113,13 +113,15 @@ impl Ground {
         Ok(())
     }
 
-    /// How many accounts have another total than their messages say, at any server.
+    /// How often a server has another total for an account than its messages say.
     pub(crate) async fn unread_wrong(&self, accounts: u32) -> anyhow::Result<u64> {
         let mut wrong = 0;
         for account in (0..accounts).map(Account) {
-            let client = &self.servers[account.index() % self.servers.len()].client;
-            let unread = client.get_c2c_unread_msg_num(&account.to_string()).await?;
-            wrong += u64::from(unread != self.ledger.unread(account));
+            let right = self.ledger.unread(account);
+            for server in &self.servers {
+                let unread = server.client.get_c2c_unread_msg_num(&account.to_string()).await?;
+                wrong += u64::from(unread != right);
+            }
         }
         Ok(wrong)
     }

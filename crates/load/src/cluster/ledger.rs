@@ -92,6 +92,7 @@ impl Ledger {
     }
 
     pub(crate) fn called_back(&self, callback: &Callback<'_>, at: Instant) {
+        self.changed.notify_waiters();
         let mut state = self.state();
         let State { messages, lanes, events, arrivals, repeats, unknown, out_of_order, .. } = &mut *state;
         let Some(row) =
@@ -136,6 +137,11 @@ impl Ledger {
             }
             changed.await;
         }
+    }
+
+    /// Until nothing has arrived for so long.
+    pub(crate) async fn is_quiet_for(&self, pause: Duration) {
+        while tokio::time::timeout(pause, self.changed.notified()).await.is_ok() {}
     }
 
     /// The acknowledged recalls that this account has to know of.

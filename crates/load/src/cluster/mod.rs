@@ -16,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use rand::{SeedableRng, rngs::StdRng};
 use tokio_util::sync::CancellationToken;
+use unsaid::limits;
 
 use self::{callers::Callers, faults::Happened, ground::Ground, watchers::Watchers};
 pub(crate) use self::{faults::Fault, report::Report};
@@ -51,6 +52,8 @@ pub(crate) async fn run(flags: &ClusterFlags) -> anyhow::Result<Report> {
     let ledger = Arc::clone(&ground.ledger);
     // What never comes is lost; the report says so.
     let _ = tokio::time::timeout(REST_MAX, ledger.at_rest()).await;
+    // What comes too much, or too late, would come until whoever was silent is known to be so.
+    ledger.is_quiet_for(limits::LEASE).await;
     let sessions = watchers.judge(&ledger).await;
     let unread_wrong = ground.unread_wrong(flags.accounts).await?;
     ground.servers.iter_mut().try_for_each(ground::Member::still_runs)?;

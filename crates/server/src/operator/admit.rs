@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -75,6 +78,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 #[derive(Debug)]
 pub struct Tokens {
     valid: RwLock<Vec<Token>>,
+    /// How often something was added or removed here.
+    changes: AtomicU64,
 }
 
 impl Tokens {
@@ -87,26 +92,40 @@ impl Tokens {
             created: Timestamp(0),
             created_by: CONFIGURED.to_owned(),
         });
-        Self { valid: RwLock::new(configured.into_iter().chain(stored).collect()) }
+        Self { valid: RwLock::new(configured.into_iter().chain(stored).collect()), changes: AtomicU64::new(0) }
     }
 
     pub(super) fn list(&self) -> Vec<Token> {
         self.valid.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts those of the store in the place of those that it had.
-    pub fn replace(&self, stored: Vec<Token>) {
+    /// How often something was changed here, for [`Tokens::replace`].
+    pub fn moment(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Puts those of the store, as they were read after that moment, in the place of those that it had; not if something was
+    /// changed since. Answers whether it did.
+    pub fn replace(&self, stored: Vec<Token>, moment: u64) -> bool {
         let mut valid = self.valid.write().unwrap_or_else(PoisonError::into_inner);
+        if self.moment() != moment {
+            return false;
+        }
         valid.retain(|token| token.id == CONFIGURED);
         valid.extend(stored);
+        true
     }
 
     pub(super) fn add(&self, token: Token) {
-        self.valid.write().unwrap_or_else(PoisonError::into_inner).push(token);
+        let mut valid = self.valid.write().unwrap_or_else(PoisonError::into_inner);
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        valid.push(token);
     }
 
     pub(super) fn remove(&self, id: &str) {
-        self.valid.write().unwrap_or_else(PoisonError::into_inner).retain(|token| token.id != id);
+        let mut valid = self.valid.write().unwrap_or_else(PoisonError::into_inner);
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        valid.retain(|token| token.id != id);
     }
 
     /// Looks at all of them, each in the same time wherever it differs.
