@@ -11,7 +11,7 @@ use crate::{
     callback::Ways,
     chat::{Devices, Store},
     clock::World,
-    cluster::{self, Leases, Rota, RotaParts, Share, Turns},
+    cluster::{self, Leases, MemberId, Rota, RotaParts, Share, Turns},
     config::{Config, StoreSettings},
     fanout::{Everywhere, Fanout, Poll},
     follow::{Follow, Followed},
@@ -40,6 +40,7 @@ pub(crate) struct Ground {
 /// What is to be done for the servers that share the store, and to hear of them.
 pub(crate) struct Others {
     leases: Option<Arc<dyn Leases>>,
+    predecessor: Option<MemberId>,
     turns: Turns,
     bus: Bus,
     link: Option<Link>,
@@ -65,12 +66,16 @@ impl Ground {
         let (store, membership) = open_store(config, world, metrics, hint_sender)?;
         let link = link_bus(config, unlinked, membership, world)?;
         let leases = store.leases();
+        let predecessor = match (&folder, &leases) {
+            (Some(folder), Some(leases)) => succeed(folder, &leases.member()),
+            _ => None,
+        };
         let (turns, turn) = cluster::turn(match &leases {
             None => Share::whole(),
             Some(_) => Share::nothing(world.clock.instant()),
         });
         let ways = Ways { hints, turn, bus: bus.clone(), looks };
-        Ok(Self { store, folder, fanout, devices, ways, others: Others { leases, turns, bus, link } })
+        Ok(Self { store, folder, fanout, devices, ways, others: Others { leases, predecessor, turns, bus, link } })
     }
 }
 
@@ -89,7 +94,7 @@ impl Others {
         world: World,
         tasks: &Tasks<'_>,
     ) {
-        let Self { leases: Some(leases), turns, bus, link } = self else {
+        let Self { leases: Some(leases), predecessor, turns, bus, link } = self else {
             return;
         };
         let stop = || tasks.stop.clone();
@@ -101,6 +106,7 @@ impl Others {
         let (settings, version) = watch::channel(-1);
         let parts = RotaParts {
             leases: Arc::clone(&leases),
+            predecessor,
             settings,
             hears_others: bus.connected(),
             clock: world.clock.clone(),
@@ -110,6 +116,15 @@ impl Others {
         tasks.workers.spawn(Follow { followed, version }.run(stop()));
         tasks.membership.spawn(Rota::new(parts, turns).run(tasks.leave.clone()));
     }
+}
+
+/// This member takes the place of the one that ran on the folder before.
+fn succeed(folder: &Folder, member: &MemberId) -> Option<MemberId> {
+    let predecessor = folder.predecessor();
+    if let Err(error) = folder.is_of(member) {
+        tracing::warn!(%error, "data_dir cannot be told who runs there; after a crash the next start waits for the end of a lease");
+    }
+    predecessor
 }
 
 /// Stories are in the folder, wherever the store is.

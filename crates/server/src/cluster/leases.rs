@@ -17,8 +17,12 @@ pub trait Leases: std::fmt::Debug + Send + Sync + 'static {
     /// lease; without what it hands back; and what nobody holds, up to its fair part.
     fn renew(&self, renewal: Renewal) -> Later<'_, Renewed>;
 
-    /// This member stops: what it holds is free, and nobody waits for it.
-    fn leave(&self) -> Later<'_, ()>;
+    /// A member is gone for certain, this one or one that ran in its place before: what it holds is free at once, and nobody waits
+    /// for the end of its lease.
+    fn end(&self, member: MemberId) -> Later<'_, ()>;
+
+    /// The member of which it speaks.
+    fn member(&self) -> MemberId;
 
     /// Says to all members that the endpoint of an app is back (rule C9).
     fn say_back(&self, app: SdkAppId) -> Later<'_, ()>;

@@ -9,12 +9,14 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use unsaid_protocol::SdkAppId;
 
-use super::{Leases, Renewal, Renewed, ShardSet, Share, Turns};
+use super::{Leases, MemberId, Renewal, Renewed, ShardSet, Share, Turns};
 use crate::{clock::Clock, limits};
 
 /// What a rota works with.
 pub struct RotaParts {
     pub leases: Arc<dyn Leases>,
+    /// Who ran in the place of this member before, and is gone for certain.
+    pub predecessor: Option<MemberId>,
     /// Told when somebody has changed an app or a token.
     pub settings: watch::Sender<i64>,
     pub clock: Clock,
@@ -45,6 +47,9 @@ impl Rota {
 
     /// What it holds is free when this ends; nothing of it may be under way then.
     pub async fn run(mut self, stop: CancellationToken) {
+        if let Some(predecessor) = self.parts.predecessor.take() {
+            self.end(predecessor, "that ran here before").await;
+        }
         loop {
             let began = self.parts.clock.instant();
             tokio::select! {
@@ -66,9 +71,13 @@ impl Rota {
                 () = let_go => {}
             }
         }
-        let left = tokio::time::timeout(limits::LEASE, self.parts.leases.leave()).await;
-        if !matches!(left, Ok(Ok(()))) {
-            tracing::warn!("the lease could not be ended; others take over when it ends by itself");
+        self.end(self.parts.leases.member(), "of this server").await;
+    }
+
+    async fn end(&self, member: MemberId, whose: &str) {
+        let ended = tokio::time::timeout(limits::LEASE, self.parts.leases.end(member)).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            tracing::warn!(whose, "a lease could not be ended; what it holds is free when it ends by itself");
         }
     }
 

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::{
         chat::{EndReason, Later, SessionId, SessionKey},
-        cluster::{Glance, Renewal, Renewed},
+        cluster::{Glance, MemberId, Renewal, Renewed},
         fanout::Registration,
     };
 
@@ -121,8 +121,12 @@ mod tests {
             unreachable!("nobody renews here")
         }
 
-        fn leave(&self) -> Later<'_, ()> {
-            unreachable!("nobody leaves here")
+        fn end(&self, _: MemberId) -> Later<'_, ()> {
+            unreachable!("nobody ends here")
+        }
+
+        fn member(&self) -> MemberId {
+            unreachable!("nobody asks")
         }
 
         fn say_back(&self, _: SdkAppId) -> Later<'_, ()> {

@@ -9,9 +9,14 @@ use std::{
     time::Duration,
 };
 
+use crate::cluster::MemberId;
+
 /// How long a server waits for one that was just killed to let go of the folder.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where the name of its member stands, in the folder of a server that shares its store.
+const MEMBER: &str = "member";
 
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +49,17 @@ impl Folder {
             }
         }
         Err(FolderError::Locked(path.to_owned()))
+    }
+
+    /// The member of a cluster that ran on this folder before. It is gone for certain, for its lock is.
+    pub(crate) fn predecessor(&self) -> Option<MemberId> {
+        let text = std::fs::read_to_string(self.path.join(MEMBER)).ok()?;
+        Some(MemberId(text.trim().into())).filter(|member| !member.0.is_empty())
+    }
+
+    /// Who runs on this folder now.
+    pub(crate) fn is_of(&self, member: &MemberId) -> io::Result<()> {
+        std::fs::write(self.path.join(MEMBER), &*member.0)
     }
 
     /// The file of the database.

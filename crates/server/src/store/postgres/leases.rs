@@ -35,10 +35,6 @@ impl PostgresLeases {
         Self { member, asked, readers, clock }
     }
 
-    pub(super) fn member(&self) -> MemberId {
-        self.member.clone()
-    }
-
     fn transact<T, Q>(&self, change: Q) -> Later<'_, T>
     where
         T: Send + 'static,
@@ -61,11 +57,16 @@ impl Leases for PostgresLeases {
         self.transact(move |link, member| renew(link, member, &renewal))
     }
 
-    fn leave(&self) -> Later<'_, ()> {
-        self.transact(|link, member| {
-            let sql = "UPDATE member SET gone = true, until = clock_timestamp() WHERE id = $1";
-            link.execute(sql, params![member])?;
-            free(link, &[member.to_owned()])
+    fn member(&self) -> MemberId {
+        self.member.clone()
+    }
+
+    fn end(&self, ended: MemberId) -> Later<'_, ()> {
+        self.transact(move |link, _| {
+            let ended = &*ended.0;
+            let sql = "UPDATE member SET gone = true, until = least(until, clock_timestamp()) WHERE id = $1";
+            link.execute(sql, params![ended])?;
+            free(link, &[ended.to_owned()])
         })
     }
 

@@ -94,12 +94,12 @@ fn c5_a_server_that_was_silent_holds_nothing_of_before_even_if_nobody_took_it() 
 
 #[test]
 #[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]
-fn c5_what_a_server_holds_is_free_as_soon_as_it_leaves() {
+fn c5_what_a_server_holds_is_free_as_soon_as_it_is_known_to_be_gone() {
     block_on(async {
         let world = World::new(Kind::Postgres);
         let [leaves, other] = [(); 2].map(|()| another(&world, database(&world).address(), 1));
         renews(&leaves, LONG, ShardSet::EMPTY).await;
-        leaves.leases().expect("servers share it").leave().await.expect("the store works");
+        leaves.leases().expect("servers share it").end(leaves.member()).await.expect("the store works");
         let taken = renews(&other, LONG, ShardSet::EMPTY).await;
         assert_eq!((taken.held, taken.members), (ShardSet::ALL, 1));
     });
@@ -153,7 +153,7 @@ fn sessions_of_a_server_that_is_gone_are_left_alone_until_they_had_time_to_come_
         killed.commit(Command::LogIn(log_in)).await.expect("the store works").expect("it is allowed");
         assert_eq!((sessions(&killed).await, sessions(&other).await), (1, 0));
 
-        killed.leases().expect("servers share it").leave().await.expect("the store works");
+        other.leases().expect("servers share it").end(killed.member()).await.expect("the store works");
         let leases = other.leases().expect("servers share it");
         let renewal = |session_return| Renewal { lease: LONG, session_return, hand_back: ShardSet::EMPTY };
         leases.renew(renewal(LONG)).await.expect("the store works");
