@@ -2,6 +2,7 @@
 
 use std::{os::unix::net::UnixDatagram, path::Path};
 
+use unsaid::config::{Config, Sources, StoreSettings};
 use unsaid_client::{RestClient, RestConfig};
 use unsaid_protocol::SdkAppId;
 use unsaid_testkit::{Authority, Identity};
@@ -113,6 +114,17 @@ async fn c11_certificates_apps_and_bounds_change_without_a_start_and_a_broken_fi
     let (reloaded, said) = reload(&program, folder.path());
     assert!(reloaded && said.contains("after the next start  data_dir") && !said.contains("apps.7"), "{said}");
     assert!(program.terminate().success());
+}
+
+#[test]
+fn compose_yaml_has_settings_that_a_server_takes() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose.yaml");
+    let compose = std::fs::read_to_string(file).expect("readable");
+    let variables = compose.lines().filter_map(|line| line.trim().strip_prefix("UNSAID_")?.split_once(": "));
+    let set: Vec<_> = variables.map(|(name, value)| format!("{}={value}", name.to_lowercase())).collect();
+    assert_eq!(set.len(), 2, "store and bus: {set:?}");
+    let config = Config::load(&Sources { set, ..Sources::default() }).expect("a server takes them");
+    assert!(matches!(config.store, StoreSettings::Postgres(_)) && config.bus.is_some());
 }
 
 /// What is deployed with names what there is: flags of the program, settings, and the version of Rust.
