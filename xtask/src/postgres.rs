@@ -30,30 +30,60 @@ const TESTS: [&str; 10] =
 /// The same tests of the server that run on the embedded store, on PostgreSQL.
 const SERVER: [&str; 6] = ["test", "--locked", "--package", "unsaid", "--test", "it"];
 
-/// If it is set, the servers of all tests store there.
-const STORE: &str = "UNSAID_TEST_STORE";
+/// Those of REST and of clients, on two servers that share the store.
+const TWO_SERVERS: [&str; 12] = [
+    "test",
+    "--locked",
+    "--package",
+    "unsaid",
+    "--test",
+    "it",
+    "--",
+    "rest_",
+    "gateway",
+    "sessions",
+    "recall::",
+    "modify_receipt",
+];
 
-pub(crate) fn suite(root: &Path, variables: &[(&str, &str)]) -> Result<Outcome> {
+/// If it is set, the servers of all tests store there; and how many they are.
+const STORE: &str = "UNSAID_TEST_STORE";
+const SERVERS: &str = "UNSAID_TEST_SERVERS";
+
+/// How much of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
+    /// What is only there: the store itself, and servers that share it.
+    Store,
+    /// Also what holds on every store, on one server and on two.
+    Everything,
+}
+
+pub(crate) fn suite(root: &Path, part: Part, variables: &[(&str, &str)]) -> Result<Outcome> {
     if let Ok(address) = env::var(ADDRESS) {
-        return tests(root, variables, &address);
+        return tests(root, part, variables, &address);
     }
     let Some(programs) = programs()? else {
         return Ok(Outcome::Skipped(NO_POSTGRES.to_owned()));
     };
     let server = Server::start(programs)?;
-    tests(root, variables, &server.address())
+    tests(root, part, variables, &server.address())
 }
 
-fn tests(root: &Path, variables: &[(&str, &str)], address: &str) -> Result<Outcome> {
+fn tests(root: &Path, part: Part, variables: &[(&str, &str)], address: &str) -> Result<Outcome> {
+    let runs = [(&TESTS[..], ADDRESS, "1"), (&SERVER, STORE, "1"), (&TWO_SERVERS, STORE, "2")];
+    let runs = if part == Part::Store { &runs[..1] } else { &runs };
     let mut failed = None;
-    for (arguments, variable) in [(&TESTS[..], ADDRESS), (&SERVER, STORE)] {
-        println!("$ {variable}=... cargo {}", arguments.join(" "));
+    for (arguments, variable, servers) in runs {
+        println!("$ {variable}=... {SERVERS}={servers} cargo {}", arguments.join(" "));
         let mut command = cargo_command(root, arguments);
-        let status = stream(command.envs(variables.iter().copied()).env(variable, address))?;
+        command.envs(variables.iter().copied()).env(variable, address).env(SERVERS, servers);
+        let status = stream(&mut command)?;
         failed = failed.or(Some(status).filter(|status| !status.success()));
     }
     match failed {
         Some(status) => Ok(Outcome::Failed(status.to_string())),
+        None if part == Part::Store => Ok(Outcome::Passed),
         None => web::sdk_on(root, address),
     }
 }

@@ -15,7 +15,8 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    api, cluster, nats, postgres,
+    api, cluster, nats,
+    postgres::{self, Part},
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
     tidy, web,
 };
@@ -49,8 +50,9 @@ enum Needs {
 }
 
 /// What a run without `--full` leaves out.
-const LEFT_OUT: [&str; 5] = [
+const LEFT_OUT: [&str; 6] = [
     "tests, long form: more kills and more seeds (UNSAID_TEST_FULL=1)",
+    "postgres, all of it: the tests of the server and of the SDK on PostgreSQL, and on two servers that share it",
     "operator API: requests of every kind made out of its document, by Schemathesis",
     "demo, release: the demo as users run it",
     "load, release: 20,000 recalls, of which none may be lost or unknown",
@@ -100,7 +102,9 @@ pub(crate) fn nats(root: &Path) -> Result<bool> {
 
 /// The step of that name alone; true if it did not fail.
 pub(crate) fn postgres(root: &Path) -> Result<bool> {
-    let report = perform(Step::new("postgres", Needs::Compiler, || postgres::suite(root, full(Extent::Usual))));
+    let report = perform(Step::new("postgres", Needs::Compiler, || {
+        postgres::suite(root, Part::Everything, full(Extent::Usual))
+    }));
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 
@@ -131,7 +135,10 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
         Step::new("tests", Compiler, move || {
             cargo(root, &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"], full(extent))
         }),
-        Step::new("postgres", Compiler, move || postgres::suite(root, full(extent))),
+        Step::new("postgres", Compiler, move || {
+            let part = if extent == Extent::Full { Part::Everything } else { Part::Store };
+            postgres::suite(root, part, full(extent))
+        }),
         Step::new("docs", Compiler, || {
             cargo(
                 root,

@@ -29,7 +29,7 @@ async fn other_app(app: &TestApp, receiver: &Receiver) -> RestClient {
         ..CallbackSettings::default()
     };
     let other = App { callback, ..App::new(OTHER, Secret::new(SECRET_KEY), Origin::Runtime) };
-    app.server().save_app(other).await.expect("the settings are right");
+    app.save_app(other).await;
     let now_s = u64::from(app.world.clock.now().seconds());
     let client = RestClient::new(&RestConfig {
         base: app.base(),

@@ -290,7 +290,7 @@ async fn i7_no_command_is_done_for_another_app_or_for_who_is_no_admin() {
     const OTHER_KEY: &str = "the key of another app";
     let (app, admin) = start().await;
     let other = App::new(OTHER, Secret::new(OTHER_KEY), Origin::Runtime);
-    app.server().save_app(other).await.expect("it is right");
+    app.save_app(other).await;
     app.all_settled().await;
     let everything = everything(&app, &admin).await;
     let now_s = u64::from(app.world.clock.now().seconds());

@@ -64,6 +64,15 @@ struct Second {
 /// If it is 2, the servers of all tests are two.
 const SERVERS: &str = "UNSAID_TEST_SERVERS";
 
+/// Leaves out a test of what two servers without a bus do otherwise.
+pub(crate) fn left_out_on_two_servers(why: &str) -> bool {
+    let is_left_out = std::env::var(SERVERS).is_ok_and(|servers| servers == "2");
+    if is_left_out {
+        eprintln!("skipped on two servers: {why}");
+    }
+    is_left_out
+}
+
 impl Second {
     /// Where a run wants one.
     fn if_wanted(database: Option<&Database>) -> Option<Self> {
@@ -154,7 +163,7 @@ impl TestApp {
     }
 
     /// Every server knows of it when this answers.
-    async fn save_app(&self, app: App) {
+    pub(crate) async fn save_app(&self, app: App) {
         if let Some(Second { server: Some(server), .. }) = &self.second {
             server.save_app(app.clone()).await.expect("the settings of the test are right");
         }
