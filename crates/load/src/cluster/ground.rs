@@ -87,7 +87,7 @@ impl Ground {
         for number in 0..flags.servers {
             let address = setup::free_address().context("no free port for a server")?;
             let mut set = shared.clone();
-            set.push(format!("data_dir=server-{number}"));
+            set.push(format!("data_dir={}", folder.path().join(format!("server-{number}")).display()));
             set.push(format!("listen={address}"));
             let client = Arc::new(setup::client(address, flags.callers, CALL_TIMEOUT)?);
             let mut member = Member { client, address, config: config.clone(), set, server: None };
