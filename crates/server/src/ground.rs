@@ -16,7 +16,7 @@ use crate::{
     fanout::{Everywhere, Fanout, Poll},
     follow::{Follow, Followed},
     limits,
-    metrics::Metrics,
+    metrics::{ClusterMetrics, Metrics},
     store::{
         self, Folder,
         postgres::{Postgres, PostgresAddress, PostgresOptions},
@@ -44,6 +44,7 @@ pub(crate) struct Others {
     turns: Turns,
     bus: Bus,
     link: Option<Link>,
+    metrics: ClusterMetrics,
 }
 
 /// Where that is done.
@@ -75,7 +76,14 @@ impl Ground {
             Some(_) => Share::nothing(world.clock.instant()),
         });
         let ways = Ways { hints, turn, bus: bus.clone(), looks };
-        Ok(Self { store, folder, fanout, devices, ways, others: Others { leases, predecessor, turns, bus, link } })
+        Ok(Self {
+            store,
+            folder,
+            fanout,
+            devices,
+            ways,
+            others: Others { leases, predecessor, turns, bus, link, metrics: metrics.cluster.clone() },
+        })
     }
 }
 
@@ -94,7 +102,7 @@ impl Others {
         world: World,
         tasks: &Tasks<'_>,
     ) {
-        let Self { leases: Some(leases), predecessor, turns, bus, link } = self else {
+        let Self { leases: Some(leases), predecessor, turns, bus, link, metrics } = self else {
             return;
         };
         let stop = || tasks.stop.clone();
@@ -110,6 +118,7 @@ impl Others {
             settings,
             hears_others: bus.connected(),
             clock: world.clock.clone(),
+            metrics,
             session_return: config.session_return,
         };
         tasks.workers.spawn(Poll { fanout, leases, bus, clock: world.clock }.run(stop()));

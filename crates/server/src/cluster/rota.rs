@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use unsaid_protocol::SdkAppId;
 
 use super::{Leases, MemberId, Renewal, Renewed, ShardSet, Share, Turns};
-use crate::{clock::Clock, limits};
+use crate::{clock::Clock, limits, metrics::ClusterMetrics};
 
 /// What a rota works with.
 pub struct RotaParts {
@@ -20,6 +20,7 @@ pub struct RotaParts {
     /// Told when somebody has changed an app or a token.
     pub settings: watch::Sender<i64>,
     pub clock: Clock,
+    pub metrics: ClusterMetrics,
     /// For how long the sessions of a member that is gone are left alone.
     pub session_return: Duration,
     /// Whether others tell at once what they commit.
@@ -102,6 +103,9 @@ impl Rota {
     }
 
     fn failed(&mut self, why: &str) {
+        if self.turns.now().until.is_some_and(|until| until <= self.parts.clock.instant()) {
+            self.parts.metrics.holds_nothing();
+        }
         if !std::mem::replace(&mut self.failing, true) {
             tracing::warn!(why, "the lease could not be renewed; nothing is delivered here while it has ended");
         }
@@ -130,6 +134,7 @@ impl Rota {
             let Renewed { members, term, .. } = renewed;
             tracing::info!(members, term, shards = share.mine.len(), "the lanes of these shards are delivered here");
         }
+        self.parts.metrics.stands(renewed.members, share.mine.len());
         self.turns.set(share);
     }
 

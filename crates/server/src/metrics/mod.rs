@@ -15,6 +15,7 @@ mod reference;
 
 mod bus;
 mod callbacks;
+mod cluster;
 mod gateway;
 mod rest;
 mod standing;
@@ -26,6 +27,7 @@ mod histogram;
 
 pub use bus::BusMetrics;
 pub use callbacks::CallbackMetrics;
+pub use cluster::ClusterMetrics;
 pub use gateway::GatewayMetrics;
 pub use page::{Page, router};
 pub use recent::{Recent, Step};
@@ -44,6 +46,7 @@ pub struct Metrics {
     pub store: StoreMetrics,
     pub callbacks: CallbackMetrics,
     pub bus: BusMetrics,
+    pub cluster: ClusterMetrics,
     /// What is read when somebody asks.
     pub standing: Standing,
     book: Book,
@@ -58,6 +61,7 @@ impl Metrics {
             store: StoreMetrics::new(&mut book),
             callbacks: CallbackMetrics::new(&mut book),
             bus: BusMetrics::new(&mut book),
+            cluster: ClusterMetrics::new(&mut book),
             standing: Standing::new(&mut book),
             book,
         }

@@ -71,6 +71,7 @@ mod tests {
         metrics.callbacks.attempted(app, CallbackCommand::AfterMsgWithDraw, &Outcome::Delivered, took);
         metrics.callbacks.phase(Phase::Tls, took);
         metrics.callbacks.delivered(CallbackCommand::AfterMsgWithDraw, took);
+        metrics.cluster.stands(1, 256);
         metrics.bus.said(Word::Wake);
         metrics.bus.dropped(Word::Wake);
         metrics.bus.heard(Word::Wake);
