@@ -8,11 +8,13 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     error::Error as _,
+    io::Cursor,
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::future::try_join_all;
+use futures_util::{SinkExt as _, future::try_join_all};
 use tokio::{
     runtime::{Builder, Runtime},
     time::timeout,
@@ -152,6 +154,20 @@ impl Link {
     /// Statements without parameters; none of them is prepared.
     pub(super) fn run(&self, sql: &str) -> Result<(), Fault> {
         self.wait(self.client.batch_execute(sql))
+    }
+
+    /// COPY FROM STDIN, in pieces until there is none. Where a piece cannot be had, nothing of it is kept.
+    pub(super) fn copy(
+        &self,
+        sql: &str,
+        mut piece: impl FnMut() -> Result<Option<Cursor<Vec<u8>>>, Fault>,
+    ) -> Result<u64, Fault> {
+        let sink = self.wait(self.client.copy_in(sql)).map_err(|error| self.fault(&error))?;
+        let mut sink = pin!(sink);
+        while let Some(piece) = piece()? {
+            self.wait(sink.send(piece)).map_err(|error| self.fault(&error))?;
+        }
+        self.wait(sink.finish()).map_err(|error| self.fault(&error))
     }
 
     /// What went wrong last.

@@ -14,6 +14,7 @@ mod leases;
 mod link;
 mod look;
 mod messages;
+mod migrate;
 mod operators;
 mod order;
 mod outbox;
@@ -35,6 +36,7 @@ use unsaid_protocol::{SdkAppId, UserId};
 
 pub use self::address::{AddressError, PostgresAddress};
 pub(crate) use self::look::Look;
+pub use self::migrate::{MigrateError, migrate};
 use self::{
     leases::PostgresLeases,
     link::{Link, Target},

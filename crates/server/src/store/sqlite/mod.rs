@@ -78,6 +78,11 @@ pub enum OpenError {
     TooNew { found: i64, oldest: i64, known: i64 },
     #[error("the store in data_dir cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    #[error(
+        "the store in data_dir was moved to {0}: set store to that address; docs/operations.md, \"Moving to PostgreSQL\", says \
+         how to go back"
+    )]
+    Moved(String),
     #[error("a thread of the store cannot be started: {0}")]
     Thread(std::io::Error),
 }
@@ -100,6 +105,9 @@ impl Sqlite {
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         prepare_writer(&connection, options.pages_max)?;
         schema::migrate(&mut connection)?;
+        if let Some(to) = schema::moved_to(&connection)? {
+            return Err(OpenError::Moved(to));
+        }
         let epoch = schema::epoch(&connection, &entropy)?;
         let readers = Readers::start(&path)?;
         let writer =
@@ -279,6 +287,11 @@ impl Store for Sqlite {
     fn close(&self) -> Later<'_, ()> {
         self.ask(|answer| Job::Close { answer })
     }
+}
+
+/// Of the schema that this server writes.
+pub(super) fn newest_version() -> i64 {
+    schema::newest()
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
