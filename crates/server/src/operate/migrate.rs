@@ -1,13 +1,13 @@
-//! `unsaid migrate`: with no server, for it is stopped.
+//! `unsaid migrate`: no server runs.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Args;
 
 use crate::{
-    clock::Entropy,
-    store::postgres::{self, PostgresAddress},
+    clock::World,
+    store::postgres::{self, Copied, Moved, PostgresAddress},
     terminal::{self, Progress},
 };
 
@@ -17,23 +17,30 @@ pub struct MigrateFlags {
     #[arg(long, value_name = "SOURCE")]
     from: String,
     /// An empty database: postgres://user:password@host:5432/database.
-    #[arg(long, value_name = "ADDRESS", hide_env_values = true, env = "UNSAID_STORE")]
+    #[arg(long, value_name = "URL", hide_env_values = true, env = "UNSAID_STORE")]
     to: String,
 }
 
 /// `unsaid migrate`
 pub fn migrate(MigrateFlags { from, to }: &MigrateFlags) -> anyhow::Result<()> {
     let folder =
-        from.strip_prefix("sqlite:").context("--from has to be sqlite:FOLDER, the data_dir of a stopped server")?;
+        from.strip_prefix("sqlite:").context("--from must be sqlite:FOLDER, the data_dir of a stopped server")?;
     let target: PostgresAddress = to.parse().context("--to")?;
+    let world = World::system()?;
+    let begun = world.clock.instant();
+    let a_second = |rows: u64| rows * 1000 / u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
     let progress = Progress::begin();
-    let rows = postgres::migrate(&PathBuf::from(folder), &target, &Entropy::system()?, |table, rows| {
-        progress.say(&format!("{table}: {rows} rows"));
-    })?;
+    let moved = postgres::migrate(Path::new(folder), &target, &world, |Copied { table, rows, rows_max }| {
+        let percent = (rows * 100).checked_div(rows_max).unwrap_or(100).min(100);
+        progress.say(&format!("{percent} %: {rows} rows, {} a second ({table})", a_second(rows)));
+    });
     drop(progress);
+    let Moved { rows, unread } = moved?;
     terminal::show(&format!(
-        "{rows} rows are in {target}, and were counted there.\n\n\
-         Next: set store to that address, and start the server. A server refuses {folder} from now on.\n"
+        "{target} has the store of {folder} now: {rows} rows, {} a second. All of them were read back and are the same; \
+         unread messages: {unread}.\n\n\
+         Next: set store to that address, and start the server. On {folder} alone none starts any more.\n",
+        a_second(rows)
     ));
     Ok(())
 }

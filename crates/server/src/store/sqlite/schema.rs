@@ -93,11 +93,6 @@ fn fresh_epoch(entropy: &Entropy) -> String {
     fresh[fresh.len() - 8..].to_owned()
 }
 
-/// Where the store went, if `unsaid migrate` has moved it.
-pub(super) fn moved_to(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    connection.query_row("SELECT value FROM meta WHERE name = 'moved_to'", [], |row| row.get(0)).optional()
-}
-
 /// The name of this store's present life; made once.
 pub(super) fn epoch(connection: &Connection, entropy: &Entropy) -> rusqlite::Result<String> {
     let fresh = fresh_epoch(entropy);
