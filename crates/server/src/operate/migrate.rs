@@ -37,7 +37,7 @@ pub fn migrate(MigrateFlags { from, to }: &MigrateFlags) -> anyhow::Result<()> {
     drop(progress);
     let Moved { rows, unread } = moved?;
     terminal::show(&format!(
-        "{target} has the store of {folder} now: {rows} rows, {} a second. All of them were read back and are the same; \
+        "{target} has the store of {folder} now: {rows} rows, at {} rows a second. All of them were read back and are the same; \
          unread messages: {unread}.\n\n\
          Next: set store to that address, and start the server. On {folder} alone none starts any more.\n",
         a_second(rows)

@@ -65,12 +65,17 @@ async fn on_postgres_a_server_that_moved_there_tells_what_it_owed_in_order() {
     jared.recall(&jonh, keys[0]).await.expect("it is his");
     app.tried_in_vain(1).await;
 
-    let url = database.url();
+    let url = database.url().replacen("postgres://postgres@", "postgres://postgres:s3cret-word@", 1);
+    assert!(url.contains("s3cret-word"), "{url}");
     app.restart_with(|config| {
         let from = format!("sqlite:{}", config.data_dir.display());
         let (status, said, error) = run(&["migrate", "--from", &from, "--to", &url]);
         assert!(status.success() && said.contains("rows a second") && error.is_empty(), "{said}{error}");
-        assert!(said.contains("unread messages: 3."), "{said}");
+        let left = std::fs::read_to_string(config.data_dir.join("moved.txt")).expect("readable");
+        assert!(
+            said.contains("unread messages: 3.") && !said.contains("s3cret") && !left.contains("s3cret"),
+            "{said}{left}"
+        );
         let (status, _, error) =
             run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", from.trim_start_matches("sqlite:")]);
         assert!(!status.success() && error.contains("was moved to PostgreSQL"), "{error}");
