@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     clock::World,
-    store::postgres::{self, Copied, Moved, PostgresAddress},
+    store::postgres::{self, Far, Moved, PostgresAddress, Step},
     terminal::{self, Progress},
 };
 
@@ -30,9 +30,14 @@ pub fn migrate(MigrateFlags { from, to }: &MigrateFlags) -> anyhow::Result<()> {
     let begun = world.clock.instant();
     let a_second = |rows: u64| rows * 1000 / u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
     let progress = Progress::begin();
-    let moved = postgres::migrate(Path::new(folder), &target, &world, |Copied { table, rows, rows_max }| {
+    let moved = postgres::migrate(Path::new(folder), &target, &world, |Far { step, table, rows, rows_max }| {
+        let done = match step {
+            Step::Copied => "copied",
+            Step::ReadBack => "read back and compared",
+        };
         let percent = (rows * 100).checked_div(rows_max).unwrap_or(100).min(100);
-        progress.say(&format!("{percent} %: {rows} rows, {} a second ({table})", a_second(rows)));
+        let speed = a_second(if step == Step::ReadBack { rows + rows_max } else { rows });
+        progress.say(&format!("{percent} % {done}: {table}, {rows} of {rows_max} rows, {speed} a second"));
     });
     drop(progress);
     let Moved { rows, unread } = moved?;

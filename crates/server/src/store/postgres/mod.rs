@@ -36,7 +36,7 @@ use unsaid_protocol::{SdkAppId, UserId};
 
 pub use self::address::{AddressError, PostgresAddress};
 pub(crate) use self::look::Look;
-pub use self::migrate::{Copied, MigrateError, Moved, migrate};
+pub use self::migrate::{Far, MigrateError, Moved, Step, migrate};
 use self::{
     leases::PostgresLeases,
     link::{Link, Target},

@@ -40,10 +40,20 @@ use crate::{
 /// Rows are sent in pieces of about so many bytes.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// How far a copy is.
+/// How many rows are read back until somebody is told.
+const ROWS_UNTOLD: u64 = 4096;
+
+/// What is done with each row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Copied {
-    /// What it is about.
+pub enum Step {
+    Copied,
+    ReadBack,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Far {
+    pub step: Step,
     pub table: &'static str,
     /// Of all tables.
     pub rows: u64,
@@ -117,7 +127,7 @@ pub fn migrate(
     folder: &Path,
     address: &PostgresAddress,
     world: &World,
-    progress: impl FnMut(Copied) + Send,
+    progress: impl FnMut(Far) + Send,
 ) -> Result<Moved, MigrateError> {
     let source = Source::open(folder)?;
     let target = Target::of(address).map_err(OpenError::from)?;
@@ -137,27 +147,37 @@ pub fn migrate(
     })
 }
 
-fn copy_all(source: &Source, link: &Link, mut progress: impl FnMut(Copied)) -> Result<Moved, MigrateError> {
-    let rows_max = source.rows()?;
-    let mut rows = 0;
+fn copy_all(source: &Source, link: &Link, mut progress: impl FnMut(Far)) -> Result<Moved, MigrateError> {
+    let (mut rows, rows_max) = (0, source.rows()?);
     let mut sums = Vec::with_capacity(TABLES.len());
     for table in TABLES {
-        let before = rows;
-        let sent = copy(source, link, table, |of_table| {
-            rows = before + of_table;
-            progress(Copied { table: table.name, rows, rows_max });
-        })?;
+        let say = |now| progress(Far { step: Step::Copied, table: table.name, rows: rows + now, rows_max });
+        let sent = copy(source, link, table, say)?;
+        rows += sent.rows;
         sums.push(sent);
     }
+    let mut rows_read = 0;
     for (table, &sent) in TABLES.iter().zip(&sums) {
-        progress(Copied { table: table.name, rows, rows_max });
-        let mut found = Sum::default();
-        link.copy_out(&format!("COPY {} ({}) TO STDOUT", table.name, table.columns), |row| found.add(row))?;
+        let say =
+            |now| progress(Far { step: Step::ReadBack, table: table.name, rows: rows_read + now, rows_max: rows });
+        let found = read_back(link, table, say)?;
         if found != sent {
             return Err(MigrateError::Differs { table: table.name, sent, found });
         }
+        rows_read += found.rows;
     }
     Ok(Moved { rows, unread: source.unread()? })
+}
+
+fn read_back(link: &Link, table: &Table, mut progress: impl FnMut(u64)) -> Result<Sum, Fault> {
+    let mut found = Sum::default();
+    link.copy_out(&format!("COPY {} ({}) TO STDOUT", table.name, table.columns), |row| {
+        if found.rows.is_multiple_of(ROWS_UNTOLD) {
+            progress(found.rows);
+        }
+        found.add(row);
+    })?;
+    Ok(found)
 }
 
 /// One table. Says what was sent.

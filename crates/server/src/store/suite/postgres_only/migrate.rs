@@ -1,22 +1,23 @@
 //! A store that moves from its folder into a database: what is kept, what is refused, and what becomes of a move that was
 //! interrupted.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 
 use rusqlite::Connection;
 
 use super::{super::open_database, Database, WHO};
 use crate::{
-    chat::{NoDevices, Settlement},
+    chat::{AuditFilter, Command, NoDevices, Role, Settlement, Tries},
     clock,
     store::{
         hints,
-        postgres::{Copied, MigrateError, Moved, OpenError, Postgres, PostgresOptions, migrate},
+        postgres::{Far, MigrateError, Moved, OpenError, Postgres, PostgresOptions, Step, migrate},
         sqlite::{self, Sqlite, SqliteOptions},
         suite::{
             Kind, World,
-            actors::{APP, app, by_admin, message, name, parked, settled},
+            actors::{APP, app, app_with, by_admin, message, name, parked, settled, user},
             block_on,
+            operators::{noted, token},
         },
     },
 };
@@ -73,10 +74,15 @@ fn opened_again(world: &World) -> Result<Sqlite, sqlite::OpenError> {
     Sqlite::open(&options, world.clock.clone(), world.entropy.clone(), sender)
 }
 
-/// Alice and Bob, who has many messages; some are taken back, one callback is parked and one was tried.
+/// Alice and Bob, who has many messages; some are taken back, one callback is parked and one was tried. Operators have a token
+/// and an audit log.
 async fn filled() -> World {
     let world = World::new(Kind::Sqlite);
-    world.with(app(APP), &WHO).await;
+    world.with(app_with(|app| app.audit_days = 2), &WHO).await;
+    world.done(Command::SaveToken(token("tok_a", Role::Viewer, 2))).await.expect("it is kept");
+    for action in ["app.create", "app.change"] {
+        world.done(noted(action, Some(APP), None)).await.expect("it is kept");
+    }
     for number in 1..=300 {
         let sent = world.send(message("alice", "bob", number)).await.expect("it is sent");
         if number % 10 == 0 {
@@ -84,8 +90,8 @@ async fn filled() -> World {
         }
     }
     let owed = world.owed().await;
-    let tries = crate::chat::Tries { attempts: 7, refusals: 2, unavailable_since: Some(world.clock.now()) };
-    let due = world.clock.now().plus(std::time::Duration::from_secs(60));
+    let tries = Tries { attempts: 7, refusals: 2, unavailable_since: Some(world.clock.now()) };
+    let due = world.clock.now().plus(Duration::from_secs(60));
     world.settle(vec![parked(&owed[0]), settled(&owed[1], Settlement::DueAgain { tries, due })]).await;
     world
 }
@@ -104,14 +110,25 @@ fn c3_a_store_that_moved_to_postgres_owes_what_it_owed() {
         let world = filled().await;
         let (owed, backlog) = (world.owed().await, world.backlog().await);
         let (everything, recalled) = (world.everything(&WHO).await, world.history("bob", "alice").await);
+        let log = || AuditFilter { entries_max: 100, ..AuditFilter::default() };
+        let kept = (world.store.tokens().await.expect("readable"), world.audit(log()).await);
+        assert_eq!((kept.0.len(), kept.1.entries.len()), (1, 2));
         let world = moved(world).await;
+        assert_eq!((world.store.tokens().await.expect("readable"), world.audit(log()).await), kept);
+        let in_3_days = world.clock.now().plus(Duration::from_secs(3 * 24 * 3600));
+        assert_eq!(world.store.erase_audit_copies(in_3_days).await, Ok(30));
         assert_eq!((world.owed().await, world.backlog().await), (owed, backlog));
         assert_eq!((world.everything(&WHO).await, world.history("bob", "alice").await), (everything, recalled));
         // Numbers, places and rows go on behind those that were given.
         let (place, ..) = *world.lane("bob").await.last().expect("much waits");
         world.sent("alice", "bob", 301).await;
         assert_eq!(world.lane("bob").await.last(), Some(&(place + 1, place + 1, place)));
+        world.done(noted("app.delete", Some(APP), None)).await.expect("it is kept");
+        assert_eq!(world.audit(log()).await.entries[0].id, kept.1.entries[0].id + 1);
         world.import(APP, "carol").await;
+        let people = world.store.people(APP, ["alice", "bob", "carol"].map(user).into()).await.expect("readable");
+        let serials: BTreeSet<_> = people.iter().flatten().map(|person| person.account.serial).collect();
+        assert_eq!(serials.len(), 3, "{people:?}");
         world.sent("alice", "carol", 1).await;
         assert_eq!((world.unread("bob").await, world.unread("carol").await), (271, 1));
     });
@@ -124,8 +141,8 @@ fn c3_a_move_to_postgres_that_was_interrupted_is_done_again_and_nobody_opens_it_
         let mut world = filled().await;
         leave(&mut world).await;
         let database = Database::new();
-        let cut = |Copied { table, .. }: Copied| {
-            if table == "event" {
+        let cut = |Far { step, table, .. }: Far| {
+            if (step, table) == (Step::Copied, "event") {
                 disconnect(&database);
             }
         };
@@ -164,10 +181,10 @@ fn c3_a_move_to_postgres_that_lost_a_count_is_no_move() {
         let mut world = filled().await;
         leave(&mut world).await;
         let database = Database::new();
-        let mut looks = 0;
-        let spoil = |Copied { table, .. }: Copied| {
-            looks += usize::from(table == "audit");
-            if table == "audit" && looks == 1 {
+        let mut is_done = false;
+        let spoil = |Far { step, table, .. }: Far| {
+            if step == Step::ReadBack && !std::mem::replace(&mut is_done, true) {
+                assert_eq!(table, "app");
                 let one = "SET unread = unread + 1 WHERE name = 'bob'";
                 let other = "SET unread = unread - 1 WHERE name = 'alice'";
                 let table = format!("{}.account", database.schema);
