@@ -135,6 +135,25 @@ fn on_postgres_the_demo_tells_its_story_once_in_a_database() {
     assert!(!status.success() && error.contains("unsaid restore"), "{error}");
 }
 
+#[test]
+#[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]
+fn on_postgres_a_migration_that_has_not_ended_keeps_servers_out_and_is_found_by_doctor() {
+    let (database, folder) = (Database::new(), tempfile::tempdir().expect("a folder"));
+    let url = database.url();
+    let data_dir = folder.path().join("data").display().to_string();
+    let asked = |arguments: &[&str]| run(&[arguments, &["--store", &url, "--data-dir", &data_dir]].concat());
+    let (status, ..) = run(&["demo", "--once", "--store", &url]);
+    assert!(status.success());
+    database.run(&format!("INSERT INTO {}.meta VALUES ('migrating', 'of_other')", database.schema()));
+    for (arguments, expected) in [
+        (&["serve", "--listen", "127.0.0.1:0"][..], "has not ended: run unsaid migrate again"),
+        (&["doctor", "--no-samples"], "has not ended; run unsaid migrate again"),
+    ] {
+        let (status, said, error) = asked(arguments);
+        assert!(!status.success() && format!("{said}{error}").contains(expected), "{said}{error}");
+    }
+}
+
 /// What the program says to an address with a password, in whatever way it is asked.
 #[test]
 #[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]

@@ -119,7 +119,12 @@ fn c3_a_store_that_moved_to_postgres_owes_what_it_owed() {
         assert_eq!(world.store.erase_audit_copies(in_3_days).await, Ok(30));
         assert_eq!((world.owed().await, world.backlog().await), (owed, backlog));
         assert_eq!((world.everything(&WHO).await, world.history("bob", "alice").await), (everything, recalled));
-        // Numbers, places and rows go on behind those that were given.
+        // A row that is given twice would only be found out about by a conflict, and given again.
+        let its = world.database.as_ref().expect("it is on PostgreSQL");
+        let schema = &its.schema;
+        let is_behind = format!("SELECT last_value >= (SELECT max(id) FROM {schema}.event) FROM {schema}.event_row");
+        assert_eq!(its.run(&is_behind), ["t"]);
+        // Numbers and places go on behind those that were given.
         let (place, ..) = *world.lane("bob").await.last().expect("much waits");
         world.sent("alice", "bob", 301).await;
         assert_eq!(world.lane("bob").await.last(), Some(&(place + 1, place + 1, place)));
