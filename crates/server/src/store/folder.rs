@@ -56,12 +56,7 @@ impl Folder {
 
     /// Where the store went that was in this folder, if it has moved.
     pub(crate) fn moved(&self) -> io::Result<Option<Moved>> {
-        let file = self.path.join(MOVED);
-        match fs::read_to_string(&file) {
-            Ok(text) => Ok(Some(Moved { file, text: text.trim_end().to_owned() })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        Moved::from(&self.path)
     }
 
     /// Says so, durably. No server opens the store any more, unless a person removes the file.
@@ -78,6 +73,18 @@ impl Folder {
 pub(crate) struct Moved {
     pub(crate) file: PathBuf,
     pub(crate) text: String,
+}
+
+impl Moved {
+    /// Of a folder that others may use.
+    pub(crate) fn from(folder: &Path) -> io::Result<Option<Self>> {
+        let file = folder.join(MOVED);
+        match fs::read_to_string(&file) {
+            Ok(text) => Ok(Some(Self { file, text: text.trim_end().to_owned() })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn prepare(path: &Path) -> io::Result<File> {

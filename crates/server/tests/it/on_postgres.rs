@@ -79,6 +79,9 @@ async fn on_postgres_a_server_that_moved_there_tells_what_it_owed_in_order() {
         let (status, _, error) =
             run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", from.trim_start_matches("sqlite:")]);
         assert!(!status.success() && error.contains("was moved to PostgreSQL"), "{error}");
+        let data_dir = config.data_dir.display().to_string();
+        let (status, said, _) = run(&["doctor", "--no-samples", "--data-dir", &data_dir]);
+        assert!(!status.success() && said.contains("was moved to PostgreSQL"), "{said}");
         config.store = database.store();
         receiver.play(Script::always(Answer::Ok));
     })

@@ -46,7 +46,7 @@ use self::{
     reader::Readers,
     writer::{Job, Writer},
 };
-use super::{Folder, FolderError, HintSender, folder::Moved};
+use super::{Folder, FolderError, HintSender, Moved};
 use crate::{
     apps::App,
     chat::{

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Statement};
 
 use super::{MigrateError, check_version, tables::TABLES};
-use crate::store::{Folder, folder};
+use crate::store::{Folder, Moved};
 
 pub(super) struct Source {
     connection: Connection,
     folder: Folder,
     path: PathBuf,
     pub(super) epoch: String,
-    moved: Option<folder::Moved>,
+    moved: Option<Moved>,
 }
 
 impl Source {
@@ -34,7 +34,7 @@ impl Source {
     pub(super) fn check_not_moved(&self) -> Result<(), MigrateError> {
         match self.moved.clone() {
             None => Ok(()),
-            Some(folder::Moved { file, text }) => Err(MigrateError::MovedBefore { file, text }),
+            Some(Moved { file, text }) => Err(MigrateError::MovedBefore { file, text }),
         }
     }
 
