@@ -12,7 +12,8 @@ use crate::{
     listen::{self, ListenFlags},
     operate::{
         self, AccountCommand, AppCommand, AuditFlags, BackupCommand, CallbackCommand, DeliveriesFlags, Failure,
-        ParkedFlags, ReadyFlags, ReplayFlags, RestoreFlags, ServerFlags, StoryFlags, TokenCommand, UserSigFlags,
+        MigrateFlags, ParkedFlags, ReadyFlags, ReplayFlags, RestoreFlags, ServerFlags, StoryFlags, TokenCommand,
+        UserSigFlags,
     },
     serve::{self, ServeFlags},
     terminal,
@@ -76,6 +77,8 @@ enum Command {
     Restore(RestoreFlags),
     /// Tell a store on PostgreSQL that its database was restored from a backup, before servers are started on it.
     Restored(ServeFlags),
+    /// Move the store of a stopped server into an empty database of PostgreSQL.
+    Migrate(MigrateFlags),
     /// Let a running server read its configuration again, as SIGHUP does; what needs a start is named.
     Reload(ServerFlags),
     /// Whether a running server can serve, for a supervisor; needs no token.
@@ -133,6 +136,7 @@ impl Cli {
             Command::Backup(command) => operate::backup(command).await,
             Command::Restore(flags) => operate::restore(&flags),
             Command::Restored(flags) => operate::restored(&flags.sources()),
+            Command::Migrate(flags) => operate::migrate(&flags),
             Command::Reload(server) => operate::reload(server).await,
             Command::Ready(flags) => operate::ready(flags).await,
             Command::Config => {

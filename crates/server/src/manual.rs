@@ -97,6 +97,10 @@ pub const EXAMPLES: &[Example] = &[
         "restored",
         "unsaid restored --store postgres://unsaid@127.0.0.1:1/unsaid   # there is no such database here",
     ),
+    fails(
+        "migrate",
+        "unsaid migrate --from sqlite:none --to postgres://unsaid@127.0.0.1/unsaid   # there is no such folder here",
+    ),
     example("reload", "unsaid reload"),
     example("ready", "unsaid ready"),
 ];

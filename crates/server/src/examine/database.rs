@@ -24,9 +24,14 @@ pub(super) fn store(address: &PostgresAddress, clock: &Clock, findings: &mut Fin
             return false;
         }
     };
-    let Look { server_version, in_use, version, round_trip } = look;
+    let Look { server_version, in_use, version, migrating, round_trip } = look;
     let (used, known) = (if in_use { "servers use it" } else { "no server uses it" }, Look::known());
     match version {
+        _ if migrating => findings.problem(
+            "store",
+            format!("{address}: a migration into it has not ended"),
+            "run unsaid migrate again; until it has ended no server starts on it",
+        ),
         None => findings.ok("store", format!("{address} holds no store yet; the first start makes it")),
         Some(version) if version > known => findings.warning(
             "store",

@@ -3,7 +3,12 @@
 use std::{fs::File, io::Write, path::Path, time::Duration};
 
 use super::{Findings, configuration::existing};
-use crate::{clock::Clock, config::Config, room::free_bytes, store::sqlite::Look};
+use crate::{
+    clock::Clock,
+    config::Config,
+    room::free_bytes,
+    store::{Moved, sqlite::Look},
+};
 
 /// Small appends that are measured, as many as the time suffices for.
 const APPENDS: usize = 100;
@@ -30,6 +35,12 @@ pub(super) fn store(config: &Config, findings: &mut Findings) -> bool {
         }
     };
     let (used, known) = (if look.in_use { "a server uses it" } else { "no server uses it" }, Look::known());
+    if let Some(Moved { file, text }) = look.moved {
+        let next =
+            format!("set store to the address of that database; without {} this one is opened again", file.display());
+        findings.problem("store", text, &next);
+        return look.in_use;
+    }
     match look.version {
         None if look.in_use => {
             findings

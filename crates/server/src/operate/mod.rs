@@ -5,6 +5,7 @@ mod app;
 mod ask;
 mod backup;
 mod deliveries;
+mod migrate;
 mod parked;
 mod profile;
 mod ready;
@@ -22,6 +23,7 @@ pub use backup::{BackupCommand, RestoreFlags, backup, reload, restore, restored}
 use clap::{Args, Subcommand};
 pub use deliveries::{DeliveriesFlags, deliveries};
 use http::Method;
+pub use migrate::{MigrateFlags, migrate};
 pub use parked::{ParkedFlags, ReplayFlags, parked, replay};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 pub use ready::{ReadyFlags, ready};

@@ -1,8 +1,8 @@
 //! The data folder: for this server alone.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError},
-    io,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io::{self, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     thread,
@@ -17,6 +17,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where the name of its member stands, in the folder of a server that shares its store.
 const MEMBER: &str = "member";
+
+/// Says where the store of a folder went (`unsaid migrate`).
+const MOVED: &str = "moved.txt";
 
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,10 +69,42 @@ impl Folder {
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("unsaid.db")
     }
+
+    /// Where the store went that was in this folder, if it has moved.
+    pub(crate) fn moved(&self) -> io::Result<Option<Moved>> {
+        Moved::from(&self.path)
+    }
+
+    /// Says so, durably. No server opens the store any more, unless a person removes the file.
+    pub(crate) fn note_moved(&self, text: &str) -> io::Result<()> {
+        let mut file = File::create(self.path.join(MOVED))?;
+        writeln!(file, "{text}")?;
+        file.sync_all()?;
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+/// What a folder says about a store that has moved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Moved {
+    pub(crate) file: PathBuf,
+    pub(crate) text: String,
+}
+
+impl Moved {
+    /// Of a folder that others may use.
+    pub(crate) fn from(folder: &Path) -> io::Result<Option<Self>> {
+        let file = folder.join(MOVED);
+        match fs::read_to_string(&file) {
+            Ok(text) => Ok(Some(Self { file, text: text.trim_end().to_owned() })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn prepare(path: &Path) -> io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    fs::set_permissions(path, Permissions::from_mode(0o700))?;
     OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"))
 }

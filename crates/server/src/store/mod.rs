@@ -13,6 +13,6 @@ mod hints;
 #[cfg(test)]
 mod suite;
 
-pub(crate) use folder::Folder;
 pub use folder::FolderError;
+pub(crate) use folder::{Folder, Moved};
 pub use hints::{HintReceiver, HintSender, hints};

@@ -5,8 +5,12 @@ use std::process::Command;
 
 use http::{Method, StatusCode};
 use serde_json::Value;
-use unsaid::apps::Secret;
+use unsaid::{
+    apps::Secret,
+    config::{Config, StoreSettings},
+};
 use unsaid_protocol::{MsgKey, callback::CallbackCommand};
+use unsaid_testkit::{Answer, Script};
 
 use crate::{
     database::Database,
@@ -39,6 +43,62 @@ async fn on_postgres_what_was_recalled_is_told_and_stays_recalled_after_a_restar
     assert!(history.len() == 2 && is_of(kept, 0) && is_of(recalled, 8), "{history:?}");
     assert_eq!(jared.recall(&jonh, recalled).await, Err(20023));
     assert!(!app.data_dir().join("unsaid.db").exists(), "nothing of the store is in data_dir");
+    drop(app);
+}
+
+/// Five messages, of which two are taken back while the receiver is away.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]
+async fn on_postgres_a_server_that_moved_there_tells_what_it_owed_in_order() {
+    let database = Database::new();
+    let embedded = |config: &mut Config| config.store = StoreSettings::Embedded;
+    let (mut app, jared, jonh, receiver) = TestApp::start_with(|config, _| embedded(config)).await;
+    jared.send(&jonh, "told before").await;
+    let before = receiver.wait_until(|arrivals| !arrivals.is_empty()).await;
+    app.all_settled().await;
+    receiver.play(Script::always(Answer::Status(503)));
+    let mut keys = Vec::new();
+    for text in ["one", "two", "three", "four"] {
+        keys.push(jared.send(&jonh, text).await);
+    }
+    jared.recall(&jonh, keys[2]).await.expect("it is his");
+    jared.recall(&jonh, keys[0]).await.expect("it is his");
+    app.tried_in_vain(1).await;
+
+    let url = database.url().replacen("postgres://postgres@", "postgres://postgres:s3cret-word@", 1);
+    assert!(url.contains("s3cret-word"), "{url}");
+    app.restart_with(|config| {
+        let from = format!("sqlite:{}", config.data_dir.display());
+        let (status, said, error) = run(&["migrate", "--from", &from, "--to", &url]);
+        assert!(status.success() && said.contains("rows a second") && error.is_empty(), "{said}{error}");
+        let left = std::fs::read_to_string(config.data_dir.join("moved.txt")).expect("readable");
+        assert!(
+            said.contains("unread messages: 3.") && !said.contains("s3cret") && !left.contains("s3cret"),
+            "{said}{left}"
+        );
+        let (status, _, error) =
+            run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", from.trim_start_matches("sqlite:")]);
+        assert!(!status.success() && error.contains("was moved to PostgreSQL"), "{error}");
+        let data_dir = config.data_dir.display().to_string();
+        let (status, said, _) = run(&["doctor", "--no-samples", "--data-dir", &data_dir]);
+        assert!(!status.success() && said.contains("was moved to PostgreSQL"), "{said}");
+        config.store = database.store();
+        receiver.play(Script::always(Answer::Ok));
+    })
+    .await;
+    let is_told = |arrivals: &[_]| of_command(arrivals, CallbackCommand::AfterMsgWithDraw).len() >= 2;
+    let told = of_command(&receiver.wait_until(is_told).await, CallbackCommand::AfterMsgWithDraw);
+    let seen: Vec<_> =
+        told.iter().map(|arrival| (arrival.json()["MsgKey"].clone(), arrival.json()["UnreadMsgNum"].clone())).collect();
+    assert_eq!(seen, [(keys[2].to_string().into(), 4.into()), (keys[0].to_string().into(), 3.into())]);
+    assert_eq!(told[0].header("unsaid-lane"), before[0].header("unsaid-lane"), "its lanes go on");
+    app.all_settled().await;
+    // New ones are behind those, which is checked when the app is dropped.
+    let (jared, jonh) = (app.actor("jared"), app.actor("Jonh"));
+    let recalled = jared.send(&jonh, "after").await;
+    jared.recall(&jonh, recalled).await.expect("it is his");
+    assert_eq!((jonh.unread().await, jonh.history(&jared).await.len()), (3, 6));
+    assert_eq!(jared.recall(&jonh, keys[0]).await, Err(20023));
     drop(app);
 }
 
@@ -76,6 +136,25 @@ fn on_postgres_the_demo_tells_its_story_once_in_a_database() {
     assert!(status.success() && said.contains(&epoch()[0]) && epoch() != before, "{said}{error}");
     let (status, _, error) = run(&["restored"]);
     assert!(!status.success() && error.contains("unsaid restore"), "{error}");
+}
+
+#[test]
+#[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]
+fn on_postgres_a_migration_that_has_not_ended_keeps_servers_out_and_is_found_by_doctor() {
+    let (database, folder) = (Database::new(), tempfile::tempdir().expect("a folder"));
+    let url = database.url();
+    let data_dir = folder.path().join("data").display().to_string();
+    let asked = |arguments: &[&str]| run(&[arguments, &["--store", &url, "--data-dir", &data_dir]].concat());
+    let (status, ..) = run(&["demo", "--once", "--store", &url]);
+    assert!(status.success());
+    database.run(&format!("INSERT INTO {}.meta VALUES ('migrating', 'of_other')", database.schema()));
+    for (arguments, expected) in [
+        (&["serve", "--listen", "127.0.0.1:0"][..], "has not ended: run unsaid migrate again"),
+        (&["doctor", "--no-samples"], "has not ended; run unsaid migrate again"),
+    ] {
+        let (status, said, error) = asked(arguments);
+        assert!(!status.success() && format!("{said}{error}").contains(expected), "{said}{error}");
+    }
 }
 
 /// What the program says to an address with a password, in whatever way it is asked.

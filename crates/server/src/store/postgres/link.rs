@@ -8,11 +8,13 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     error::Error as _,
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::future::try_join_all;
+use bytes::Bytes;
+use futures_util::{SinkExt as _, TryStreamExt as _, future::try_join_all};
 use tokio::{
     runtime::{Builder, Runtime},
     time::timeout,
@@ -20,7 +22,7 @@ use tokio::{
 use tokio_postgres::{
     Client, Config, Row, Statement,
     error::{Severity, SqlState},
-    types::ToSql,
+    types::{ToSql, Type},
 };
 
 use super::{
@@ -152,6 +154,36 @@ impl Link {
     /// Statements without parameters; none of them is prepared.
     pub(super) fn run(&self, sql: &str) -> Result<(), Fault> {
         self.wait(self.client.batch_execute(sql))
+    }
+
+    /// COPY FROM STDIN, in pieces until there is none. Where a piece cannot be had, none is kept. Says how many rows there were.
+    pub(super) fn copy_in(
+        &self,
+        sql: &str,
+        mut piece: impl FnMut() -> Result<Option<Bytes>, Fault>,
+    ) -> Result<u64, Fault> {
+        let sink = self.wait(self.client.copy_in(sql))?;
+        let mut sink = pin!(sink);
+        while let Some(piece) = piece()? {
+            self.wait(sink.send(piece))?;
+        }
+        self.wait(sink.finish())
+    }
+
+    /// COPY TO STDOUT, row by row.
+    pub(super) fn copy_out(&self, sql: &str, mut row: impl FnMut(&[u8])) -> Result<(), Fault> {
+        self.wait(async {
+            let mut rows = pin!(self.client.copy_out(sql).await?);
+            while let Some(bytes) = rows.try_next().await? {
+                row(&bytes);
+            }
+            Ok(())
+        })
+    }
+
+    /// Of which types the columns are that a question answers.
+    pub(super) fn types(&self, sql: &str) -> Result<Vec<Type>, Fault> {
+        Ok(self.prepare(sql)?.columns().iter().map(|column| column.type_().clone()).collect())
     }
 
     /// What went wrong last.

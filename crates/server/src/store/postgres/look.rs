@@ -23,6 +23,8 @@ pub(crate) struct Look {
     pub(crate) in_use: bool,
     /// Of its schema; none where there is no store yet.
     pub(crate) version: Option<i64>,
+    /// A migration into it has not ended.
+    pub(crate) migrating: bool,
     /// How long half of the questions that read nothing waited for their answer.
     pub(crate) round_trip: Duration,
 }
@@ -57,7 +59,8 @@ pub(super) fn in_use(link: &Link) -> Result<bool, Fault> {
 fn look(link: &Link, clock: &Clock) -> Result<Look, Fault> {
     let row = link.row("SELECT current_setting('server_version_num')::bigint", params![])?;
     let number: i64 = row.map_or(Ok(0), |row| row.at(0))?;
-    let version = if is_there(link)? { schema::version(link)? } else { None };
+    let (version, migrating) =
+        if is_there(link)? { (schema::version(link)?, schema::moving(link)?.is_some()) } else { (None, false) };
     let mut took = Vec::with_capacity(QUESTIONS);
     for _ in 0..QUESTIONS {
         let before = clock.instant();
@@ -66,5 +69,5 @@ fn look(link: &Link, clock: &Clock) -> Result<Look, Fault> {
     }
     took.sort();
     let server_version = u32::try_from(number / 10_000).unwrap_or(0);
-    Ok(Look { server_version, in_use: in_use(link)?, version, round_trip: took[took.len() / 2] })
+    Ok(Look { server_version, in_use: in_use(link)?, version, migrating, round_trip: took[took.len() / 2] })
 }

@@ -14,6 +14,7 @@ mod leases;
 mod link;
 mod look;
 mod messages;
+mod migrate;
 mod operators;
 mod order;
 mod outbox;
@@ -35,6 +36,7 @@ use unsaid_protocol::{SdkAppId, UserId};
 
 pub use self::address::{AddressError, PostgresAddress};
 pub(crate) use self::look::Look;
+pub use self::migrate::{Far, MigrateError, Moved, Step, migrate};
 use self::{
     leases::PostgresLeases,
     link::{Link, Target},
@@ -78,6 +80,8 @@ pub enum OpenError {
     Failed(#[from] Fault),
     #[error("servers use this store: stop them first")]
     InUse,
+    #[error("a migration into this database has not ended: run unsaid migrate again")]
+    Migrating,
     #[error("there is no store in this database: has it been restored, and into the schema that is looked at?")]
     NoStore,
     #[error("a thread of the store cannot be started: {0}")]

@@ -35,9 +35,25 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('unsaid ' || c
 /// Brings the store to the newest version that this server knows, and says how this store's present life is called, and what
 /// its servers know each other by.
 pub(super) fn migrate(link: &Link, entropy: &Entropy) -> Result<(String, [u8; 32]), OpenError> {
+    begin(link)?;
+    if moving(link)?.is_some() {
+        link.run("ROLLBACK")?;
+        return Err(OpenError::Migrating);
+    }
+    let life = bring_up(link, entropy)?;
+    link.run("COMMIT")?;
+    Ok(life)
+}
+
+/// A transaction in which nobody else migrates.
+pub(super) fn begin(link: &Link) -> Result<(), Fault> {
     link.run(&format!(
         "BEGIN; {PATIENCE}; {LOCK}; CREATE TABLE IF NOT EXISTS meta (name text PRIMARY KEY, value text NOT NULL)"
-    ))?;
+    ))
+}
+
+/// Within the transaction that has begun.
+pub(super) fn bring_up(link: &Link, entropy: &Entropy) -> Result<(String, [u8; 32]), OpenError> {
     let known = newest();
     let found = version(link)?.unwrap_or(0);
     let oldest = meta(link, "oldest_reader")?.unwrap_or(found);
@@ -50,9 +66,24 @@ pub(super) fn migrate(link: &Link, entropy: &Entropy) -> Result<(String, [u8; 32
         set_meta(link, "version", &migration.version.to_string())?;
         set_meta(link, "oldest_reader", &migration.oldest_reader.to_string())?;
     }
-    let (epoch, cluster_key) = (epoch(link, entropy)?, cluster_key(link, entropy)?);
-    link.run("COMMIT")?;
-    Ok((epoch, cluster_key))
+    Ok((epoch(link, entropy)?, cluster_key(link, entropy)?))
+}
+
+/// Of which store the copy is that was begun and has not ended (`migrate/`): its epoch.
+pub(super) fn moving(link: &Link) -> Result<Option<String>, Fault> {
+    let row = link.row("SELECT value FROM meta WHERE name = 'migrating'", params![])?;
+    row.map(|row| row.at(0)).transpose()
+}
+
+/// Until it is ended, no server opens this store.
+pub(super) fn begin_moving(link: &Link, epoch: &str) -> Result<(), Fault> {
+    set_meta(link, "migrating", epoch)
+}
+
+/// The store goes on with the life of the one that it was copied from.
+pub(super) fn end_moving(link: &Link, epoch: &str) -> Result<(), Fault> {
+    set_meta(link, "epoch", epoch)?;
+    link.execute("DELETE FROM meta WHERE name = 'migrating'", params![]).map(drop)
 }
 
 pub(super) fn newest() -> i64 {

@@ -7,14 +7,17 @@ use std::{
 };
 
 use super::schema;
+use crate::store::Moved;
 
 /// A store as it lies there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Look {
     /// A server uses it.
     pub(crate) in_use: bool,
     /// Of its schema, as the file has it; none where there is no database yet.
     pub(crate) version: Option<u32>,
+    /// It is left to nobody.
+    pub(crate) moved: Option<Moved>,
 }
 
 /// Where the header of a database has its `user_version`, and how it begins.
@@ -23,7 +26,8 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 
 impl Look {
     pub(crate) fn at(folder: &Path) -> Result<Self> {
-        Ok(Self { in_use: in_use(&folder.join("lock"))?, version: version(&folder.join("unsaid.db"))? })
+        let (in_use, version) = (in_use(&folder.join("lock"))?, version(&folder.join("unsaid.db"))?);
+        Ok(Self { in_use, version, moved: Moved::from(folder)? })
     }
 
     /// The newest version that this program knows.

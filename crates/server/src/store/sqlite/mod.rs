@@ -46,7 +46,7 @@ use self::{
     reader::Readers,
     writer::{Job, Writer},
 };
-use super::{Folder, FolderError, HintSender};
+use super::{Folder, FolderError, HintSender, Moved};
 use crate::{
     apps::App,
     chat::{
@@ -78,6 +78,8 @@ pub enum OpenError {
     TooNew { found: i64, oldest: i64, known: i64 },
     #[error("the store in data_dir cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    #[error("{text}; remove {file} to open what is left of it here", file = .file.display())]
+    Moved { file: PathBuf, text: String },
     #[error("a thread of the store cannot be started: {0}")]
     Thread(std::io::Error),
 }
@@ -96,6 +98,10 @@ impl Sqlite {
     /// Opens the store in its folder; makes both where they are missing.
     pub fn open(options: &SqliteOptions, clock: Clock, entropy: Entropy, hints: HintSender) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::lock(&options.folder)?);
+        let failed = |source| FolderError::Failed { path: options.folder.clone(), source };
+        if let Some(Moved { file, text }) = folder.moved().map_err(failed)? {
+            return Err(OpenError::Moved { file, text });
+        }
         let path = folder.database();
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         prepare_writer(&connection, options.pages_max)?;
@@ -279,6 +285,11 @@ impl Store for Sqlite {
     fn close(&self) -> Later<'_, ()> {
         self.ask(|answer| Job::Close { answer })
     }
+}
+
+/// The newest version of the schema that this program knows.
+pub(super) fn newest_version() -> i64 {
+    schema::newest()
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {

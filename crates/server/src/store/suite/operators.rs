@@ -20,7 +20,7 @@ use crate::{
 const WHO: [&str; 2] = ["alice", "bob"];
 const OTHER: SdkAppId = SdkAppId(1_400_000_002);
 
-fn token(id: &str, role: Role, created: i64) -> Token {
+pub(super) fn token(id: &str, role: Role, created: i64) -> Token {
     let (id, name) = (id.to_owned(), format!("the token {id}"));
     Token { id, name, role, digest: [7; 32], created: Timestamp(created), created_by: "first".to_owned() }
 }
@@ -30,12 +30,12 @@ fn note(action: &'static str, app: Option<SdkAppId>) -> Note {
     Note { actor: "first".to_owned(), client_ip, action, app, what: format!("what of {action}") }
 }
 
-fn noted(action: &'static str, app: Option<SdkAppId>, change: Option<Command>) -> Command {
+pub(super) fn noted(action: &'static str, app: Option<SdkAppId>, change: Option<Command>) -> Command {
     Command::Noted(Box::new(Noted { note: note(action, app), change }))
 }
 
 impl World {
-    async fn audit(&self, filter: AuditFilter) -> AuditPage {
+    pub(super) async fn audit(&self, filter: AuditFilter) -> AuditPage {
         self.store.audit(AuditFilter { entries_max: filter.entries_max.max(1), ..filter }).await.expect("readable")
     }
 

@@ -3,6 +3,7 @@
 
 mod away;
 mod leases;
+pub(super) mod migrate;
 mod plans;
 mod proxy;
 mod shared;
