@@ -150,7 +150,7 @@ fn on_postgres_a_migration_that_has_not_ended_keeps_servers_out_and_is_found_by_
     database.run(&format!("INSERT INTO {}.meta VALUES ('migrating', 'of_other')", database.schema()));
     for (arguments, expected) in [
         (&["serve", "--listen", "127.0.0.1:0"][..], "has not ended: run unsaid migrate again"),
-        (&["doctor", "--no-samples"], "has not ended; run unsaid migrate again"),
+        (&["doctor", "--no-samples"], "a migration into it has not ended"),
     ] {
         let (status, said, error) = asked(arguments);
         assert!(!status.success() && format!("{said}{error}").contains(expected), "{said}{error}");
