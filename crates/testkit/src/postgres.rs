@@ -13,6 +13,10 @@ use tempfile::TempDir;
 /// The oldest version that will do.
 const OLDEST: u32 = 15;
 
+/// The longest name of a socket on Linux, and what a folder of ours and PostgreSQL's name of it take of that.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+const SOCKET_BYTES: usize = 40;
+
 /// A server of PostgreSQL. What it has committed is on the disk.
 pub struct Postgres {
     programs: PathBuf,
@@ -29,13 +33,16 @@ pub enum Shutdown {
 }
 
 impl Postgres {
-    /// None where there is no PostgreSQL of version 15 or later, which is said. `beside` is a folder on a real disk.
+    /// None where there is no PostgreSQL of version 15 or later, which is said. `beside` is a folder on a real disk; where the user
+    /// that PostgreSQL runs as cannot get there, or its socket would have too long a name, the system's temporary one is used.
     pub fn start(beside: &Path) -> Option<Self> {
         let Some(programs) = programs() else {
             eprintln!("skipped: there is no PostgreSQL of version 15 or later; `apt-get install postgresql` adds it");
             return None;
         };
-        let folder = tempfile::Builder::new().prefix("postgres-").tempdir_in(beside).expect("a folder");
+        let system = std::env::temp_dir();
+        let folder = if is_reached(beside) { beside } else { &system };
+        let folder = tempfile::Builder::new().prefix("postgres-").tempdir_in(folder).expect("a folder");
         let postgres = Self { programs, folder };
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(postgres.folder.path()));
@@ -117,6 +124,13 @@ fn programs() -> Option<PathBuf> {
     let newest = versions.filter(|version| *version >= OLDEST).max()?;
     let programs = PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"));
     programs.join("initdb").exists().then_some(programs)
+}
+
+/// Whether a socket below it has a name that is short enough, and another user may get there.
+fn is_reached(folder: &Path) -> bool {
+    let is_open = |folder: &Path| fs::metadata(folder).is_ok_and(|folder| folder.mode() & 0o001 != 0);
+    let is_short = folder.as_os_str().len() + SOCKET_BYTES <= SOCKET_PATH_BYTES_MAX;
+    is_short && (!is_root() || folder.ancestors().all(is_open))
 }
 
 fn is_root() -> bool {
