@@ -59,25 +59,25 @@ pub(crate) enum Part {
     Everything,
 }
 
-pub(crate) fn suite(root: &Path, part: Part, variables: &[(&str, &str)]) -> Result<Outcome> {
+pub(crate) fn suite(root: &Path, part: Part) -> Result<Outcome> {
     if let Ok(address) = env::var(ADDRESS) {
-        return tests(root, part, variables, &address);
+        return tests(root, part, &address);
     }
     let Some(programs) = programs()? else {
         return Ok(Outcome::Skipped(NO_POSTGRES.to_owned()));
     };
     let server = Server::start(programs)?;
-    tests(root, part, variables, &server.address())
+    tests(root, part, &server.address())
 }
 
-fn tests(root: &Path, part: Part, variables: &[(&str, &str)], address: &str) -> Result<Outcome> {
+fn tests(root: &Path, part: Part, address: &str) -> Result<Outcome> {
     let runs = [(&TESTS[..], ADDRESS, "1"), (&SERVER, STORE, "1"), (&TWO_SERVERS, STORE, "2")];
     let runs = if part == Part::Store { &runs[..1] } else { &runs };
     let mut failed = None;
     for (arguments, variable, servers) in runs {
         println!("$ {variable}=... {SERVERS}={servers} cargo {}", arguments.join(" "));
         let mut command = cargo_command(root, arguments);
-        command.envs(variables.iter().copied()).env(variable, address).env(SERVERS, servers);
+        command.env(variable, address).env(SERVERS, servers);
         let status = stream(&mut command)?;
         failed = failed.or(Some(status).filter(|status| !status.success()));
     }
