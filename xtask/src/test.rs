@@ -102,9 +102,7 @@ pub(crate) fn nats(root: &Path) -> Result<bool> {
 
 /// The step of that name alone; true if it did not fail.
 pub(crate) fn postgres(root: &Path) -> Result<bool> {
-    let report = perform(Step::new("postgres", Needs::Compiler, || {
-        postgres::suite(root, Part::Everything)
-    }));
+    let report = perform(Step::new("postgres", Needs::Compiler, || postgres::suite(root, Part::Everything)));
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 
