@@ -1,6 +1,10 @@
-//! When a certificate is valid, read from its DER. Who has signed it is for TLS to verify; nothing here trusts it.
+//! What is read of certificates: when one is valid, from its DER, and the authorities of a PEM text. Who has signed one is for TLS
+//! to verify; nothing here trusts it.
 
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 
 use crate::calendar;
 
@@ -9,6 +13,26 @@ use crate::calendar;
 pub(crate) struct Validity {
     pub(crate) from_s: i64,
     pub(crate) until_s: i64,
+}
+
+/// The certificates of a PEM text; at least one. What is wrong is said as it follows the name of the setting or the file.
+pub(crate) fn authorities(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let found = found.map_err(|error| format!("is not a PEM file: {error}"))?;
+    if found.is_empty() {
+        return Err("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned());
+    }
+    Ok(found)
+}
+
+/// What another one's certificate can be held against.
+pub(crate) fn roots(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        let added = roots.add(authority.clone());
+        added.map_err(|error| format!("holds a certificate that cannot be used: {error}"))?;
+    }
+    Ok(roots)
 }
 
 const SEQUENCE: u8 = 0x30;

@@ -92,31 +92,13 @@ impl Ledger {
     }
 
     pub(crate) fn called_back(&self, callback: &Callback<'_>, at: Instant) {
-        self.changed.notify_waiters();
-        let mut state = self.state();
-        let State { messages, lanes, events, arrivals, repeats, unknown, out_of_order, .. } = &mut *state;
-        let Some(row) =
-            messages.get_mut(&callback.message.key.random).filter(|row| row.message == callback.message && row.asked)
-        else {
-            *unknown += 1;
-            return;
-        };
-        if !events.insert(callback.event.to_owned()) {
-            repeats.push(at);
-            return;
-        }
-        row.events += 1;
-        row.arrived.get_or_insert(at);
-        arrivals.push(at);
-        let last = lanes.entry(callback.lane.to_owned()).or_default();
-        *out_of_order += u64::from(callback.number <= *last);
-        *last = callback.number.max(*last);
-        drop(state);
+        self.state().called_back(callback, at);
         self.changed.notify_waiters();
     }
 
     pub(crate) fn unreadable(&self) {
         self.state().unknown += 1;
+        self.changed.notify_waiters();
     }
 
     /// Until everything that is acknowledged by now has its callback.
@@ -189,6 +171,28 @@ impl Ledger {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn called_back(&mut self, callback: &Callback<'_>, at: Instant) {
+        let Self { messages, lanes, events, arrivals, repeats, unknown, out_of_order, .. } = self;
+        let Some(row) =
+            messages.get_mut(&callback.message.key.random).filter(|row| row.message == callback.message && row.asked)
+        else {
+            *unknown += 1;
+            return;
+        };
+        if !events.insert(callback.event.to_owned()) {
+            repeats.push(at);
+            return;
+        }
+        row.events += 1;
+        row.arrived.get_or_insert(at);
+        arrivals.push(at);
+        let last = lanes.entry(callback.lane.to_owned()).or_default();
+        *out_of_order += u64::from(callback.number <= *last);
+        *last = callback.number.max(*last);
     }
 }
 

@@ -5,10 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
-};
+use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf},
     net::TcpStream,
@@ -19,7 +16,7 @@ use super::{
     settings::{BusSettings, NatsServer, Tls},
     wire::{self, Heard, NotNats, Words},
 };
-use crate::limits;
+use crate::{certificate, limits};
 
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -76,17 +73,15 @@ pub(super) struct Dialler {
 impl Dialler {
     /// Trusts the system's roots, or those that the settings name.
     pub(super) fn new(settings: &BusSettings) -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        match &settings.ca_pem {
-            Some(pem) => authorities(pem)
-                .map_err(|problem| anyhow::anyhow!("bus_ca_file {problem}"))?
-                .into_iter()
-                .try_for_each(|authority| roots.add(authority))?,
+        let roots = match &settings.ca_pem {
+            Some(pem) => read_roots(pem).map_err(|problem| anyhow::anyhow!("bus_ca_file {problem}"))?,
             None => {
                 // Where there are none, and TLS is used, the connection says so.
+                let mut roots = RootCertStore::empty();
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                roots
             }
-        }
+        };
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
@@ -147,20 +142,11 @@ impl Dialler {
 
 /// Whether a PEM text holds what NATS's certificate can be held against.
 pub(crate) fn check_authority(pem: &str) -> Result<(), String> {
-    let mut roots = RootCertStore::empty();
-    let mut add =
-        |authority| roots.add(authority).map_err(|error| format!("holds a certificate that cannot be used: {error}"));
-    authorities(pem)?.into_iter().try_for_each(&mut add)
+    read_roots(pem).map(drop)
 }
 
-/// The certificates of a PEM text; at least one.
-fn authorities(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let found = found.map_err(|error| format!("is not a PEM file: {error}"))?;
-    if found.is_empty() {
-        return Err("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned());
-    }
-    Ok(found)
+fn read_roots(pem: &str) -> Result<RootCertStore, String> {
+    certificate::roots(&certificate::authorities(pem)?)
 }
 
 async fn next(stream: &mut (impl AsyncRead + Unpin), words: &mut Words) -> Result<Heard, Problem> {

@@ -6,16 +6,18 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         verify_server_name,
     },
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
+
+use crate::certificate;
 
 /// Verifies against the certificates that an app gave.
 #[derive(Debug)]
@@ -27,18 +29,9 @@ pub(super) struct OwnAuthority {
 impl OwnAuthority {
     /// Reads the certificates of a PEM text; at least one.
     pub(super) fn parse(pem: &str, provider: Arc<CryptoProvider>) -> Result<Self, String> {
-        let given: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-        let given = given.map_err(|error| format!("is not a PEM file: {error}"))?;
-        if given.is_empty() {
-            return Err("holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)".to_owned());
-        }
-        let mut roots = RootCertStore::empty();
-        for certificate in &given {
-            roots
-                .add(certificate.clone())
-                .map_err(|error| format!("holds a certificate that cannot be used: {error}"))?;
-        }
-        let strict = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        let given = certificate::authorities(pem)?;
+        let roots = Arc::new(certificate::roots(&given)?);
+        let strict = WebPkiServerVerifier::builder_with_provider(roots, provider)
             .build()
             .map_err(|error| format!("cannot be used: {error}"))?;
         Ok(Self { given, strict })

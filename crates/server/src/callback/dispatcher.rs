@@ -66,8 +66,6 @@ pub struct Dispatcher {
     turn: Turn,
     bus: Bus,
     looks: Looks,
-    /// The version of the share that it goes by.
-    share: u64,
     stories: Stories,
     metrics: CallbackMetrics,
     clock: Clock,
@@ -145,7 +143,6 @@ impl Dispatcher {
             turn,
             bus,
             looks,
-            share: share.version,
             delivery: Delivery::new(Arc::clone(&apps), entropy, share),
             apps,
             attempts,
@@ -172,8 +169,8 @@ impl Dispatcher {
             let moment = self.moment();
             let actions = self.delivery.actions(moment);
             actions.into_iter().for_each(|action| self.act(action));
-            if self.delivery.has_let_go() {
-                self.turn.has_let_go(self.share);
+            if let Some(version) = self.delivery.has_let_go() {
+                self.turn.has_let_go(version);
             }
             let wakes = self.delivery.wakes(moment);
             tokio::select! {
@@ -214,10 +211,7 @@ impl Dispatcher {
 
     fn take_turn(&mut self, news: cluster::News) {
         match news {
-            cluster::News::Share(share) => {
-                self.share = share.version;
-                self.delivery.share_changed(share, self.moment());
-            }
+            cluster::News::Share(share) => self.delivery.share_changed(share, self.moment()),
             cluster::News::Back(app) => self.delivery.back(app, self.moment()),
         }
     }

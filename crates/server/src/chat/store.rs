@@ -42,7 +42,7 @@ pub trait Store: Send + Sync + 'static {
     /// learns of it. Dropping the answer does not take the command back.
     fn commit(&self, command: Command) -> Later<'_, Applied>;
 
-    /// Notes what became of attempts, all or nothing.
+    /// Notes what became of attempts, all or nothing. Where servers share the store, what another one delivers by now is left alone.
     fn settle(&self, settled: Vec<Settled>) -> Later<'_, ()>;
 
     fn apps(&self) -> Later<'_, Vec<App>>;
@@ -87,7 +87,8 @@ pub trait Store: Send + Sync + 'static {
     /// The sessions of each of the accounts.
     fn sessions(&self, app: SdkAppId, users: Vec<UserId>) -> Later<'_, Vec<Vec<Session>>>;
 
-    /// All sessions in the order of their keys, behind `after`.
+    /// All sessions in the order of their keys, behind `after`. Where servers share the store: those of this one, and of those that
+    /// are gone for a while.
     fn all_sessions(&self, after: Option<SessionKey>, sessions_max: u32) -> Later<'_, Vec<(SessionKey, Session)>>;
 
     /// A slice of history, newest first.

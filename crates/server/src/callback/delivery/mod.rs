@@ -234,9 +234,9 @@ impl Delivery {
         }
     }
 
-    /// Whether nothing is under way of what others deliver now.
-    pub(super) fn has_let_go(&self) -> bool {
-        self.flows.values().all(|flow| flow.lanes.leaving() == 0)
+    /// Of which version of the share nothing is under way that is not in it, if that is so now.
+    pub(super) fn has_let_go(&self) -> Option<u64> {
+        self.flows.values().all(|flow| flow.lanes.leaving() == 0).then_some(self.share.version)
     }
 
     /// The settings of apps may have changed. What waited for an endpoint that is another one now waits no longer.

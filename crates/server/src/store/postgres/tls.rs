@@ -9,7 +9,7 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::{
@@ -17,6 +17,8 @@ use tokio_postgres::{
     tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream},
 };
 use tokio_rustls::{TlsConnector, client};
+
+use crate::certificate;
 
 /// What is asked of the server's certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +32,7 @@ pub(super) enum Checked {
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("sslrootcert {path} cannot be read: {why}; it has to be a PEM file with the certificate of an authority", path = .path.display())]
+    #[error("sslrootcert {path} {why}; it has to be a PEM file with the certificate of an authority", path = .path.display())]
     Roots { path: PathBuf, why: String },
     #[error("the system has no root certificates: name the file of PostgreSQL's authority as sslrootcert")]
     NoRoots,
@@ -67,16 +69,11 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
 }
 
 fn read_roots(path: &PathBuf) -> Result<RootCertStore, TlsError> {
-    let failed = |why: String| TlsError::Roots { path: path.clone(), why };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))? {
-        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(failed("it holds no certificate".to_owned()));
-    }
-    Ok(roots)
+    let read = || {
+        let pem = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+        certificate::roots(&certificate::authorities(&pem)?)
+    };
+    read().map_err(|why| TlsError::Roots { path: path.clone(), why })
 }
 
 /// What a person can do about a connection that failed while TLS began; none if it failed otherwise.

@@ -55,7 +55,7 @@ impl World {
             }
             Leasing::IsHandedBack { from, .. } if from != self.life(from.server) => {}
             Leasing::IsHandedBack { from, to, shards } => {
-                if self.servers[from.server].delivery.has_let_go() {
+                if self.servers[from.server].delivery.has_let_go().is_some() {
                     self.take(from.server, to, &shards);
                     self.happens_in(self.draw(1_000), Happening::Leases(Leasing::IsHeard(self.life(to))));
                 } else {
