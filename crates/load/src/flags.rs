@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-
-use crate::cluster::Fault;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 /// What every scenario stands on.
 #[derive(Clone, Debug, Args)]
@@ -99,4 +98,22 @@ pub(crate) struct ClusterFlags {
     /// Which accounts exchange messages, and which servers are hit.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub(crate) seed: u64,
+}
+
+/// What breaks in `load cluster`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fault {
+    /// A server is killed (SIGKILL), and started again.
+    Kill,
+    /// A server stands still (SIGSTOP) for longer than its lease.
+    Pause,
+    /// A server is told to stop (SIGTERM), and started again.
+    Stop,
+    /// PostgreSQL crashes, and starts again.
+    PostgresCrash,
+    /// PostgreSQL is restarted.
+    PostgresRestart,
+    /// NATS is killed, and started again.
+    Nats,
 }

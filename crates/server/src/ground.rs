@@ -112,16 +112,18 @@ impl Others {
             tasks.workers.spawn(bus.clone().go_by(turns.watch(), stop()));
         }
         let (settings, version) = watch::channel(-1);
+        let (all_tell, hears_all) = watch::channel(false);
         let parts = RotaParts {
             leases: Arc::clone(&leases),
             predecessor,
             settings,
-            hears_others: bus.connected(),
+            is_on_bus: bus.connected(),
+            all_tell,
             clock: world.clock.clone(),
             metrics,
             session_return: config.session_return,
         };
-        tasks.workers.spawn(Poll { fanout, leases, bus, clock: world.clock }.run(stop()));
+        tasks.workers.spawn(Poll { fanout, leases, hears_all, clock: world.clock }.run(stop()));
         tasks.workers.spawn(Follow { followed, version }.run(stop()));
         tasks.membership.spawn(Rota::new(parts, turns).run(tasks.leave.clone()));
     }

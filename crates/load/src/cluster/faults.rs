@@ -2,31 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use rand::{RngExt, rngs::StdRng};
-use serde::Serialize;
 use unsaid::limits;
 use unsaid_testkit::postgres::Shutdown;
 
 use super::{REST_MAX, ground::Ground};
-use crate::clock;
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Fault {
-    /// A server is killed (SIGKILL), and started again.
-    Kill,
-    /// A server stands still (SIGSTOP) for longer than its lease.
-    Pause,
-    /// A server is told to stop (SIGTERM), and started again.
-    Stop,
-    /// PostgreSQL crashes, and starts again.
-    PostgresCrash,
-    /// PostgreSQL is restarted.
-    PostgresRestart,
-    /// NATS is killed, and started again.
-    Nats,
-}
+use crate::{clock, flags::Fault};
 
 pub(crate) const ALL: [Fault; 6] =
     [Fault::Kill, Fault::Pause, Fault::PostgresCrash, Fault::Nats, Fault::Stop, Fault::PostgresRestart];
@@ -47,7 +28,7 @@ const PAUSED: Duration = limits::LEASE.saturating_add(Duration::from_secs(4));
 
 impl Fault {
     /// One server cannot do without itself, and NATS is not always there.
-    pub(crate) fn is_possible(self, ground: &Ground) -> bool {
+    pub(super) fn is_possible(self, ground: &Ground) -> bool {
         match self {
             Self::Kill | Self::Pause | Self::Stop => ground.servers.len() > 1,
             Self::Nats => ground.has_bus(),

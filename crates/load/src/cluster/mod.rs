@@ -18,8 +18,8 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio_util::sync::CancellationToken;
 use unsaid::limits;
 
+pub(crate) use self::report::Report;
 use self::{callers::Callers, faults::Happened, ground::Ground, watchers::Watchers};
-pub(crate) use self::{faults::Fault, report::Report};
 use crate::{clock, flags::ClusterFlags};
 
 /// How long it may take until everything has come to rest.

@@ -7,13 +7,8 @@ use std::{
 
 use serde::Serialize;
 
-use super::{
-    faults::{Fault, Happened},
-    ground::Cpu,
-    ledger::Tally,
-    watchers::Sessions,
-};
-use crate::flags::ClusterFlags;
+use super::{faults::Happened, ground::Cpu, ledger::Tally, watchers::Sessions};
+use crate::flags::{ClusterFlags, Fault};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {

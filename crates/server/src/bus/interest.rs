@@ -84,6 +84,7 @@ impl Interest {
     }
 
     /// Whether this server delivers the lanes of the shard.
+    #[cfg(test)]
     pub(super) fn delivers(&self, shard: Shard) -> bool {
         self.wanted().shards.contains(shard)
     }

@@ -50,7 +50,7 @@ use self::{interest::Interest, link::State};
 use crate::{
     chat::{EndReason, Lane, SessionId, Shown},
     clock::World,
-    cluster::{MemberId, Shard, ShardSet, Share},
+    cluster::{MemberId, ShardSet, Share},
     limits,
     metrics::BusMetrics,
 };
@@ -116,12 +116,6 @@ impl Bus {
         Self { ends: None, connected: watch::channel(false).1 }
     }
 
-    /// One that says nothing, and is connected whenever a test wants it to be.
-    #[cfg(test)]
-    pub(crate) fn connected_as(connected: watch::Receiver<bool>) -> Self {
-        Self { ends: None, connected }
-    }
-
     /// The bus, what its connection is made of, and what is heard of lanes.
     pub fn new(metrics: BusMetrics) -> (Self, Unlinked, Looks) {
         // Full where NATS takes less than is said; then what is said is dropped.
@@ -151,11 +145,6 @@ impl Bus {
         let Some(ends) = &self.ends else {
             return;
         };
-        if let Said::Look { app, lane, .. } = &said
-            && ends.interest.delivers(Shard::of(*app, lane))
-        {
-            return;
-        }
         let word = said.word();
         if !ends.is_connected.load(Ordering::Acquire) || ends.said.try_send(said).is_err() {
             ends.metrics.dropped(word);

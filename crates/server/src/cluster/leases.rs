@@ -40,6 +40,8 @@ pub struct Renewal {
     pub session_return: Duration,
     /// What it gives to others. Nothing of it may be under way.
     pub hand_back: ShardSet,
+    /// Whether it tells the others at once what it commits, and hears what they tell.
+    pub tells: bool,
 }
 
 /// How this member stands once its renewal is durable.
@@ -52,6 +54,8 @@ pub struct Renewed {
     /// Those that are there, this one among them; and how many of them come before it by name.
     pub members: u32,
     pub rank: u32,
+    /// Whether all of them tell each other at once what they commit.
+    pub all_tell: bool,
     /// Grows with each change of an app or of a token.
     pub settings_version: i64,
     /// Of whom it was said a short while ago that its endpoint is back. The number grows each time.

@@ -23,8 +23,10 @@ pub struct RotaParts {
     pub metrics: ClusterMetrics,
     /// For how long the sessions of a member that is gone are left alone.
     pub session_return: Duration,
-    /// Whether others tell at once what they commit.
-    pub hears_others: watch::Receiver<bool>,
+    /// Whether this server is on the bus.
+    pub is_on_bus: watch::Receiver<bool>,
+    /// Told whether all servers are, so that each hears at once what the others commit.
+    pub all_tell: watch::Sender<bool>,
 }
 
 /// Renews the lease of this member until it is told to stop.
@@ -88,7 +90,9 @@ impl Rota {
             Some((shards, version)) if self.turns.let_go() >= version => shards,
             Some(_) | None => ShardSet::EMPTY,
         };
-        let renewal = Renewal { lease: limits::LEASE, session_return: self.parts.session_return, hand_back };
+        let tells = *self.parts.is_on_bus.borrow();
+        let session_return = self.parts.session_return;
+        let renewal = Renewal { lease: limits::LEASE, session_return, hand_back, tells };
         match tokio::time::timeout(limits::LEASE, self.parts.leases.renew(renewal)).await {
             Ok(Ok(renewed)) => {
                 if std::mem::take(&mut self.failing) {
@@ -105,6 +109,7 @@ impl Rota {
     fn failed(&mut self, why: &str) {
         if self.turns.now().until.is_some_and(|until| until <= self.parts.clock.instant()) {
             self.parts.metrics.holds_nothing();
+            self.parts.all_tell.send_replace(false);
         }
         if !std::mem::replace(&mut self.failing, true) {
             tracing::warn!(why, "the lease could not be renewed; nothing is delivered here while it has ended");
@@ -120,7 +125,7 @@ impl Rota {
             mine: renewed.held.without(&surplus),
             term: renewed.term,
             until: Some(asked + limits::LEASE),
-            search_pause: match *self.parts.hears_others.borrow() {
+            search_pause: match renewed.all_tell {
                 true => limits::OUTBOX_NET_PAUSE,
                 false => limits::OUTBOX_SCAN_PAUSE,
             },
@@ -134,6 +139,7 @@ impl Rota {
             let Renewed { members, term, .. } = renewed;
             tracing::info!(members, term, shards = share.mine.len(), "the lanes of these shards are delivered here");
         }
+        self.parts.all_tell.send_if_modified(|all| std::mem::replace(all, renewed.all_tell) != renewed.all_tell);
         self.parts.metrics.stands(renewed.members, share.mine.len());
         self.turns.set(share);
     }

@@ -11,14 +11,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Fanout;
-use crate::{bus::Bus, chat::Fault, clock::Clock, cluster::Leases, limits};
+use crate::{chat::Fault, clock::Clock, cluster::Leases, limits};
 
 /// Who asks.
 pub struct Poll {
     pub fanout: Arc<Fanout>,
     /// The store's part that is asked.
     pub leases: Arc<dyn Leases>,
-    pub bus: Bus,
+    /// Whether every other server tells at once what it commits.
+    pub hears_all: watch::Receiver<bool>,
     pub clock: Clock,
 }
 
@@ -33,12 +34,12 @@ pub(super) enum Pass {
 impl Poll {
     /// Asks until it is told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        let mut connected = self.bus.connected();
+        let mut hears_all = self.hears_all.clone();
         let (mut all_at, mut is_failing) = (None, false);
         loop {
             let now = self.clock.instant();
             let is_due = all_at.is_none_or(|at| now.duration_since(at) >= limits::POLL_NET_PAUSE);
-            let pass = if *connected.borrow() && !is_due { Pass::New } else { Pass::All };
+            let pass = if *hears_all.borrow() && !is_due { Pass::New } else { Pass::All };
             match self.once(pass).await {
                 Ok(()) => {
                     is_failing = false;
@@ -53,7 +54,7 @@ impl Poll {
             tokio::select! {
                 () = stop.cancelled() => return,
                 // What was said meanwhile was said to nobody.
-                () = changed(&mut connected) => all_at = None,
+                () = changed(&mut hears_all) => all_at = None,
                 () = tokio::time::sleep(limits::POLL_PAUSE) => {}
             }
         }
@@ -71,9 +72,9 @@ impl Poll {
     }
 }
 
-/// Comes when the bus has come or gone; never where there is none.
-async fn changed(connected: &mut watch::Receiver<bool>) {
-    if connected.changed().await.is_err() {
+/// Comes when the others can be heard, or no longer.
+async fn changed(hears_all: &mut watch::Receiver<bool>) {
+    if hears_all.changed().await.is_err() {
         std::future::pending().await
     }
 }
@@ -90,6 +91,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        bus::Bus,
         chat::{EndReason, Later, SessionId, SessionKey},
         cluster::{Glance, MemberId, Renewal, Renewed},
         fanout::Registration,
@@ -162,7 +164,7 @@ mod tests {
             let poll = Poll {
                 fanout: Arc::clone(&fanout),
                 leases: Arc::clone(&stands) as Arc<dyn Leases>,
-                bus: Bus::connected_as(connected.subscribe()),
+                hears_all: connected.subscribe(),
                 clock: Clock::system(),
             };
             let stop = CancellationToken::new();

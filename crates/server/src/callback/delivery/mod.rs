@@ -228,7 +228,7 @@ impl Delivery {
             }
             if !gained.is_empty() {
                 flow.lanes.gained();
-                flow.search.within(Duration::ZERO, moment.instant);
+                flow.search.gained(moment.instant);
             }
             flow.search.within(share.search_pause, moment.instant);
         }

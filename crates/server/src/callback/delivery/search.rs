@@ -19,6 +19,8 @@ pub(super) struct Search {
     /// Behind this lane it began; then the lanes up to it come last.
     began_behind: Option<Lane>,
     round: Round,
+    /// How often it pauses but shortly, although every lane is known: what was committed elsewhere may have been told to nobody.
+    short_pauses: u8,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,10 +39,13 @@ enum Round {
     FromTheStart,
 }
 
+/// Searches soon after one another when lanes came: two of them begin behind the subscription of their shards.
+const GAINED_SEARCHES: u8 = 3;
+
 impl Search {
     /// It is due at once.
     pub(super) fn new(app: SdkAppId, now: Instant) -> Self {
-        Self { app, stand: Stand::Paused { until: now }, began_behind: None, round: Round::ToTheEnd }
+        Self { app, stand: Stand::Paused { until: now }, began_behind: None, round: Round::ToTheEnd, short_pauses: 0 }
     }
 
     /// Goes on no later than in that time, if it pauses.
@@ -48,6 +53,12 @@ impl Search {
         if let Stand::Paused { until } = &mut self.stand {
             *until = (*until).min(now + pause);
         }
+    }
+
+    /// Lanes came that others had. It begins at once; and again, when whoever commits to them surely reaches this server.
+    pub(super) fn gained(&mut self, now: Instant) {
+        self.within(Duration::ZERO, now);
+        self.short_pauses = GAINED_SEARCHES;
     }
 
     /// When it begins again, if it pauses.
@@ -111,7 +122,9 @@ impl Search {
         } else {
             lanes.search_ended();
             self.began_behind = None;
-            let pause = if lanes.is_complete() { share.search_pause } else { limits::OUTBOX_SCAN_PAUSE };
+            let is_short = !lanes.is_complete() || self.short_pauses > 0;
+            self.short_pauses = self.short_pauses.saturating_sub(1);
+            let pause = if is_short { limits::OUTBOX_SCAN_PAUSE } else { share.search_pause };
             self.stand = Stand::Paused { until: now + pause };
         }
     }

@@ -100,27 +100,28 @@ pub(super) fn others(link: &Link, member: &str, shards: &ShardSet) -> Result<Sha
 }
 
 fn renew(link: &Link, member: &str, renewal: &Renewal) -> Result<Renewed, Fault> {
-    let Renewal { lease, session_return, hand_back } = renewal;
-    let term = stay(link, member, *lease)?;
+    let Renewal { lease, session_return, hand_back, tells } = renewal;
+    let term = stay(link, member, *lease, *tells)?;
     let hand_back: Vec<_> = hand_back.iter().map(|shard| i64::from(shard.0)).collect();
     if !hand_back.is_empty() {
         link.execute("UPDATE lease SET holder = '' WHERE holder = $1 AND shard = ANY($2)", params![member, hand_back])?;
     }
     bury(link, member, *session_return)?;
-    let sql = "SELECT count(*), count(*) FILTER (WHERE id < $1) FROM member WHERE NOT gone";
-    let counted = link.row(sql, params![member])?.map_or(Ok((1, 0)), |row| Ok((row.at(0)?, row.at(1)?)))?;
-    let (members, rank) = (number(counted.0), number(counted.1));
+    let sql = "SELECT count(*), count(*) FILTER (WHERE id < $1), bool_and(tells) FROM member WHERE NOT gone";
+    let counted = link.row(sql, params![member])?;
+    let counted = counted.map_or(Ok((1, 0, false)), |row| Ok((row.at(0)?, row.at(1)?, row.at(2)?)))?;
+    let (members, rank, all_tell) = (number(counted.0), number(counted.1), counted.2);
     let held = claim(link, member, fair(members, rank))?;
     let version = link.row("SELECT version FROM apps_version", params![])?;
     let settings_version = version.map_or(Ok(0), |row| row.at(0))?;
     let sql = "SELECT app, number FROM back WHERE said > clock_timestamp() - interval '30 s'";
     let back = link.rows(sql, params![])?;
     let back = back.iter().map(|row| Ok((row.at::<Sql<SdkAppId>>(0)?.0, row.at(1)?))).collect::<Result<_, Fault>>()?;
-    Ok(Renewed { held, term, members, rank, settings_version, back })
+    Ok(Renewed { held, term, members, rank, all_tell, settings_version, back })
 }
 
 /// Its lease begins anew; one that has ended, or that somebody has ended, takes along what it held. Answers its term.
-fn stay(link: &Link, member: &str, lease: Duration) -> Result<u64, Fault> {
+fn stay(link: &Link, member: &str, lease: Duration, tells: bool) -> Result<u64, Fault> {
     let sql = "SELECT until > clock_timestamp() AND NOT gone, term FROM member WHERE id = $1 FOR UPDATE";
     let found = link.row(sql, params![member])?;
     let (lasted, term) = found.map_or(Ok((false, 0)), |row| Ok((row.at(0)?, row.at::<i64>(1)?)))?;
@@ -128,10 +129,11 @@ fn stay(link: &Link, member: &str, lease: Duration) -> Result<u64, Fault> {
     if !lasted {
         free(link, &[member.to_owned()])?;
     }
-    let sql =
-        "INSERT INTO member (id, term, until, gone) VALUES ($1, $2, clock_timestamp() + $3 * interval '1 s', false)
-               ON CONFLICT (id) DO UPDATE SET term = excluded.term, until = excluded.until, gone = false";
-    link.execute(sql, params![member, term, lease.as_secs_f64()])?;
+    let sql = "INSERT INTO member (id, term, until, gone, tells)
+               VALUES ($1, $2, clock_timestamp() + $3 * interval '1 s', false, $4)
+               ON CONFLICT (id) DO UPDATE
+               SET term = excluded.term, until = excluded.until, gone = false, tells = excluded.tells";
+    link.execute(sql, params![member, term, lease.as_secs_f64(), tells])?;
     Ok(term.unsigned_abs())
 }
 

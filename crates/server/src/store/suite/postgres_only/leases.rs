@@ -24,7 +24,7 @@ const SHORT: Duration = Duration::from_millis(1);
 
 async fn renews(server: &Postgres, lease: Duration, hand_back: ShardSet) -> Renewed {
     let leases = server.leases().expect("servers share it");
-    leases.renew(Renewal { lease, session_return: LONG, hand_back }).await.expect("the store works")
+    leases.renew(Renewal { lease, session_return: LONG, hand_back, tells: true }).await.expect("the store works")
 }
 
 async fn takes_over(server: &Postgres) -> Renewed {
@@ -155,7 +155,7 @@ fn sessions_of_a_server_that_is_gone_are_left_alone_until_they_had_time_to_come_
 
         other.leases().expect("servers share it").end(killed.member()).await.expect("the store works");
         let leases = other.leases().expect("servers share it");
-        let renewal = |session_return| Renewal { lease: LONG, session_return, hand_back: ShardSet::EMPTY };
+        let renewal = |session_return| Renewal { lease: LONG, session_return, hand_back: ShardSet::EMPTY, tells: true };
         leases.renew(renewal(LONG)).await.expect("the store works");
         assert_eq!(sessions(&other).await, 0, "it has a minute");
         while sessions(&other).await == 0 {
