@@ -6,9 +6,13 @@ use std::{
 };
 
 use serde::Serialize;
+use unsaid::limits;
 
 use super::{faults::Happened, ground::Cpu, ledger::Tally, watchers::Sessions};
 use crate::flags::{ClusterFlags, Fault};
+
+/// A lease that has to end, what is searched for then, and PostgreSQL that is away meanwhile.
+const LATEST: Duration = limits::LEASE.saturating_add(Duration::from_secs(6));
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -23,6 +27,8 @@ pub(crate) struct Report {
     callback_p99_ms: f64,
     /// Of the whole run.
     callback_max_ms: f64,
+    /// Callbacks that came later than any take-over takes.
+    late: u64,
     lost: u64,
     unknown: u64,
     /// Recalls with two events.
@@ -73,6 +79,7 @@ impl Report {
             callback_p50_ms: quantile_ms(&calm, 0.5),
             callback_p99_ms: quantile_ms(&calm, 0.99),
             callback_max_ms: ms(longest),
+            late: tally.latencies.iter().filter(|(_, latency)| *latency > LATEST).count() as u64,
             lost: tally.lost,
             unknown: tally.unknown,
             doubled: tally.doubled,
@@ -103,9 +110,9 @@ impl Report {
     }
 
     pub(crate) fn is_good(&self) -> bool {
-        let Self { lost, unknown, doubled, out_of_order, failed, unread_wrong, .. } = self;
+        let Self { late, lost, unknown, doubled, out_of_order, failed, unread_wrong, .. } = self;
         let sessions = self.recalls_missed_by_sessions + self.session_reloads;
-        self.recalls > 0 && lost + unknown + doubled + out_of_order + failed + unread_wrong + sessions == 0
+        self.recalls > 0 && late + lost + unknown + doubled + out_of_order + failed + unread_wrong + sessions == 0
     }
 }
 
@@ -150,10 +157,10 @@ impl fmt::Display for Report {
             "then callback   p50 {p50:.2} ms   p99 {p99:.2} ms outside of faults; at most {:.1} s",
             max / 1000.0
         )?;
-        let Self { lost, unknown, doubled, out_of_order, repeats, failed, unread_wrong, .. } = self;
+        let Self { late, lost, unknown, doubled, out_of_order, repeats, failed, unread_wrong, .. } = self;
         writeln!(
             f,
-            "wrong           lost {lost}   unknown {unknown}   two events {doubled}   out of order {out_of_order}   \
+            "wrong           late {late}   lost {lost}   unknown {unknown}   two events {doubled}   out of order {out_of_order}   \
              failed {failed}   unread {unread_wrong}   (repeats {repeats})"
         )?;
         writeln!(

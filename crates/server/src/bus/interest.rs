@@ -83,12 +83,6 @@ impl Interest {
         changed.for_each(|shard| self.change(&mut wanted, Subject::Shard(shard)));
     }
 
-    /// Whether this server delivers the lanes of the shard.
-    #[cfg(test)]
-    pub(super) fn delivers(&self, shard: Shard) -> bool {
-        self.wanted().shards.contains(shard)
-    }
-
     /// Everything that is wanted. From now on, what changes is noted.
     pub(super) fn begin(&self) -> Vec<Subject> {
         let mut wanted = self.wanted();
@@ -192,7 +186,6 @@ mod tests {
         interest.begin();
         let two: ShardSet = [Shard(1), Shard(2)].into_iter().collect();
         interest.deliver(two);
-        assert!(interest.delivers(Shard(2)) && !interest.delivers(Shard(3)));
         let mut changes = [interest.take_changes(1), interest.take_changes(1), interest.take_changes(1)].concat();
         changes.sort_by_key(|change| format!("{change:?}"));
         assert_eq!(changes, [Change::Listen(Subject::Shard(Shard(1))), Change::Listen(Subject::Shard(Shard(2)))]);
