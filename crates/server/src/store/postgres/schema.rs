@@ -24,6 +24,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, oldest_reader: 1, sql: include_str!("schema_1.sql") },
     // A server that knows no leases would deliver what others hold.
     Migration { version: 2, oldest_reader: 2, sql: include_str!("schema_2.sql") },
+    Migration { version: 3, oldest_reader: 2, sql: include_str!("schema_3.sql") },
 ];
 
 /// Another server may be migrating, and whatever has many rows takes its time.

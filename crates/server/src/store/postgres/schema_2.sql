@@ -5,8 +5,7 @@ CREATE TABLE member (
     id    text COLLATE "C" PRIMARY KEY,
     term  bigint NOT NULL,                     -- grows when it was silent for longer than its lease
     until timestamptz NOT NULL,                -- when its lease ends
-    gone  boolean NOT NULL,
-    tells boolean NOT NULL                     -- whether it tells the others at once what it commits
+    gone  boolean NOT NULL
 );
 
 -- Who delivers the lanes of a shard; '': nobody.
