@@ -59,9 +59,14 @@ pub(crate) fn answers(program: &str, arguments: &[&str]) -> bool {
 pub(crate) fn server_program(root: &Path) -> Result<PathBuf> {
     let status = stream(&mut cargo_command(root, &["build", "--locked", "--package", "unsaid"]))?;
     ensure!(status.success(), "cargo build: {status}");
+    Ok(target_directory(root)?.join("debug/unsaid"))
+}
+
+/// Where cargo builds.
+pub(crate) fn target_directory(root: &Path) -> Result<PathBuf> {
     let metadata = cargo_command(root, &["metadata", "--format-version", "1", "--no-deps", "--locked"]).output();
     let metadata = metadata.context("cargo metadata cannot be started")?;
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).context("cargo metadata is JSON")?;
     let target = metadata["target_directory"].as_str().context("cargo metadata names the target directory")?;
-    Ok(Path::new(target).join("debug/unsaid"))
+    Ok(target.into())
 }

@@ -86,6 +86,9 @@ pub(crate) struct ClusterFlags {
     /// Nothing breaks.
     #[arg(long)]
     pub(crate) no_faults: bool,
+    /// An older `unsaid`: all servers start with it, and become this version one after the other.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) older: Option<PathBuf>,
     /// What breaks; all of it, if nothing is named. May be repeated.
     #[arg(long, value_name = "FAULT")]
     pub(crate) faults: Vec<Fault>,
@@ -104,6 +107,8 @@ pub(crate) struct ClusterFlags {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Fault {
+    /// With --older: each server is told to stop, and started again as this version; one goes back once.
+    Upgrade,
     /// A server is killed (SIGKILL), and started again.
     Kill,
     /// A server stands still (SIGSTOP) for longer than its lease.

@@ -37,6 +37,16 @@ impl Server {
     /// Starts it with a configuration that makes it listen at `address`.
     pub(crate) fn start(config: &Path, set: &[String], address: SocketAddr) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("this program's own path is not known")?;
+        Self::start_program(&program, config, set, address)
+    }
+
+    /// The same with another program that has `serve`: `unsaid` of some version.
+    pub(crate) fn start_program(
+        program: &Path,
+        config: &Path,
+        set: &[String],
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(config);
         for set in set {
@@ -44,7 +54,7 @@ impl Server {
         }
         // Standard output is the report's; the log of the server goes where the tool's complaints go.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
-        let child = command.spawn().context("the server cannot be started")?;
+        let child = command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
         Ok(Self { child, address })
     }
 

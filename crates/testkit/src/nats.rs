@@ -72,6 +72,11 @@ impl Nats {
         (self.port, self.monitoring) = (port("nats"), port("monitoring"));
     }
 
+    /// Its process, while it runs.
+    pub fn process(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// Kills it.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {

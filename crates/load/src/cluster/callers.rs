@@ -1,4 +1,5 @@
-//! Callers who send and recall at any of the servers, and ask another one where they get no answer.
+//! Callers who send and recall at any of the servers, and ask another one where they get no answer. They recall as the sender
+//! where a device of the sender is connected, else as the admin.
 
 use std::{
     sync::{
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use unsaid_client::{ClientError, RestClient};
 use unsaid_protocol::MsgKey;
 
-use super::{ground::Ground, ledger::Ledger};
+use super::{ground::Ground, ledger::Ledger, watchers::Devices};
 use crate::{
     account::Account,
     clock,
@@ -40,6 +41,7 @@ pub(crate) struct Callers(JoinSet<()>);
 #[derive(Clone)]
 struct Shared {
     clients: Arc<[Arc<RestClient>]>,
+    devices: Devices,
     ledger: Arc<Ledger>,
     next: Arc<AtomicU32>,
     began: Instant,
@@ -50,9 +52,10 @@ struct Shared {
 }
 
 impl Callers {
-    pub(crate) fn start(ground: &Ground, flags: &ClusterFlags, stop: CancellationToken) -> Self {
+    pub(crate) fn start(ground: &Ground, devices: &Devices, flags: &ClusterFlags, stop: CancellationToken) -> Self {
         let shared = Shared {
             clients: ground.clients().into(),
+            devices: devices.clone(),
             ledger: Arc::clone(&ground.ledger),
             next: Arc::default(),
             began: clock::now(),
@@ -91,7 +94,7 @@ async fn call(shared: Shared, mut random: StdRng) {
         let message = Message { from: Account(from), to: Account(to), key };
         shared.ledger.sent(message);
         if !number.is_multiple_of(KEPT_ONE_IN) {
-            shared.recall(message, random.random_range(0..shared.clients.len())).await;
+            shared.recall(message, &mut random).await;
         }
     }
 }
@@ -118,9 +121,17 @@ impl Shared {
     }
 
     /// Whether a recall without an answer was carried out, the next answer says.
-    async fn recall(&self, message: Message, first: usize) {
+    async fn recall(&self, message: Message, random: &mut StdRng) {
         let (Message { from, to, key }, began, mut asked) = (message, clock::now(), 0);
         self.ledger.asked(key);
+        if let Some(device) = self.devices.of(from, random) {
+            asked += 1;
+            match device.recall(&to.to_string(), &key.to_string()).await {
+                Ok(()) => return self.ledger.acknowledged_to_a_session(key, clock::now()),
+                Err(_) => self.ledger.trouble(),
+            }
+        }
+        let first = random.random_range(0..self.clients.len());
         for client in self.clients.iter().cycle().skip(first) {
             asked += 1;
             match client.admin_msgwithdraw(&from.to_string(), &to.to_string(), key).await {

@@ -40,15 +40,18 @@ pub(crate) struct Member {
     pub(crate) address: SocketAddr,
     config: PathBuf,
     set: Vec<String>,
+    /// Which program it is; None: this one.
+    older: Option<PathBuf>,
     /// None while it does not run.
     server: Option<Server>,
 }
 
-/// Processor time, in seconds.
+/// Processor time of those that run, in seconds. What one has used that was started again is not in it.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Cpu {
     pub(crate) servers_s: f64,
     pub(crate) postgres_s: f64,
+    pub(crate) nats_s: f64,
     pub(crate) tool_s: f64,
 }
 
@@ -57,6 +60,7 @@ impl Cpu {
         Self {
             servers_s: self.servers_s - before.servers_s,
             postgres_s: self.postgres_s - before.postgres_s,
+            nats_s: self.nats_s - before.nats_s,
             tool_s: self.tool_s - before.tool_s,
         }
     }
@@ -90,7 +94,8 @@ impl Ground {
             set.push(format!("data_dir={}", folder.path().join(format!("server-{number}")).display()));
             set.push(format!("listen={address}"));
             let client = Arc::new(setup::client(address, flags.callers, CALL_TIMEOUT)?);
-            let mut member = Member { client, address, config: config.clone(), set, server: None };
+            let mut member =
+                Member { client, address, config: config.clone(), set, older: flags.older.clone(), server: None };
             member.start().await?;
             servers.push(member);
         }
@@ -135,14 +140,18 @@ impl Ground {
         let servers = self.servers.iter().filter_map(|server| server.server.as_ref());
         let servers_s = servers.map(|server| cpu_s(server.id())).sum::<Result<f64, _>>()?;
         let postgres_s = family_cpu_s(self.postgres.process()?)?;
-        Ok(Cpu { servers_s, postgres_s, tool_s: cpu_s(std::process::id())? })
+        let nats_s = self.nats.as_ref().and_then(Nats::process).map_or(Ok(0.0), cpu_s)?;
+        Ok(Cpu { servers_s, postgres_s, nats_s, tool_s: cpu_s(std::process::id())? })
     }
 }
 
 impl Member {
     /// Starts it, and waits until it answers.
     pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
-        let mut server = Server::start(&self.config, &self.set, self.address)?;
+        let mut server = match &self.older {
+            Some(older) => Server::start_program(older, &self.config, &self.set, self.address)?,
+            None => Server::start(&self.config, &self.set, self.address)?,
+        };
         server.ready(&self.client).await?;
         self.server = Some(server);
         Ok(())
@@ -157,6 +166,18 @@ impl Member {
         let mut server = self.server.take().context("it does not run")?;
         server.signal("TERM")?;
         server.ended().await
+    }
+
+    /// Stops it, and starts it again as another program: None is this one. Answers which it was.
+    pub(crate) async fn become_program(&mut self, program: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+        self.stop().await?;
+        let was = std::mem::replace(&mut self.older, program);
+        self.start().await?;
+        Ok(was)
+    }
+
+    pub(crate) fn is_older(&self) -> bool {
+        self.older.is_some()
     }
 
     pub(crate) fn signal(&self, signal: &str) -> anyhow::Result<()> {

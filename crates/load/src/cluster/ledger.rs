@@ -27,6 +27,8 @@ struct State {
     repeats: Vec<Instant>,
     unknown: u64,
     out_of_order: u64,
+    /// Recalls that a session was answered.
+    by_sessions: u64,
     /// Calls that had no answer, or none that says what became of them.
     troubles: u64,
     /// What was refused although it should not be.
@@ -59,6 +61,7 @@ pub(crate) struct Tally {
     /// Recalls with more than one event.
     pub(crate) doubled: u64,
     pub(crate) out_of_order: u64,
+    pub(crate) by_sessions: u64,
     pub(crate) troubles: u64,
     pub(crate) failed: Vec<String>,
     /// When something arrived that had come before.
@@ -81,6 +84,11 @@ impl Ledger {
 
     pub(crate) fn acknowledged(&self, key: MsgKey, at: Instant) {
         self.state().messages.get_mut(&key.random).expect("it was sent").acknowledged = Some(at);
+    }
+
+    pub(crate) fn acknowledged_to_a_session(&self, key: MsgKey, at: Instant) {
+        self.acknowledged(key, at);
+        self.state().by_sessions += 1;
     }
 
     pub(crate) fn trouble(&self) {
@@ -147,6 +155,7 @@ impl Ledger {
         let mut tally = Tally {
             unknown: state.unknown,
             out_of_order: state.out_of_order,
+            by_sessions: state.by_sessions,
             troubles: state.troubles,
             failed: state.failed.clone(),
             repeats: state.repeats.clone(),

@@ -30,7 +30,7 @@ pub(crate) async fn run(flags: &ClusterFlags) -> anyhow::Result<Report> {
     ground.import_accounts(flags.accounts).await?;
     let watchers = Watchers::start(&ground, flags).await?;
     let stop = CancellationToken::new();
-    let callers = Callers::start(&ground, flags, stop.clone());
+    let callers = Callers::start(&ground, &watchers.devices(), flags, stop.clone());
     let began = clock::now();
     let cpu_before = ground.cpu().context("processor times")?;
 
@@ -38,7 +38,7 @@ pub(crate) async fn run(flags: &ClusterFlags) -> anyhow::Result<Report> {
     tokio::time::sleep(Duration::from_secs(flags.calm_s)).await;
     if !flags.no_faults {
         let mut random = StdRng::seed_from_u64(flags.seed);
-        for fault in faults::ALL.into_iter().filter(|fault| flags.faults.is_empty() || flags.faults.contains(fault)) {
+        for fault in faults::in_order(&flags.faults, &mut random) {
             if fault.is_possible(&ground) {
                 happened.push(faults::happens(fault, &mut ground, &mut random).await?);
             }

@@ -21,6 +21,8 @@ pub(crate) struct Report {
     seed: u64,
     seconds: f64,
     recalls: u64,
+    /// How many of them a session asked for; the others go by REST.
+    recalls_by_sessions: u64,
     recalls_per_second: f64,
     /// From a recall's answer to its callback, outside of faults.
     callback_p50_ms: f64,
@@ -75,6 +77,7 @@ impl Report {
             seed: flags.seed,
             seconds: rounded(seconds),
             recalls: tally.acknowledged,
+            recalls_by_sessions: tally.by_sessions,
             recalls_per_second: rounded(tally.acknowledged as f64 / seconds),
             callback_p50_ms: quantile_ms(&calm, 0.5),
             callback_p99_ms: quantile_ms(&calm, 0.99),
@@ -150,7 +153,11 @@ impl fmt::Display for Report {
         let Self { servers, seed, recalls, seconds, recalls_per_second, .. } = self;
         let bus = if self.bus { "with NATS" } else { "without NATS" };
         writeln!(f, "{servers} servers on one PostgreSQL, {bus}, seed {seed}\n")?;
-        writeln!(f, "recalls         {recalls} in {seconds:.1} s, {recalls_per_second:.0} a second")?;
+        let by_sessions = self.recalls_by_sessions;
+        writeln!(
+            f,
+            "recalls         {recalls} in {seconds:.1} s, {recalls_per_second:.0} a second, {by_sessions} by sessions"
+        )?;
         let (p50, p99, max) = (self.callback_p50_ms, self.callback_p99_ms, self.callback_max_ms);
         writeln!(
             f,
@@ -173,10 +180,11 @@ impl fmt::Display for Report {
             self.session_reloads
         )?;
         writeln!(f, "asked again     {} calls", self.calls_without_answer)?;
-        let Cpu { servers_s, postgres_s, tool_s } = self.cpu;
+        let Cpu { servers_s, postgres_s, nats_s, tool_s } = self.cpu;
         writeln!(
             f,
-            "processor       servers {servers_s:.1} s   PostgreSQL {postgres_s:.1} s   this tool {tool_s:.1} s"
+            "processor       servers {servers_s:.1} s   PostgreSQL {postgres_s:.1} s   NATS {nats_s:.1} s   \
+             this tool {tool_s:.1} s"
         )?;
         for FaultReport { fault, seconds, longest_gap_s, repeats } in &self.faults {
             writeln!(

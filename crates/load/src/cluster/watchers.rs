@@ -1,4 +1,4 @@
-//! Sessions of some accounts, one at each server, that have to see every recall.
+//! Sessions of some accounts, one at each server, that have to see every recall. Their accounts recall through them.
 
 use std::{
     collections::HashSet,
@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use rand::{rngs::StdRng, seq::IteratorRandom};
 use tokio::task::JoinSet;
 use unsaid_client::{ClientError, SessionClient, SessionConfig};
 use unsaid_protocol::{
@@ -44,6 +45,22 @@ struct Watcher {
     server: SocketAddr,
     platform: &'static str,
     seen: Mutex<Seen>,
+    /// While it is logged in.
+    client: Mutex<Option<Arc<SessionClient>>>,
+}
+
+/// The sessions through which callers recall.
+#[derive(Clone)]
+pub(crate) struct Devices(Arc<[Arc<Watcher>]>);
+
+impl Devices {
+    /// A device of this account that is connected, to any of the servers.
+    pub(crate) fn of(&self, account: Account, random: &mut StdRng) -> Option<Arc<SessionClient>> {
+        let theirs = self.0.iter().filter(|watcher| watcher.account == account);
+        let clients =
+            theirs.filter_map(|watcher| watcher.client.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        clients.choose(random)
+    }
 }
 
 #[derive(Default)]
@@ -71,8 +88,8 @@ impl Watchers {
         let mut watchers = Vec::new();
         for account in (0..flags.watched.min(flags.accounts)).map(Account) {
             for (server, platform) in ground.servers.iter().zip(PLATFORMS) {
-                let seen = Mutex::default();
-                watchers.push(Arc::new(Watcher { account, server: server.address, platform, seen }));
+                let (seen, client) = (Mutex::default(), Mutex::default());
+                watchers.push(Arc::new(Watcher { account, server: server.address, platform, seen, client }));
             }
         }
         let tasks = watchers.iter().map(|watcher| Arc::clone(watcher).run()).collect();
@@ -83,6 +100,10 @@ impl Watchers {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(Self { watchers, _tasks: tasks })
+    }
+
+    pub(crate) fn devices(&self) -> Devices {
+        Devices(self.watchers.clone().into())
     }
 
     /// Waits until each has seen everything, for a time.
@@ -125,6 +146,7 @@ impl Watcher {
         loop {
             // It ends when its server does, and goes on when that is there again.
             let _ = self.connection(&mut bookmark).await;
+            *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -148,6 +170,7 @@ impl Watcher {
             seen.reloads += u32::from(welcome.reload && bookmark.cursor.is_some());
         }
         (bookmark.session, bookmark.cursor) = (Some(welcome.session), Some(welcome.cursor));
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(client));
         while let Ok(push) = pushes.next().await {
             let Push::Updates(updates) = push else {
                 continue;
