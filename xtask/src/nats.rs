@@ -1,8 +1,14 @@
 //! The bus, held to its tests: they start servers of NATS of their own, on free ports of loopback, and need the program.
 
-use std::path::Path;
+use std::{
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 
 use crate::system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream};
 
@@ -19,6 +25,44 @@ pub(crate) fn suite(root: &Path) -> Result<Outcome> {
     println!("$ cargo {}", TESTS.join(" "));
     let status = stream(&mut cargo_command(root, &TESTS))?;
     Ok(passed_if(status.success(), &status.to_string()))
+}
+
+/// A server of our own, on a free port of loopback.
+pub(crate) struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    pub(crate) fn start() -> Result<Self> {
+        // It was free a moment ago.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut command = Command::new("nats-server");
+        command.args(["--addr", "127.0.0.1", "--port", &port.to_string()]).stderr(Stdio::null());
+        let mut server = Self { child: command.spawn().context("nats-server does not start")?, port };
+        while !takes_connections(port) {
+            ensure!(server.child.try_wait()?.is_none(), "nats-server has ended");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(server)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // An error means that it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is no endpoint of an app, but a server of our own")]
+fn takes_connections(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 /// Installed if that is possible without asking anyone.

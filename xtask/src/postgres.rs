@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
+    nats,
     system::{Outcome, answers, apt_get, cargo_command, is_root, stream},
     web,
 };
@@ -31,7 +32,7 @@ const TESTS: [&str; 10] =
 const SERVER: [&str; 6] = ["test", "--locked", "--package", "unsaid", "--test", "it"];
 
 /// Those of REST and of clients, on two servers that share the store.
-const TWO_SERVERS: [&str; 12] = [
+const TWO_SERVERS: [&str; 13] = [
     "test",
     "--locked",
     "--package",
@@ -43,12 +44,14 @@ const TWO_SERVERS: [&str; 12] = [
     "gateway",
     "sessions",
     "recall::",
+    "callbacks::",
     "modify_receipt",
 ];
 
-/// If it is set, the servers of all tests store there; and how many they are.
+/// If it is set, the servers of all tests store there; how many they are; and over which NATS they talk.
 const STORE: &str = "UNSAID_TEST_STORE";
 const SERVERS: &str = "UNSAID_TEST_SERVERS";
+const BUS: &str = "UNSAID_TEST_BUS";
 
 /// How much of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,20 +74,36 @@ pub(crate) fn suite(root: &Path, part: Part) -> Result<Outcome> {
 }
 
 fn tests(root: &Path, part: Part, address: &str) -> Result<Outcome> {
-    let runs = [(&TESTS[..], ADDRESS, "1"), (&SERVER, STORE, "1"), (&TWO_SERVERS, STORE, "2")];
-    let runs = if part == Part::Store { &runs[..1] } else { &runs };
+    let (one, two) = ([(STORE, address)], [(STORE, address), (SERVERS, "2")]);
+    let mut runs = vec![(&TESTS[..], vec![(ADDRESS, address)])];
+    let bus = if part == Part::Everything && nats::is_there()? { Some(nats::Server::start()?) } else { None };
+    let url = bus.as_ref().map(nats::Server::url).unwrap_or_default();
+    let with_bus = [&two[..], &[(BUS, &*url)]].concat();
+    if part == Part::Everything {
+        runs.extend([(&SERVER[..], one.to_vec()), (&TWO_SERVERS, two.to_vec())]);
+    }
+    if bus.is_some() {
+        runs.push((&TWO_SERVERS, with_bus.clone()));
+    }
     let mut failed = None;
-    for (arguments, variable, servers) in runs {
-        println!("$ {variable}=... {SERVERS}={servers} cargo {}", arguments.join(" "));
-        let mut command = cargo_command(root, arguments);
-        command.env(variable, address).env(SERVERS, servers);
-        let status = stream(&mut command)?;
+    for (arguments, variables) in runs {
+        let set: String = variables.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+        println!("$ {set}cargo {}", arguments.join(" "));
+        let status = stream(cargo_command(root, arguments).envs(variables))?;
         failed = failed.or(Some(status).filter(|status| !status.success()));
     }
     match failed {
         Some(status) => Ok(Outcome::Failed(status.to_string())),
         None if part == Part::Store => Ok(Outcome::Passed),
-        None => web::sdk_on(root, address),
+        None => sdk(root, &one, bus.is_some().then_some(&with_bus)),
+    }
+}
+
+/// On one server, and on two where there is a bus for them.
+fn sdk(root: &Path, one: &[(&str, &str)], two: Option<&Vec<(&str, &str)>>) -> Result<Outcome> {
+    match (web::sdk_on(root, one)?, two) {
+        (Outcome::Passed, Some(two)) => web::sdk_on(root, two),
+        (outcome, _) => Ok(outcome),
     }
 }
 

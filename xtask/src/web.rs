@@ -27,10 +27,13 @@ pub(crate) fn sdk(root: &Path) -> Result<Outcome> {
     }
 }
 
-/// The same, with servers that store in the database of this address; where Node is missing, nothing.
-pub(crate) fn sdk_on(root: &Path, address: &str) -> Result<Outcome> {
+/// The same, with servers that these variables say more about; where Node is missing, nothing.
+pub(crate) fn sdk_on(root: &Path, variables: &[(&str, &str)]) -> Result<Outcome> {
     match node() {
-        Ok(()) => tests(root, SDK, &[("UNSAID_TEST_STORE", Path::new(address))]),
+        Ok(()) => {
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, Path::new(*value))).collect();
+            tests(root, SDK, &variables)
+        }
         Err(_) => Ok(Outcome::Passed),
     }
 }

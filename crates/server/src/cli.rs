@@ -103,14 +103,22 @@ struct DemoFlags {
     /// A database of PostgreSQL without a store, instead of a fresh folder; what the demo makes stays there.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
+    /// Servers that share the store: jared is at the first, Jonh and the app backend are at the last. More than one needs
+    /// --store.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=6))]
+    servers: u8,
+    /// A NATS over which they tell each other what has changed. Without it, they look into the store.
+    #[arg(long, value_name = "URL", requires = "store")]
+    bus: Option<String>,
 }
 
 impl Cli {
     /// Carries the command out.
     pub async fn run(self) -> ExitCode {
         let done = match self.command {
-            Command::Demo(DemoFlags { once, listen, store }) => {
-                demo::run(listen, store, if once { Then::End } else { Then::StayUp }).await
+            Command::Demo(DemoFlags { once, listen, store, servers, bus }) => {
+                let ground = demo::Ground { listen, store, servers, bus };
+                demo::run(ground, if once { Then::End } else { Then::StayUp }).await
             }
             Command::Serve(flags) => serve::run(&flags.sources()).await,
             Command::Check(flags) => examine::check(flags),

@@ -8,7 +8,7 @@ mod by_hand;
 mod devices;
 mod story;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -48,13 +48,28 @@ pub enum Then {
     StayUp,
 }
 
+/// What the story stands on.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// Where the first server listens; the others take free ports.
+    pub listen: SocketAddr,
+    /// None: a fresh folder.
+    pub store: Option<String>,
+    pub servers: u8,
+    pub bus: Option<String>,
+}
+
 /// Tells the story. An error is what did not go as it was promised.
-pub async fn run(listen: SocketAddr, store: Option<String>, then: Then) -> anyhow::Result<()> {
+pub async fn run(ground: Ground, then: Then) -> anyhow::Result<()> {
+    ensure!(
+        ground.servers == 1 || ground.store.is_some(),
+        "only a store in PostgreSQL is for several servers: name one with --store"
+    );
     let folder = tempfile::tempdir().context("a fresh folder cannot be made")?;
     let world = World::system()?;
     let mut story = Story::begin();
 
-    let config = config(listen, store, folder.path().to_owned())?;
+    let config = ground.config(folder.path())?;
     story.chapter(match &config.store {
         StoreSettings::Embedded => "A server, on a store in a fresh folder",
         StoreSettings::Postgres(address) => {
@@ -65,7 +80,7 @@ pub async fn run(listen: SocketAddr, store: Option<String>, then: Then) -> anyho
         }
     });
     let server = Server::start(&config, world.clone()).await?;
-    let base = format!("http://{}", server.address());
+    let base = base_of(&server);
     story.fact("REST API", &base);
     match &config.store {
         StoreSettings::Embedded => story.fact("data", folder.path().display()),
@@ -82,8 +97,11 @@ pub async fn run(listen: SocketAddr, store: Option<String>, then: Then) -> anyho
     story.fact("SDKAppID", SDKAPPID);
     story.fact("switches on", CallbackCommand::AFTER.map(CallbackCommand::as_str).join(", "));
 
+    let others = ground.start_others(&mut story, &config, &world).await?;
     let usersig = devices::usersig(&world, ADMIN);
-    let teller = Teller { client: backend::client(&base, &usersig)?, backend, world, base: base.clone() };
+    let last = others.last().map_or_else(|| base.clone(), base_of);
+    let client = backend::client(&last, &usersig)?;
+    let teller = Teller { client, backend, world, first: base.clone(), last };
     teller.tell(&mut story, &server).await?;
     story.end();
 
@@ -94,15 +112,40 @@ pub async fn run(listen: SocketAddr, store: Option<String>, then: Then) -> anyho
         by_hand::invite_to_operate(&base, server.first_token());
         teller.report_until_stopped(&story).await?;
     }
-    server.stop().await;
+    for server in others.into_iter().chain([server]) {
+        server.stop().await;
+    }
     Ok(())
 }
 
-fn config(listen: SocketAddr, store: Option<String>, data_dir: std::path::PathBuf) -> anyhow::Result<Config> {
-    let mut set = vec![format!("listen={listen}"), "callback.allow_networks=127.0.0.0/8".to_owned()];
-    set.extend(store.map(|store| format!("store={store}")));
-    let config = Config::load(&Sources { set, ..Sources::default() })?;
-    Ok(Config { data_dir, ..config })
+impl Ground {
+    fn config(&self, data_dir: &Path) -> anyhow::Result<Config> {
+        let mut set = vec![format!("listen={}", self.listen), "callback.allow_networks=127.0.0.0/8".to_owned()];
+        set.extend(self.store.iter().map(|store| format!("store={store}")));
+        set.extend(self.bus.iter().map(|bus| format!("bus={bus}")));
+        let config = Config::load(&Sources { set, ..Sources::default() })?;
+        Ok(Config { data_dir: data_dir.to_owned(), ..config })
+    }
+
+    /// They find the app in the store.
+    async fn start_others(&self, story: &mut Story, first: &Config, world: &World) -> anyhow::Result<Vec<Server>> {
+        let mut others = Vec::new();
+        if self.servers > 1 {
+            story.chapter("More servers on the same store, which are one to everybody");
+        }
+        for number in 2..=self.servers {
+            let listen = SocketAddr::new(self.listen.ip(), 0);
+            let data_dir = first.data_dir.join(format!("server-{number}"));
+            let server = Server::start(&Config { listen, data_dir, ..first.clone() }, world.clone()).await?;
+            story.fact("REST API", base_of(&server));
+            others.push(server);
+        }
+        Ok(others)
+    }
+}
+
+fn base_of(server: &Server) -> String {
+    format!("http://{}", server.address())
 }
 
 fn app(url: &str, ca_pem: &str) -> App {
@@ -128,15 +171,17 @@ struct Teller {
     client: unsaid_client::RestClient,
     backend: Backend,
     world: World,
-    base: String,
+    /// The servers that people are at; the same, where there is one.
+    first: String,
+    last: String,
 }
 
 impl Teller {
     async fn tell(&self, story: &mut Story, server: &Server) -> anyhow::Result<()> {
         story.chapter("jared logs in on his phone, Jonh in a browser; the app backend hears of it");
-        let jared = Device::log_in(story, &self.base, "jared", "Android", &self.world).await?;
+        let jared = Device::log_in(story, &self.first, "jared", "Android", &self.world).await?;
         story.callback_in_short(&*self.callback("State.StateChange", 1).await?);
-        let mut jonh = Device::log_in(story, &self.base, "Jonh", "Web", &self.world).await?;
+        let mut jonh = Device::log_in(story, &self.last, "Jonh", "Web", &self.world).await?;
         story.callback_in_short(&*self.callback("State.StateChange", 1).await?);
 
         story.chapter("jared sends three messages; each is told to the app backend");

@@ -317,7 +317,7 @@ async fn a_profile_does_not_bring_a_deleted_account_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_online_message_reaches_who_is_there_and_is_stored_nowhere() {
-    if crate::test_app::left_out_on_two_servers("without a bus it reaches the sessions of one of them") {
+    if crate::test_app::left_out_without_a_bus("it reaches the sessions of one of them") {
         return;
     }
     let (app, jared_by_rest, jonh_by_rest, _) = TestApp::start().await;

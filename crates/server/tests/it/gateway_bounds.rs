@@ -185,7 +185,7 @@ async fn sessions_count_among_the_connections() {
 /// Whoever has to give way to a login hears of it, even if nobody waits for the login's answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_whose_connection_ends_at_once_leaves_no_session_behind() {
-    if crate::test_app::left_out_on_two_servers("without a bus the reason of an end is inferred") {
+    if crate::test_app::left_out_without_a_bus("the reason of an end is inferred") {
         return;
     }
     let (app, ..) = TestApp::start().await;

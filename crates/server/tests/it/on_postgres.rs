@@ -128,6 +128,11 @@ fn on_postgres_the_demo_tells_its_story_once_in_a_database() {
     assert!(status.success() && said.contains("A server, on a store in PostgreSQL"), "{said}{error}");
     let (status, _, error) = run(&["demo", "--once", "--store", &url]);
     assert!(!status.success() && error.contains("holds a store already"), "{error}");
+    let another = Database::new();
+    let (status, said, error) = run(&["demo", "--once", "--store", &another.url(), "--servers", "2"]);
+    assert!(status.success() && said.contains("More servers on the same store"), "{said}{error}");
+    let (status, _, error) = run(&["demo", "--once", "--servers", "2"]);
+    assert!(!status.success() && error.contains("--store"), "{error}");
     // Nobody uses it, and so it can be told that it was restored.
     let epoch = || database.run(&format!("SELECT value FROM {}.meta WHERE name = 'epoch'", database.schema()));
     let before = epoch();

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use unsaid::{
     apps::{App, CallbackSettings, EndpointSettings, Origin, Secret},
+    bus::BusSettings,
     chat::{Backlog, Lane},
     clock::{Clock, Entropy, World},
     config::{Config, Sources},
@@ -64,11 +65,14 @@ struct Second {
 /// If it is 2, the servers of all tests are two.
 const SERVERS: &str = "UNSAID_TEST_SERVERS";
 
+/// Where a NATS is for servers that share a store.
+const BUS: &str = "UNSAID_TEST_BUS";
+
 /// Leaves out a test of what two servers without a bus do otherwise.
-pub(crate) fn left_out_on_two_servers(why: &str) -> bool {
-    let is_left_out = std::env::var(SERVERS).is_ok_and(|servers| servers == "2");
+pub(crate) fn left_out_without_a_bus(why: &str) -> bool {
+    let is_left_out = std::env::var(SERVERS).is_ok_and(|servers| servers == "2") && std::env::var_os(BUS).is_none();
     if is_left_out {
-        eprintln!("skipped on two servers: {why}");
+        eprintln!("skipped on two servers without a bus: {why}");
     }
     is_left_out
 }
@@ -112,6 +116,8 @@ impl TestApp {
         let database = Database::if_wanted();
         if let Some(database) = &database {
             config.store = database.store();
+            let server = std::env::var(BUS).ok().map(|url| url.parse().expect("an address of NATS"));
+            config.bus = server.map(|server| BusSettings { servers: vec![server], ca_pem: None });
         }
         let mut settings = settings(&receiver, &authority);
         change(&mut config, &mut settings);

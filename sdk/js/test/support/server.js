@@ -1,4 +1,5 @@
-// The real server program, on loopback, with its own folder; and instances of the SDK that are logged in to it.
+// The real server program, on loopback, with its own folder; and instances of the SDK that are logged in to it. Where
+// UNSAID_TEST_SERVERS is 2 and they share a store in PostgreSQL, there are two of it, and whoever asks gets to one after the other.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -12,6 +13,8 @@ import { userSig as signed } from './usersig.js';
 
 const SDKAPPID = 1400000001;
 const SECRET_KEY = '0123456789abcdef'.repeat(4);
+/** How many share a store that can be shared. */
+const SERVERS = Number(process.env.UNSAID_TEST_SERVERS ?? 1);
 /** How long anything that is waited for may take. */
 const PATIENCE_MS = 10_000;
 
@@ -23,11 +26,11 @@ export const withServer = {
 };
 
 export class Server {
-  #child;
   #folder;
   #settings;
   #database = Database.ifWanted();
-  address = '127.0.0.1:0';
+  #members = Array.from({ length: this.#database ? SERVERS : 1 }, () => ({ child: null, address: '127.0.0.1:0' }));
+  #asked = 0;
 
   /** A running server; stopped when the test ends. `settings`: more lines for its app. */
   static async start(t, settings = '') {
@@ -39,32 +42,43 @@ export class Server {
     return server;
   }
 
+  /** Of one of them, by turns. */
+  get address() {
+    const { address } = this.#members[this.#asked % this.#members.length];
+    this.#asked += 1;
+    return address;
+  }
+
   get ws() {
     return `ws://${this.address}/ws`;
   }
 
   /** Starts the program, on the address that it had if it ran before. */
   async run() {
-    const config = join(this.#folder, 'unsaid.toml');
-    await writeFile(
-      config,
-      `listen = "${this.address}"\ndata_dir = "data"\n\n[[apps]]\nsdkappid = ${SDKAPPID}\n` +
-        `secret_key = "${SECRET_KEY}"\nadmins = ["administrator"]\n${this.#settings}\n`,
-    );
-    const args = ['serve', '--set', 'log_format=json', '--config', config];
-    const store = this.#database ? { UNSAID_STORE: this.#database.url } : {};
-    const env = { ...process.env, ...store };
-    this.#child = spawn(process.env.UNSAID_BIN, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    this.address = await readyAddress(this.#child);
+    for (const [number, member] of this.#members.entries()) {
+      const config = join(this.#folder, `unsaid-${number}.toml`);
+      await writeFile(
+        config,
+        `listen = "${member.address}"\ndata_dir = "data/${number}"\n\n[[apps]]\nsdkappid = ${SDKAPPID}\n` +
+          `secret_key = "${SECRET_KEY}"\nadmins = ["administrator"]\n${this.#settings}\n`,
+      );
+      const args = ['serve', '--set', 'log_format=json', '--config', config];
+      const store = this.#database ? { UNSAID_STORE: this.#database.url } : {};
+      if (this.#database && process.env.UNSAID_TEST_BUS) store.UNSAID_BUS = process.env.UNSAID_TEST_BUS;
+      const env = { ...process.env, ...store };
+      member.child = spawn(process.env.UNSAID_BIN, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+      member.address = await readyAddress(member.child);
+    }
   }
 
   /** SIGKILL, and until it is gone. */
   async kill() {
-    const child = this.#child;
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await gone;
+    for (const { child } of this.#members) {
+      if (child === null || child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    }
   }
 
   /** Nothing is left of what was stored. */
