@@ -195,6 +195,7 @@ impl Link {
             let frame = self.frames.write(&said);
             if frame.len() > talk.connection.payload_bytes_max {
                 self.metrics.dropped(word);
+                self.state.connected.send_modify(|_| {});
             } else {
                 wire::publish(&mut talk.out, &self.subjects.name(subject), &frame);
                 self.metrics.said(word);

@@ -73,7 +73,7 @@ pub enum Said {
 pub struct Bus {
     /// None where there is nobody to talk to.
     ends: Option<Ends>,
-    connected: watch::Receiver<bool>,
+    connected: watch::Sender<bool>,
 }
 
 #[derive(Clone)]
@@ -113,14 +113,14 @@ pub struct Membership {
 impl Bus {
     /// There is nobody to talk to.
     pub fn none() -> Self {
-        Self { ends: None, connected: watch::channel(false).1 }
+        Self { ends: None, connected: watch::Sender::new(false) }
     }
 
     /// The bus, what its connection is made of, and what is heard of lanes.
     pub fn new(metrics: BusMetrics) -> (Self, Unlinked, Looks) {
         // Full where NATS takes less than is said; then what is said is dropped.
         let (sender, said) = mpsc::channel(limits::BUS_QUEUE_WORDS_MAX);
-        let (connected_sender, connected) = watch::channel(false);
+        let connected = watch::Sender::new(false);
         let (look_sender, looks) = looks::looks();
         let interest = Arc::new(Interest::default());
         let is_connected = Arc::new(AtomicBool::new(false));
@@ -130,7 +130,7 @@ impl Bus {
             is_connected: Arc::clone(&is_connected),
             metrics: metrics.clone(),
         };
-        let state = State { flag: is_connected, connected: connected_sender, looks: look_sender };
+        let state = State { flag: is_connected, connected: connected.clone(), looks: look_sender };
         let unlinked = Unlinked { said, interest, state, metrics };
         (Self { ends: Some(ends), connected }, unlinked, looks)
     }
@@ -146,8 +146,11 @@ impl Bus {
             return;
         };
         let word = said.word();
-        if !ends.is_connected.load(Ordering::Acquire) || ends.said.try_send(said).is_err() {
+        if !ends.is_connected.load(Ordering::Acquire) {
             ends.metrics.dropped(word);
+        } else if ends.said.try_send(said).is_err() {
+            ends.metrics.dropped(word);
+            self.connected.send_modify(|_| {});
         }
     }
 
@@ -176,9 +179,9 @@ impl Bus {
         }
     }
 
-    /// Whether the others can be heard now; changes whenever that does.
+    /// Whether the others can be heard now. It changes whenever that does, and also when something that was said is lost.
     pub fn connected(&self) -> watch::Receiver<bool> {
-        self.connected.clone()
+        self.connected.subscribe()
     }
 }
 

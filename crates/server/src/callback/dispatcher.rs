@@ -515,6 +515,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_committed_after_the_lease_had_ended_is_passed_on() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.begin();
+        dispatcher.hear_next().await;
+        dispatcher.send(1).await;
+        let events = dispatcher.hints.next().await.expect("it is told of");
+        let (lane, place) = (events[0].lane.clone(), events[0].place);
+        dispatcher.take_hints(events);
+        let moment = dispatcher.moment();
+        let share = cluster::Share { term: 1, ..cluster::Share::nothing(moment.instant) };
+        dispatcher.delivery.share_changed(share, moment);
+        let actions = dispatcher.delivery.actions(dispatcher.moment());
+        let passed_on = |action: &Action| matches!(action, Action::PassOn(APP, of, at) if *of == lane && *at == place);
+        assert!(actions.iter().any(passed_on) && !actions.iter().any(|action| matches!(action, Action::Attempt(_))));
+    }
+
+    #[tokio::test]
     async fn c11_an_app_without_an_endpoint_is_not_called() {
         let mut dispatcher = dispatcher().await;
         dispatcher.send(1).await;

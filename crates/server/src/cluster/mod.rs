@@ -9,6 +9,7 @@ mod leases;
 mod rota;
 mod shard;
 mod share;
+mod telling;
 mod turn;
 
 pub use leases::{Glance, Leases, MemberId, Renewal, Renewed, fair};

@@ -9,7 +9,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use unsaid_protocol::SdkAppId;
 
-use super::{Leases, MemberId, Renewal, Renewed, ShardSet, Share, Turns};
+use super::{Leases, MemberId, Renewal, Renewed, ShardSet, Share, Turns, telling::Telling};
 use crate::{clock::Clock, limits, metrics::ClusterMetrics};
 
 /// What a rota works with.
@@ -23,7 +23,7 @@ pub struct RotaParts {
     pub metrics: ClusterMetrics,
     /// For how long the sessions of a member that is gone are left alone.
     pub session_return: Duration,
-    /// Whether this server is on the bus.
+    /// Whether this server is on the bus; it changes as well when something that was said is lost.
     pub is_on_bus: watch::Receiver<bool>,
     /// Told whether all servers are, so that each hears at once what the others commit.
     pub all_tell: watch::Sender<bool>,
@@ -41,11 +41,13 @@ pub struct Rota {
     lacks_some: bool,
     /// Whether the last renewal failed.
     failing: bool,
+    telling: Telling,
 }
 
 impl Rota {
     pub fn new(parts: RotaParts, turns: Turns) -> Self {
-        Self { parts, turns, giving: None, back: HashMap::new(), lacks_some: false, failing: false }
+        let telling = Telling::new(parts.is_on_bus.clone());
+        Self { parts, turns, giving: None, back: HashMap::new(), lacks_some: false, failing: false, telling }
     }
 
     /// What it holds is free when this ends; nothing of it may be under way then.
@@ -90,7 +92,7 @@ impl Rota {
             Some((shards, version)) if self.turns.let_go() >= version => shards,
             Some(_) | None => ShardSet::EMPTY,
         };
-        let tells = *self.parts.is_on_bus.borrow();
+        let tells = self.telling.is_sure(asked);
         let session_return = self.parts.session_return;
         let renewal = Renewal { lease: limits::LEASE, session_return, hand_back, tells };
         match tokio::time::timeout(limits::LEASE, self.parts.leases.renew(renewal)).await {

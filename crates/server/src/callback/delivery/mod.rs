@@ -224,7 +224,11 @@ impl Delivery {
         let (lost, gained) = (before.mine.without(&kept), share.mine.without(&kept));
         for (app, flow) in &mut self.flows {
             if !lost.is_empty() {
-                flow.lanes.lose(|lane| lost.contains(Shard::of(*app, lane)));
+                let waited = flow.lanes.lose(|lane| lost.contains(Shard::of(*app, lane)));
+                // Whoever took over while this server stood still has searched before the last of this was committed.
+                let foreign =
+                    waited.into_iter().filter(|(lane, _)| before.term != share.term && !share.has(*app, lane));
+                self.foreign.extend(foreign.map(|(lane, place)| (*app, lane, place)));
             }
             if !gained.is_empty() {
                 flow.lanes.gained();

@@ -46,14 +46,21 @@ impl Lanes {
         self.overflow();
     }
 
-    /// These lanes are another server's to deliver. What is under way ends, and nothing more of them is begun.
-    pub(in super::super) fn lose(&mut self, is_lost: impl Fn(&Lane) -> bool) {
+    /// These lanes are another server's to deliver. What is under way ends, and nothing more of them is begun. Answers in which of
+    /// them something waits, and up to which place at least.
+    pub(in super::super) fn lose(&mut self, is_lost: impl Fn(&Lane) -> bool) -> Vec<(Lane, i64)> {
+        let mut waited = Vec::new();
         let lost: Vec<Lane> = self.lanes.keys().filter(|lane| is_lost(lane)).cloned().collect();
         for lane in &lost {
             let state = self.lanes.get_mut(lane).expect("it was just named");
             self.leaving += usize::from(state.lost.is_none());
             state.lost = Some(Lost::Forgotten);
             let under_way = usize::from(state.head == Stand::InFlight);
+            if state.more {
+                waited.push((lane.clone(), i64::MAX));
+            } else if state.events.len() > under_way {
+                waited.push((lane.clone(), state.tail));
+            }
             for event in state.events.drain(under_way..) {
                 self.bytes -= event.body.len();
             }
@@ -69,6 +76,7 @@ impl Lanes {
         expired.retain(stays);
         wanting.retain(stays);
         lost.iter().for_each(|lane| self.let_go_if_idle(lane));
+        waited
     }
 
     /// Lanes that were lost, of which something is still under way.
