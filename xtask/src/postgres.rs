@@ -44,7 +44,7 @@ const TWO_SERVERS: [&str; 13] = [
     "gateway",
     "sessions",
     "recall::",
-    "callbacks::",
+    "callbacks::c5_",
     "modify_receipt",
 ];
 

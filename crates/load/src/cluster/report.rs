@@ -50,7 +50,7 @@ pub(crate) struct Report {
     calls_without_answer: u64,
     cpu: Cpu,
     faults: Vec<FaultReport>,
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     first_failure: Option<String>,
 }
 
