@@ -149,9 +149,12 @@ fn bury(link: &Link, member: &str, session_return: Duration) -> Result<(), Fault
         tracing::warn!(?gone, "servers were silent for longer than their lease; what they delivered is taken over");
         free(link, &gone)?;
     }
-    let sql = "DELETE FROM member WHERE id IN (
-                   SELECT id FROM member WHERE gone AND until < clock_timestamp() - $1 * interval '1 s' AND id <> $2
-                   FOR UPDATE SKIP LOCKED)";
+    let sql = "WITH forgotten AS (
+                   DELETE FROM member WHERE id IN (
+                       SELECT id FROM member WHERE gone AND until < clock_timestamp() - $1 * interval '1 s' AND id <> $2
+                       FOR UPDATE SKIP LOCKED)
+                   RETURNING id)
+               DELETE FROM mark WHERE member IN (SELECT id FROM forgotten)";
     link.execute(sql, params![session_return.as_secs_f64(), member]).map(drop)
 }
 

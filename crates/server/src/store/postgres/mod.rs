@@ -13,6 +13,7 @@ mod glance;
 mod leases;
 mod link;
 mod look;
+mod mark;
 mod messages;
 mod migrate;
 mod operators;

@@ -5,8 +5,8 @@
 //!
 //! - others stood in the way (a deadlock, a key that somebody else took): each command alone, a bounded number of times;
 //! - the connection was lost before the commit was sent: nothing was stored, so the batch is carried out anew;
-//! - it was lost with the commit under way: the transaction is asked for by its name whether it was committed. It is answered
-//!   or carried out anew by that, and never both.
+//! - it was lost with the commit under way: the row in which transactions are marked tells whether it was committed (`mark.rs`). It is
+//!   answered or carried out anew by that, and never both.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,9 +20,10 @@ use super::{
     OpenError,
     batch::{Batch, Committed, Known},
     link::{Link, Target, Trouble, params},
+    mark::{self, Author, Outcome, Process, Unknown},
     order::{Number, Order},
     outbox,
-    row::{Columns as _, Sql},
+    row::Sql,
 };
 use crate::{
     chat::{Applied, Command, Fault, Footprint, Pruned, Settled},
@@ -78,6 +79,8 @@ impl Writers {
                 target: target.clone(),
                 connected: None,
                 member: member.clone(),
+                writer: i64::try_from(number).expect("few"),
+                number: 0,
                 known: Known::default(),
                 world: world.clone(),
                 hints: hints.clone(),
@@ -111,6 +114,10 @@ impl Writers {
 struct Thread {
     target: Target,
     member: MemberId,
+    /// Which of the writers this is.
+    writer: i64,
+    /// The number of the last transaction that it has begun.
+    number: i64,
     connected: Option<Connected>,
     known: Known,
     world: World,
@@ -126,15 +133,15 @@ struct Thread {
 struct Connected {
     link: Link,
     slot: i64,
-    process: i32,
+    process: Process,
 }
 
 /// Why a batch was not stored, or is not known to be.
 enum Failure {
     /// Nothing of it holds.
     Undone(Fault, Trouble),
-    /// The connection was lost while the transaction of that name was being committed.
-    Unknown { xid: String, process: i32, committed: Committed, done: Vec<Done> },
+    /// The connection was lost while it was being committed.
+    Unknown { unknown: Unknown, committed: Committed, done: Vec<Done> },
 }
 
 impl Thread {
@@ -209,7 +216,7 @@ impl Thread {
             self.metrics.failed();
             let (fault, trouble) = match failure {
                 Failure::Undone(fault, trouble) => (fault, trouble),
-                Failure::Unknown { xid, process, committed, done } => match self.outcome(&xid, process) {
+                Failure::Unknown { unknown, committed, done } => match self.outcome(&unknown) {
                     Ok(Outcome::Committed) => {
                         self.metrics.committed(jobs.len(), self.world.clock.instant() - began);
                         self.hints.heard(&committed.heard);
@@ -239,9 +246,13 @@ impl Thread {
     fn transact(&mut self, jobs: &[Job]) -> Result<(Number, Committed, Vec<Done>), Failure> {
         let connected = match self.connected.take() {
             Some(connected) => connected,
-            None => Connected::new(&self.target).map_err(|(fault, trouble)| Failure::Undone(fault, trouble))?,
+            None => Connected::new(&self.target, &self.member, self.writer)
+                .map_err(|(fault, trouble)| Failure::Undone(fault, trouble))?,
         };
-        let result = connected.transact(jobs, &mut self.known, &self.order, (&self.member, &self.world));
+        self.number += 1;
+        let Self { member, writer, number, world, .. } = self;
+        let author = Author { member: &member.0, writer: *writer, number: *number, slot: connected.slot };
+        let result = connected.transact(jobs, &mut self.known, &self.order, (author, world));
         // A connection that failed is kept only if its transaction can be ended.
         let link = &connected.link;
         let is_unknown = matches!(result, Err(Failure::Unknown { .. }));
@@ -252,53 +263,15 @@ impl Thread {
         result
     }
 
-    /// Asks until the end of a transaction is known.
-    fn outcome(&self, xid: &str, process: i32) -> Result<Outcome, Fault> {
-        let began = self.world.clock.instant();
-        let mut asked = 0;
-        loop {
-            let found = Link::connect(&self.target).and_then(|link| {
-                // A connection that only we know to be gone would hold its transaction open for long.
-                if asked > 2 {
-                    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                               WHERE pid = $1 AND backend_xid = $2::text::xid8::xid";
-                    link.rows(sql, params![process, xid])?;
-                }
-                let row = link.row("SELECT pg_xact_status($1::text::xid8)", params![xid])?;
-                row.map_or(Ok(None), |row| row.at::<Option<String>>(0))
-            });
-            match found.as_ref().map(Option::as_deref) {
-                Ok(Some("committed")) => return Ok(Outcome::Committed),
-                Ok(Some("aborted")) => return Ok(Outcome::Aborted),
-                Ok(_) | Err(_) if self.world.clock.instant() - began < limits::POSTGRES_OUTCOME_MAX => {
-                    asked += u32::from(found.is_ok());
-                    thread::sleep(limits::POSTGRES_RETRY_PAUSE);
-                }
-                Ok(_) | Err(_) => {
-                    let text = "the connection to PostgreSQL was lost during a commit, and it cannot be asked what became of \
-                                it: this command may be stored; look before you send it again";
-                    return Err(Fault::Failed(text.into()));
-                }
-            }
-        }
+    fn outcome(&self, unknown: &Unknown) -> Result<Outcome, Fault> {
+        mark::outcome(&self.target, (&self.member.0, self.writer), unknown, &self.world.clock)
     }
 }
 
-/// What became of a transaction.
-enum Outcome {
-    Committed,
-    Aborted,
-}
-
 impl Connected {
-    fn new(target: &Target) -> Result<Self, (Fault, Trouble)> {
+    fn new(target: &Target, member: &MemberId, writer: i64) -> Result<Self, (Fault, Trouble)> {
         let link = Link::connect(target).map_err(|fault| (fault, Trouble::Lost))?;
-        let row = link.row("SELECT nextval('backlog_slot'), pg_backend_pid()", params![]);
-        let read = row.and_then(|row| {
-            let row = row.ok_or_else(|| Fault::Failed("a sequence has no value".into()))?;
-            Ok((row.at(0)?, row.at(1)?))
-        });
-        match read {
+        match mark::begin(&link, &member.0, writer) {
             Ok((slot, process)) => Ok(Self { link, slot, process }),
             Err(fault) => Err((fault, link.trouble().unwrap_or(Trouble::Other))),
         }
@@ -309,7 +282,7 @@ impl Connected {
         jobs: &[Job],
         known: &mut Known,
         order: &Arc<Order>,
-        (member, world): (&MemberId, &World),
+        (author, world): (Author<'_>, &World),
     ) -> Result<(Number, Committed, Vec<Done>), Failure> {
         let link = &self.link;
         let undone = |fault| Failure::Undone(fault, link.trouble().unwrap_or(Trouble::Other));
@@ -320,8 +293,7 @@ impl Connected {
             }
         }
         let world = (world.clock.now(), &world.entropy);
-        let mut batch = Batch::begin(link, known, (self.slot, &member.0), world, &footprint).map_err(undone)?;
-        let xid = batch.xid().to_owned();
+        let mut batch = Batch::begin(link, known, author, world, &footprint).map_err(undone)?;
         let done = jobs.iter().map(|job| apply(job, &mut batch)).collect::<Result<Vec<_>, _>>().map_err(undone)?;
         let committed = batch.finish().map_err(undone)?;
         let number = order.number();
@@ -330,7 +302,8 @@ impl Connected {
         };
         // Only where the server says so was it rolled back.
         if link.is_lost() || link.trouble() == Some(Trouble::Unclear) {
-            return Err(Failure::Unknown { xid, process: self.process, committed, done });
+            let unknown = Unknown { number: author.number, process: self.process.clone() };
+            return Err(Failure::Unknown { unknown, committed, done });
         }
         Err(undone(fault))
     }

@@ -239,6 +239,21 @@ impl World {
         let (clock, entropy) = (Clock::standing_at(START), Entropy::seeded([1; 32]));
         let folder = (kind == Kind::Sqlite).then(|| tempfile::tempdir().expect("a folder for the test"));
         let database = (kind == Kind::Postgres).then(Database::new);
+        Self::begin(clock, entropy, folder, pages_max, database)
+    }
+
+    /// On PostgreSQL, there.
+    fn on(database: Database) -> Self {
+        Self::begin(Clock::standing_at(START), Entropy::seeded([1; 32]), None, None, Some(database))
+    }
+
+    fn begin(
+        clock: Clock,
+        entropy: Entropy,
+        folder: Option<tempfile::TempDir>,
+        pages_max: Option<u32>,
+        database: Option<Database>,
+    ) -> Self {
         let (store, hints) = match &database {
             Some(database) => open_database(database, &clock, &entropy),
             None => open(folder.as_ref(), pages_max, &clock, &entropy),

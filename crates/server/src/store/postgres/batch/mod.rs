@@ -16,6 +16,7 @@ use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
 use super::{
     link::{Bulk, Link},
+    mark::{self, Author},
     messages, query,
     row::Columns as _,
     statements::{self, AccountKey, ConversationKey, Delta},
@@ -44,11 +45,7 @@ pub(super) struct Batch<'a> {
     known: &'a Known,
     now: Timestamp,
     entropy: &'a Entropy,
-    slot: i64,
-    /// Which server this is.
-    member: &'a str,
-    /// Names this transaction, so that it can be asked later whether it was committed.
-    xid: String,
+    author: Author<'a>,
     accounts: HashMap<AccountKey, Row<Account>>,
     conversations: HashMap<ConversationKey, Row<Conversation>>,
     messages: HashMap<(ConversationKey, MsgKey), Option<Message>>,
@@ -88,16 +85,11 @@ pub(super) struct Committed {
     pub(super) heard: Vec<(SdkAppId, UserId)>,
 }
 
-/// Plain statements of the first round trip.
-fn bare<'a>(sql: &'static str) -> Bulk<'a> {
-    Bulk { sql, columns: Vec::new() }
-}
-
 impl<'a> Batch<'a> {
     pub(super) fn begin(
         link: &'a Link,
         known: &'a mut Known,
-        (slot, member): (i64, &'a str),
+        author: Author<'a>,
         (now, entropy): (Timestamp, &'a Entropy),
         footprint: &Footprint,
     ) -> Result<Self, Fault> {
@@ -108,8 +100,8 @@ impl<'a> Batch<'a> {
         let apps: Vec<_> = apps.into_iter().collect();
         let repeats_since_s = now.seconds().saturating_sub(REPEATS_S);
         let first = [
-            bare("BEGIN ISOLATION LEVEL READ COMMITTED"),
-            bare("SELECT pg_current_xact_id()::text, (SELECT version FROM apps_version), nextval('event_row')"),
+            Bulk { sql: "BEGIN ISOLATION LEVEL READ COMMITTED", columns: Vec::new() },
+            mark::mark(&author),
             statements::lock_accounts(&accounts),
             statements::lock_conversations(&conversations),
             statements::backlogs_of(apps.clone()),
@@ -130,17 +122,15 @@ impl<'a> Batch<'a> {
         let mut answers = link.pipeline(&asked.collect::<Vec<_>>())?.into_iter();
         let mut answers = wanted.map(|wanted| if wanted { answers.next().unwrap_or_default() } else { Vec::new() });
 
-        let head = answers[1].pop().ok_or_else(|| Fault::Failed("a transaction has no name".into()))?;
-        let event_row: i64 = head.at(2)?;
-        known.refresh(link, head.at(1)?)?;
+        let head = answers[1].pop().ok_or_else(|| Fault::Failed("a transaction could not be marked".into()))?;
+        let event_row: i64 = head.at(1)?;
+        known.refresh(link, head.at(0)?)?;
         let mut batch = Self {
             link,
             known,
             now,
             entropy,
-            slot,
-            member,
-            xid: head.at(0)?,
+            author,
             accounts: accounts.into_iter().map(|key| (key, Row::found(None))).collect(),
             conversations: conversations.into_iter().map(|key| (key, Row::found(None))).collect(),
             messages: messages.iter().map(|name| (name.clone(), None)).collect(),
@@ -193,11 +183,7 @@ impl<'a> Batch<'a> {
     }
 
     pub(super) fn member(&self) -> &'a str {
-        self.member
-    }
-
-    pub(super) fn xid(&self) -> &str {
-        &self.xid
+        self.author.member
     }
 
     /// Writes what is still held; then nothing is missing but the commit.
@@ -212,7 +198,7 @@ impl<'a> Batch<'a> {
         beside.extend(conversation_writes(&self.conversations));
         self.deltas.retain(|_, delta| *delta != Delta::default());
         if !self.deltas.is_empty() {
-            beside.push(statements::count(self.slot, &self.deltas));
+            beside.push(statements::count(self.author.slot, &self.deltas));
         }
         self.writes.flush(self.link, beside)?;
         let Self { owed, heard, .. } = self;

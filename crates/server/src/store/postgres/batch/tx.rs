@@ -311,7 +311,7 @@ impl Tx for Batch<'_> {
     }
 
     fn save_session(&mut self, app: SdkAppId, user: &UserId, session: &Session) -> Result<(), Fault> {
-        sessions::write(self.link, self.member, app, user, session)
+        sessions::write(self.link, self.author.member, app, user, session)
     }
 
     fn remove_session(&mut self, app: SdkAppId, user: &UserId, session: &SessionId) -> Result<(), Fault> {

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use unsaid_testkit::postgres::{Postgres as Server, Shutdown};
+
 use super::{
     super::{
         Kind, World,
         actors::{APP, app, by_admin, message, name},
         all, block_on,
     },
-    WHO, another, database,
+    Database, WHO, another, database,
     proxy::{Cut, Proxy},
 };
 use crate::{
@@ -88,6 +90,40 @@ fn i1_what_comes_while_postgresql_is_away_is_done_when_it_is_back() {
         assert!(is_sent(&answers), "{answers:?}");
         assert_eq!(store.unread(APP, super::user("bob")).await, Ok(Some(40)));
         assert_eq!(world.lane("bob").await.len(), 40);
+        store.close().await.expect("it closes");
+    });
+}
+
+/// PostgreSQL gives the name of a transaction anew that was under way when it crashed, and the disk had not heard of. The commit of
+/// another is not taken for ours.
+#[test]
+#[ignore = "it needs PostgreSQL: `cargo xtask postgres` runs it"]
+fn i1_what_was_being_committed_when_postgresql_crashed_is_stored_before_it_is_acknowledged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Where there is none, the others have no address either.
+    let server = Server::start(folder.path()).expect("PostgreSQL is there");
+    block_on(async {
+        let world = World::on(Database::at(server.url()));
+        world.with(app(APP), &WHO).await;
+        database(&world).run("ALTER SYSTEM SET wal_writer_delay = '10s'");
+        database(&world).run("SELECT pg_reload_conf()");
+        let proxy = Proxy::start(&server.url());
+        let store = another(&world, database(&world).address_at(&proxy.url()), 1);
+        proxy.cut_next_commit(Cut::WithServer);
+        let crash = async {
+            while proxy.cuts() == 0 {
+                tokio::task::yield_now().await;
+            }
+            server.restart(Shutdown::Immediate);
+            for _ in 0..50 {
+                database(&world).run("SELECT pg_current_xact_id()");
+            }
+            proxy.come_back();
+        };
+        let send = Command::Send(Box::new(message("alice", "bob", 1)));
+        let (sent, ()) = futures_util::join!(store.commit(send), crash);
+        assert!(matches!(sent, Ok(Ok(Done::Sent(_)))), "{sent:?}");
+        assert_eq!(store.unread(APP, super::user("bob")).await, Ok(Some(1)), "it is there, once");
         store.close().await.expect("it closes");
     });
 }

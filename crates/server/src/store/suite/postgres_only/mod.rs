@@ -287,8 +287,12 @@ pub(super) struct Database {
 
 impl Database {
     pub(super) fn new() -> Self {
-        let server = env::var("UNSAID_TEST_POSTGRES")
-            .expect("UNSAID_TEST_POSTGRES has the address of a PostgreSQL server; `cargo xtask postgres` sets it");
+        let server = env::var("UNSAID_TEST_POSTGRES");
+        Self::at(server.expect("UNSAID_TEST_POSTGRES has the address of a PostgreSQL; `cargo xtask postgres` sets it"))
+    }
+
+    /// On a server of the test's own.
+    fn at(server: String) -> Self {
         let entropy = crate::clock::Entropy::system().expect("the system has randomness");
         let schema = format!("unsaid_test_{:016x}", entropy.next_u64());
         let database = Self { server, schema };

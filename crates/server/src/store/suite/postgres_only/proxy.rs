@@ -18,6 +18,8 @@ use tokio_postgres::config::{Config, Host};
 pub(super) enum Cut {
     /// The server never sees the commit.
     BeforeCommit,
+    /// The server never sees the commit, and cannot be reached any more, until [`Proxy::come_back`].
+    WithServer,
     /// The server has committed; its answer is lost.
     BehindCommit,
     /// Nobody says anything any more, and the transaction stays open for as long as the server bears with it.
@@ -139,8 +141,9 @@ fn carry(client: Box<dyn Stream>, server: Box<dyn Stream>, shared: &Arc<Shared>)
             let commits = buffer[..length].windows(COMMIT.len()).any(|window| window == COMMIT);
             let cut = if commits { shared.cut.lock().expect("no panic").take() } else { None };
             if let Some(cut) = cut {
+                shared.is_away.fetch_or(cut == Cut::WithServer, Ordering::SeqCst);
                 shared.cuts.fetch_add(1, Ordering::SeqCst);
-                if cut == Cut::BeforeCommit {
+                if cut == Cut::BeforeCommit || cut == Cut::WithServer {
                     break;
                 }
                 if cut == Cut::Held {
