@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use unsaid_testkit::Arrival;
 
 use crate::{
     account::Account,
+    bare::posts,
     table::{Message, Table},
 };
 
@@ -20,8 +21,10 @@ const SAMPLE: u64 = 100;
 /// Takes what arrives.
 pub(crate) struct Inbox {
     verifier: Verifier,
-    /// Set before the first recall.
+    /// Set before the first request.
     table: OnceLock<Arc<Table>>,
+    /// Of the latest callback.
+    body_bytes: AtomicUsize,
     checked: AtomicU64,
     rejected: AtomicU64,
 }
@@ -35,7 +38,13 @@ pub(crate) struct Samples {
 
 impl Inbox {
     pub(crate) fn new(verifier: Verifier) -> Self {
-        Self { verifier, table: OnceLock::new(), checked: AtomicU64::new(0), rejected: AtomicU64::new(0) }
+        Self {
+            verifier,
+            table: OnceLock::new(),
+            body_bytes: AtomicUsize::new(0),
+            checked: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+        }
     }
 
     /// From now on arrivals are matched with `table`.
@@ -49,16 +58,25 @@ impl Inbox {
         Samples { checked: checked.load(Ordering::Relaxed), rejected: rejected.load(Ordering::Relaxed) }
     }
 
+    /// How long callbacks are.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.body_bytes.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn take(&self, arrival: &Arrival) {
+        if arrival.path_and_query().starts_with(posts::PATH) {
+            return;
+        }
+        self.body_bytes.store(arrival.body.len(), Ordering::Relaxed);
         if arrival.number % SAMPLE == 1 {
             self.check(arrival);
         }
-        // The switch for recalls is the only one that is on, so nothing is owed before the table is there.
+        // Only what is measured has its switch on, so nothing is owed before the table is there.
         let Some(table) = self.table.get() else {
-            eprintln!("load: a callback came before the first recall: {}", arrival.path_and_query());
+            eprintln!("load: a callback came before the first request: {}", arrival.path_and_query());
             return;
         };
-        match (recalled(&arrival.body), number(arrival)) {
+        match (told(&arrival.body), number(arrival)) {
             (Some(message), Some(number)) => table.called_back(&message, number, arrival.at),
             _ => table.unreadable(),
         }
@@ -81,6 +99,15 @@ pub(crate) fn number(arrival: &Arrival) -> Option<i64> {
 
 /// The message that a recall callback names, if it could be one of this tool's.
 pub(crate) fn recalled(body: &[u8]) -> Option<Message> {
+    named(body, &["C2C.CallbackAfterMsgWithDraw"])
+}
+
+/// The message that was recalled or sent.
+fn told(body: &[u8]) -> Option<Message> {
+    named(body, &["C2C.CallbackAfterMsgWithDraw", "C2C.CallbackAfterSendMsg"])
+}
+
+fn named(body: &[u8], commands: &[&str]) -> Option<Message> {
     #[derive(Deserialize)]
     struct Body<'a> {
         #[serde(rename = "CallbackCommand")]
@@ -94,7 +121,7 @@ pub(crate) fn recalled(body: &[u8]) -> Option<Message> {
     }
     let Body { command, from, to, key } = serde_json::from_slice(body).ok()?;
     let (from, to) = (Account::named(from)?, Account::named(to)?);
-    (command == "C2C.CallbackAfterMsgWithDraw").then_some(Message { from, to, key: key.parse().ok()? })
+    commands.contains(&command).then_some(Message { from, to, key: key.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -109,6 +136,8 @@ mod tests {
             "MsgKey":"1_2_3","UnreadMsgNum":4,"EventTime":5}"#;
         let message = Message { from: Account(7), to: Account(42), key: MsgKey { seq: 1, random: 2, time: 3 } };
         assert_eq!(recalled(body.as_bytes()), Some(message));
+        let sent = body.replace("AfterMsgWithDraw", "AfterSendMsg");
+        assert_eq!((told(body.as_bytes()), told(sent.as_bytes())), (Some(message), Some(message)));
         for (what, other) in [
             ("C2C.CallbackAfterMsgWithDraw", "C2C.CallbackAfterSendMsg"),
             ("user7", "alice"),

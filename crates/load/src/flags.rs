@@ -17,6 +17,37 @@ pub(crate) struct Ground {
     pub(crate) set: Vec<String>,
 }
 
+/// How requests come.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Pace {
+    /// Requests that come in a second, whatever the server does (an open loop). A request that could not be sent when it was
+    /// due counts from then. Without a rate, each connection asks again when it has its answer (a closed loop).
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: Option<u32>,
+    /// With --rate: whether requests are due by chance, as people are, or after the same pause each.
+    #[arg(long, value_enum, default_value_t = Arrivals::Random, value_name = "HOW")]
+    pub(crate) arrivals: Arrivals,
+}
+
+/// When the requests of an open loop are due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Arrivals {
+    /// As many on average, each independent of the others (a Poisson process).
+    Random,
+    Even,
+}
+
+/// Who recalls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum By {
+    /// The app backend, through the REST API.
+    Rest,
+    /// The senders, each over a session of its own.
+    Sessions,
+}
+
 /// `load recall`: how many, how, and where.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Flags {
@@ -26,18 +57,132 @@ pub(crate) struct Flags {
     /// Messages that are sent before, and then recalled.
     #[arg(long, default_value_t = 100_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub(crate) recalls: u32,
-    /// Connections that recall at the same time.
+    /// Connections that recall at the same time; by sessions, how many of them. A session may ask 50 times a second.
+    #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) connections: u32,
+    /// Who recalls.
+    #[arg(long, value_enum, default_value_t = By::Rest, value_name = "WHO")]
+    pub(crate) by: By,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+    /// Without measuring what this machine can do at most: bare POSTs and bare commits.
+    #[arg(long)]
+    pub(crate) no_limits: bool,
+    /// Print one line of JSON on standard output, instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) ground: Ground,
+    /// Which pairs of accounts exchange messages, and when requests are due; the same seed chooses the same.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+}
+
+/// `load send`: how many, how, and where.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SendFlags {
+    /// Accounts that are imported; messages go between random pairs of them.
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    pub(crate) accounts: u32,
+    /// Messages that are sent.
+    #[arg(long, default_value_t = 100_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub(crate) messages: u32,
+    /// Connections that send at the same time.
     #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) connections: u32,
-    /// The receiver is down while messages are recalled, and comes back when all are: what waits then drains.
+    /// With the switch of `C2C.CallbackAfterSendMsg` on: the app backend is told of each message.
     #[arg(long)]
-    pub(crate) receiver_down: bool,
+    pub(crate) callback: bool,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+    /// Without measuring what this machine can do at most: bare POSTs and bare commits.
+    #[arg(long)]
+    pub(crate) no_limits: bool,
+    /// Print one line of JSON on standard output, instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) ground: Ground,
+    /// Which pairs of accounts exchange messages, and when requests are due; the same seed chooses the same.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+}
+
+/// `load backlog`: how much waits, and what happens then.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BacklogFlags {
+    /// Accounts between which the messages went.
+    #[arg(long, default_value_t = 20_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    pub(crate) accounts: u32,
+    /// Messages that are recalled while the receiver is down, and so callbacks that wait.
+    #[arg(long, default_value_t = 100_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub(crate) events: u32,
+    /// Connections that recall at the same time.
+    #[arg(long, default_value_t = 128, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) connections: u32,
+    /// While they wait, the server is killed (SIGKILL), and started again when the receiver is back.
+    #[arg(long)]
+    pub(crate) restart: bool,
     /// Print one line of JSON on standard output, instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) ground: Ground,
     /// Which pairs of accounts exchange messages; the same seed chooses the same pairs.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+}
+
+/// `load growth`: how many messages lie in the store while others are recalled.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GrowthFlags {
+    /// Messages that are stored and stay, for each run; what is recalled lies evenly among them.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000, 10_000_000], value_name = "COUNTS", value_parser = clap::value_parser!(u32).range(0..=1_000_000_000))]
+    pub(crate) sizes: Vec<u32>,
+    /// Accounts between which the messages went.
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    pub(crate) accounts: u32,
+    /// Messages that are recalled in each run.
+    #[arg(long, default_value_t = 100_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub(crate) recalls: u32,
+    /// Connections that recall at the same time.
+    #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) connections: u32,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+    /// Print one line of JSON on standard output, instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) ground: Ground,
+    /// Which pairs of accounts exchange messages, and when requests are due; the same seed chooses the same.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+}
+
+/// `load fanout`: whose devices hear of how much.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FanoutFlags {
+    /// Accounts that are sent messages, and see them recalled.
+    #[arg(long, default_value_t = 500, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) accounts: u32,
+    /// Devices of each that are logged in.
+    #[arg(long, default_value_t = 3, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=6))]
+    pub(crate) devices: u32,
+    /// Messages that are sent, and then recalled.
+    #[arg(long, default_value_t = 20_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) messages: u32,
+    /// Connections that send and recall at the same time.
+    #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) connections: u32,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+    /// Print one line of JSON on standard output, instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) ground: Ground,
+    /// When requests are due; the same seed chooses the same.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub(crate) seed: u64,
 }

@@ -14,21 +14,20 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use unsaid_client::{Pushes, SessionClient, SessionConfig};
-use unsaid_protocol::session::Login;
+use unsaid_protocol::callback::CallbackCommand;
 use unsaid_testkit::process::rss_kb;
 
 use crate::{
     account::Account,
     clock,
+    device::{self, PLATFORMS},
     flags::IdleFlags,
     progress::Progress,
-    setup::{APP, Setup, usersig_of},
+    setup::Site,
 };
 
 /// Logins at the same time: so many people do not come at once.
 const AT_ONCE: u32 = 64;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Serialize)]
 pub(crate) struct IdleReport {
@@ -59,10 +58,10 @@ type Open = (Vec<(SessionClient, Pushes)>, Vec<u64>);
 
 pub(crate) async fn run(flags: &IdleFlags) -> anyhow::Result<IdleReport> {
     unsaid::descriptors::raise();
-    let mut setup = Setup::start(&flags.ground, 1).await?;
+    let mut setup = Site::prepare(&flags.ground, &[CallbackCommand::AfterMsgWithDraw]).await?.start(1).await?;
     let server = setup.server.id();
     let before_kb = rss_kb(server).context("the server's memory")?;
-    let gateway = SessionConfig { base: format!("http://{}", setup.server.address()), ca_pem: None, timeout: TIMEOUT };
+    let gateway = device::gateway(&setup);
     let logins =
         Arc::new(Logins { gateway, sessions: flags.sessions, next: AtomicU32::new(0), done: AtomicU32::new(0) });
     let began = clock::now();
@@ -118,7 +117,7 @@ async fn log_in(logins: Arc<Logins>) -> Open {
             return open;
         }
         let began = clock::now();
-        match connect(&logins.gateway, Account(number)).await {
+        match device::log_in(&logins.gateway, Account(number), PLATFORMS[0]).await {
             Ok(session) => {
                 open.0.push(session);
                 open.1.push(u64::try_from((clock::now() - began).as_micros()).unwrap_or(u64::MAX));
@@ -127,19 +126,6 @@ async fn log_in(logins: Arc<Logins>) -> Open {
         }
         logins.done.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-async fn connect(
-    gateway: &SessionConfig,
-    account: Account,
-) -> Result<(SessionClient, Pushes), unsaid_client::ClientError> {
-    let (client, pushes) = SessionClient::connect(gateway).await?;
-    let user_id = account.to_string();
-    let user_sig = usersig_of(&user_id);
-    let platform = "Web".to_owned();
-    let login = Login { sdkappid: APP.0, user_id, user_sig, platform, cursor: None, session: None };
-    client.login(&login).await?;
-    Ok((client, pushes))
 }
 
 /// Whether something was said meanwhile, which can only be that it was closed.

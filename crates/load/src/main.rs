@@ -1,13 +1,18 @@
 //! The load tool: starts a server of its own, puts it under load, and tells what came of it.
 //!
 //! The way of the data: `setup` builds the ground (folder, receiver, server), `prepare` imports accounts and sends
-//! messages, `measure` recalls them over `connection`s, `callback` reads what the receiver is sent, `table` matches
-//! both, and `report` says what that means. The server runs as a process of its own, which is this program again, so
-//! that its memory and processor time are told apart from the tool's.
+//! messages, or `stock` fills the store before the server starts; in `measure`, `caller`s ask for one message after the other
+//! as `schedule` says, `callback` reads what the receiver is sent, `table` matches both, `effort` knows what the server has used,
+//! and `figures` says what that means. `bare` measures what this machine can do at most. The server runs as a process of its
+//! own, which is this program again, so that its memory and processor time are told apart from the tool's.
 
+mod backlog;
 mod cluster;
+mod fanout;
+mod growth;
 mod idle;
 mod recall;
+mod send;
 
 mod flags;
 
@@ -17,17 +22,29 @@ mod server;
 
 mod prepare;
 
+mod stock;
+
 mod account;
 
 mod measure;
 
+mod schedule;
+
+mod caller;
+
 mod connection;
+
+mod device;
 
 mod callback;
 
 mod table;
 
-mod report;
+mod effort;
+
+mod figures;
+
+mod bare;
 
 mod cpu;
 
@@ -43,9 +60,14 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    flags::{ClusterFlags, Flags, IdleFlags},
+    backlog::BacklogReport,
+    bare::posts::{self, PostFlags},
+    fanout::FanoutReport,
+    flags::{BacklogFlags, ClusterFlags, FanoutFlags, Flags, GrowthFlags, IdleFlags, SendFlags},
+    growth::GrowthReport,
     idle::IdleReport,
-    report::Report,
+    recall::Report,
+    send::SendReport,
 };
 
 /// The server that is measured is this program, and has the allocator of `unsaid`.
@@ -64,22 +86,43 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Recall messages as fast as the server answers, and wait for the callback of each.
+    /// Recall messages, and wait for the callback of each.
     ///
-    /// The loop is closed: each connection sends its next recall when the last one is answered, so the load is as
-    /// high as the server lets it be, and a slow server is asked less. Over HTTPS, a receiver in this process takes
-    /// the callbacks. The exit code is 1 if a recall failed, a callback was lost, unknown or out of order, or a
-    /// signature was wrong.
+    /// Without --rate the loop is closed: each connection sends its next recall when the last one is answered, so the load is as
+    /// high as the server lets it be, and a slow server is asked less. With it the loop is open: recalls come when they are
+    /// due. Over HTTPS, a receiver in this process takes the callbacks. Afterwards it is measured what this machine can do
+    /// at most: bare POSTs to the same receiver, and bare durable commits. The exit code is 1 if a recall failed, a callback
+    /// was lost, unknown or out of order, or a signature was wrong.
     Recall(Flags),
+    /// Send messages, with the callback after each or without.
+    ///
+    /// The exit code is 1 if one was refused, or with --callback if the app backend was not told of one as it should be.
+    Send(SendFlags),
     /// Log in many sessions that do nothing, and look at the memory of the server.
     ///
     /// The exit code is 1 if a session could not log in, or was closed.
     Idle(IdleFlags),
+    /// Send messages to accounts whose devices are connected, and recall them: how soon each device hears of it.
+    ///
+    /// The exit code is 1 if a request failed, or a device did not hear of something.
+    Fanout(FanoutFlags),
+    /// Recall messages while the receiver is down, and see what waits being delivered when it is back.
+    ///
+    /// With --restart the server is killed while they wait. The exit code is 1 if a recall failed, or a callback was lost,
+    /// unknown or out of order, or the server has forgotten one.
+    Backlog(BacklogFlags),
+    /// Recall messages among ten thousand others, a million, ten million: whether a recall costs more.
+    ///
+    /// The exit code is 1 if a recall failed, or a callback was lost, unknown or out of order.
+    Growth(GrowthFlags),
     /// Put several servers on one PostgreSQL under load, and break one thing after the other.
     ///
     /// It needs PostgreSQL 15 or later and nats-server. The exit code is 1 if an acknowledged recall has no callback, or one
     /// came that nobody asked for, twice as two events, or out of order, or if a session missed a recall, or a total is wrong.
     Cluster(ClusterFlags),
+    /// Send bare POSTs to the receiver, and print how many a second.
+    #[command(hide = true)]
+    Post(PostFlags),
     /// Run the server that is measured.
     #[command(hide = true)]
     Serve {
@@ -96,8 +139,13 @@ const WORKER_THREADS: usize = 2;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Recall(flags) => scenario(recall::run(&flags), flags.json, Report::is_good),
+        Command::Send(flags) => scenario(send::run(&flags), flags.json, SendReport::is_good),
+        Command::Fanout(flags) => scenario(fanout::run(&flags), flags.json, FanoutReport::is_good),
+        Command::Backlog(flags) => scenario(backlog::run(&flags), flags.json, BacklogReport::is_good),
+        Command::Growth(flags) => scenario(growth::run(&flags), flags.json, GrowthReport::is_good),
         Command::Idle(flags) => scenario(idle::run(&flags), flags.json, IdleReport::is_good),
         Command::Cluster(flags) => scenario(cluster::run(&flags), flags.json, cluster::Report::is_good),
+        Command::Post(flags) => posts::post(&flags).map(|()| ExitCode::SUCCESS),
         Command::Serve { config, set } => server::serve(config, set).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

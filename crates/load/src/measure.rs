@@ -1,7 +1,6 @@
-//! The measured phase: connections that recall one message after the other, and the wait for what is still owed.
+//! The measured phase: callers that ask for one message after the other, and the wait for what is still owed.
 
 use std::{
-    io::Write,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -9,16 +8,20 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
-use serde::Deserialize;
+use anyhow::{Context, ensure};
 use tokio::task::JoinSet;
 
 use crate::{
+    account::Account,
+    callback::Samples,
+    caller::{Asking, Caller, Failure, Rest, SESSION_REQUESTS_PER_S, Session},
     clock,
-    connection::Connection,
+    effort::{Effort, Used},
+    flags::{By, Pace},
     progress::Progress,
+    schedule::Schedule,
     setup::Setup,
-    table::{Message, Table},
+    table::{Table, Tally},
 };
 
 /// If neither an answer nor a callback came for this long, none is waited for any longer.
@@ -27,139 +30,197 @@ const QUIET_MAX: Duration = Duration::from_secs(10);
 /// How often it is looked whether all is done. What is measured does not depend on it.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Recalls every message of the table, and returns when all are answered or the server has fallen silent.
-pub(crate) async fn recall_all(setup: &Setup, table: &Arc<Table>, connections: u32) -> anyhow::Result<()> {
-    let address = setup.server.address();
-    let path = setup.client.path_and_query("openim", "admin_msgwithdraw");
-    let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: ");
-    let work = Arc::new(Work { table: Arc::clone(table), head: head.into_bytes(), next: AtomicUsize::new(0) });
-    let mut open = Vec::new();
-    for _ in 0..connections {
-        open.push(Connection::open(address).await.with_context(|| format!("no connection to {address}"))?);
-    }
+/// How the messages of a table are asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct How<'a> {
+    pub(crate) asking: Asking,
+    pub(crate) by: By,
+    pub(crate) connections: u32,
+    pub(crate) pace: &'a Pace,
+    pub(crate) seed: u64,
+}
 
+/// Whether the app backend is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Callbacks {
+    Owed,
+    None,
+}
+
+/// What came of the phase.
+pub(crate) struct Measured {
+    pub(crate) tally: Tally,
+    pub(crate) samples: Samples,
+    pub(crate) used: Used,
+}
+
+/// Asks for every message of the table, and waits for the callbacks.
+pub(crate) async fn run(
+    setup: &mut Setup,
+    table: &Arc<Table>,
+    how: How<'_>,
+    callbacks: Callbacks,
+) -> anyhow::Result<Measured> {
+    setup.inbox.expect(Arc::clone(table));
+    let before = Effort::look(setup).await?;
+    ask_all(setup, table, how).await?;
+    if callbacks == Callbacks::Owed {
+        wait_for_callbacks(table).await;
+    }
+    setup.server.still_runs()?;
+    let used = Effort::look(setup).await?.since(&before);
+    if let Some(failure) = table.first_failure() {
+        eprintln!("load: the first request that failed: {failure}");
+    }
+    Ok(Measured { tally: table.tally(), samples: setup.inbox.samples(), used })
+}
+
+/// Returns when all are answered or the server has fallen silent.
+pub(crate) async fn ask_all(setup: &Setup, table: &Arc<Table>, how: How<'_>) -> anyhow::Result<()> {
     let total = table.messages().len();
+    let callers = callers(setup, how).await?;
     let shown = Arc::clone(table);
-    let _progress = Progress::show("recalling", total as u32, move || shown.answered() as u32);
-    let mut workers: JoinSet<()> = open.into_iter().map(|connection| Arc::clone(&work).run(connection)).collect();
-    quiet_or(table, || {
-        while workers.try_join_next().is_some() {}
-        workers.is_empty()
-    })
+    let what = match how.asking {
+        Asking::Recall => "recalling",
+        Asking::Send => "sending",
+    };
+    let _progress = Progress::show(what, total as u32, move || shown.answered() as u32);
+    let schedule = Schedule::begin(how.pace, total, how.seed);
+    let work = Arc::new(Work { table: Arc::clone(table), schedule });
+    let mut workers: JoinSet<()> =
+        callers.into_iter().map(|(caller, turns)| Arc::clone(&work).run(caller, turns)).collect();
+    quiet_or(
+        || table.happened(),
+        || {
+            while workers.try_join_next().is_some() {}
+            workers.is_empty()
+        },
+    )
     .await;
     Ok(())
 }
 
-/// Returns when no acknowledged recall lacks its callback, or nothing comes any more.
+/// Returns when no acknowledged request lacks its callback, or nothing comes any more.
 pub(crate) async fn wait_for_callbacks(table: &Table) {
-    quiet_or(table, || table.is_complete()).await;
+    quiet_or(|| table.happened(), || table.is_complete()).await;
 }
 
-async fn quiet_or(table: &Table, mut done: impl FnMut() -> bool) {
-    let mut seen = table.happened();
+/// Returns when it is done, or nothing has happened for a while. What has happened grows.
+pub(crate) async fn quiet_or(happened: impl Fn() -> usize, mut done: impl FnMut() -> bool) {
+    let mut seen = happened();
     let mut since = clock::now();
     while !done() {
         tokio::time::sleep(POLL).await;
-        let happened = table.happened();
-        if happened != seen {
-            (seen, since) = (happened, clock::now());
+        let now = happened();
+        if now != seen {
+            (seen, since) = (now, clock::now());
         } else if clock::now() - since > QUIET_MAX {
             return;
         }
     }
 }
 
-/// What all connections share.
+/// Each with the messages that it asks for.
+async fn callers(setup: &Setup, how: How<'_>) -> anyhow::Result<Vec<(Caller, Turns)>> {
+    let mut callers = Vec::new();
+    let next = Arc::<AtomicUsize>::default();
+    for number in 0..how.connections {
+        callers.push(match how.by {
+            By::Rest => {
+                let rest = Rest::open(setup.server.address(), &setup.client, how.asking).await?;
+                (Caller::Rest(rest), Turns::Next(Arc::clone(&next)))
+            }
+            By::Sessions => {
+                let session = Session::open(setup, Account(number)).await.context("a session")?;
+                let turns = Turns::Every { next: number as usize, step: how.connections as usize };
+                (Caller::Session(session), turns)
+            }
+        });
+    }
+    Ok(callers)
+}
+
+/// Sessions that are asked more than they may would be refused.
+pub(crate) fn check_rate(by: By, connections: u32, pace: &Pace) -> anyhow::Result<()> {
+    let most = connections * SESSION_REQUESTS_PER_S;
+    ensure!(
+        by == By::Rest || pace.rate.is_none_or(|rate| rate <= most),
+        "{connections} sessions may ask {most} times a second, for each may ask {SESSION_REQUESTS_PER_S} times: \
+         take more --connections"
+    );
+    Ok(())
+}
+
+/// Which message a caller asks for next.
+enum Turns {
+    /// Whichever nobody has asked for yet.
+    Next(Arc<AtomicUsize>),
+    /// Those of its own account: every so many.
+    Every { next: usize, step: usize },
+}
+
+impl Turns {
+    fn take(&mut self) -> usize {
+        match self {
+            Self::Next(next) => next.fetch_add(1, Ordering::Relaxed),
+            Self::Every { next, step } => {
+                let number = *next;
+                *next += *step;
+                number
+            }
+        }
+    }
+}
+
+/// What all callers share.
 struct Work {
     table: Arc<Table>,
-    /// Of every request, up to the value of `Content-Length`.
-    head: Vec<u8>,
-    /// The message that is recalled next.
-    next: AtomicUsize,
+    schedule: Schedule,
 }
 
 impl Work {
-    async fn run(self: Arc<Self>, mut connection: Connection) {
-        let (mut request, mut body) = (Vec::new(), Vec::new());
+    async fn run(self: Arc<Self>, mut caller: Caller, mut turns: Turns) {
         loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let number = turns.take();
             let Some(message) = self.table.messages().get(number) else {
                 return;
             };
-            self.write(message, &mut body, &mut request);
-            self.table.asked(number, clock::now());
-            match connection.exchange(&request).await {
-                Ok(answer) if is_accepted(answer) => self.table.acknowledged(number, clock::now()),
-                Ok(answer) => self.table.failed(|| String::from_utf8_lossy(answer).into_owned()),
-                Err(error) => {
-                    self.table.failed(|| error.to_string());
-                    let Ok(()) = connection.reopen().await else {
-                        // What is left is for the other connections, or fails.
-                        return;
-                    };
+            caller.ready().await;
+            let due = self.schedule.due(number).await;
+            self.table.asked(number, due, clock::now());
+            match caller.ask(message).await {
+                Ok(()) => self.table.acknowledged(number, clock::now()),
+                Err(Failure::Once(why)) => self.table.failed(|| why),
+                Err(Failure::ForGood(why)) => {
+                    self.table.failed(|| why);
+                    // What is left is for the other callers, or fails.
+                    return;
                 }
             }
         }
     }
-
-    /// Less work than to fetch 100,000 prepared requests from memory.
-    fn write(&self, message: &Message, body: &mut Vec<u8>, request: &mut Vec<u8>) {
-        const MEMORY: &str = "writing to memory succeeds";
-        let Message { from, to, key } = message;
-        body.clear();
-        request.clear();
-        write!(body, r#"{{"From_Account":"{from}","To_Account":"{to}","MsgKey":"{key}"}}"#).expect(MEMORY);
-        request.extend_from_slice(&self.head);
-        write!(request, "{}\r\n\r\n", body.len()).expect(MEMORY);
-        request.extend_from_slice(body);
-    }
-}
-
-fn is_accepted(answer: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(rename = "ActionStatus")]
-        action_status: &'a str,
-        #[serde(rename = "ErrorCode")]
-        error_code: i64,
-    }
-    serde_json::from_slice::<Envelope<'_>>(answer)
-        .is_ok_and(|envelope| envelope.action_status == "OK" && envelope.error_code == 0)
 }
 
 #[cfg(test)]
 mod tests {
-    use unsaid_protocol::MsgKey;
-
     use super::*;
-    use crate::account::Account;
+    use crate::flags::Arrivals;
 
     #[test]
-    fn a_request_is_complete() {
-        let message = Message { from: Account(7), to: Account(42), key: MsgKey { seq: 1, random: 2, time: 3 } };
-        let table = Arc::new(Table::new(vec![message], 43));
-        let head = b"POST / HTTP/1.1\r\nContent-Length: ".to_vec();
-        let work = Work { table, head, next: AtomicUsize::new(0) };
-        let (mut body, mut request) = (b"what was".to_vec(), b"there before".to_vec());
-
-        work.write(&message, &mut body, &mut request);
-
-        let expected = "POST / HTTP/1.1\r\nContent-Length: 63\r\n\r\n\
-                        {\"From_Account\":\"user7\",\"To_Account\":\"user42\",\"MsgKey\":\"1_2_3\"}";
-        assert_eq!(String::from_utf8(request).expect("text"), expected);
+    fn messages_are_divided_among_callers() {
+        let next = Arc::<AtomicUsize>::default();
+        let (mut one, mut other) = (Turns::Next(Arc::clone(&next)), Turns::Next(next));
+        assert_eq!([one.take(), other.take(), one.take()], [0, 1, 2]);
+        let mut own = Turns::Every { next: 2, step: 64 };
+        assert_eq!([own.take(), own.take()], [2, 66]);
     }
 
     #[test]
-    fn only_an_answer_that_says_ok_is_accepted() {
-        for (answer, accepted) in [
-            (r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#, true),
-            (r#"{ "ErrorCode": 0, "ActionStatus": "OK" }"#, true),
-            (r#"{"ActionStatus":"FAIL","ErrorInfo":"","ErrorCode":20023}"#, false),
-            (r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":20023}"#, false),
-            (r#"{"ErrorCode":0}"#, false),
-            ("", false),
-        ] {
-            assert_eq!(is_accepted(answer.as_bytes()), accepted, "{answer}");
-        }
+    fn sessions_are_not_asked_for_more_than_they_may() {
+        let pace = |rate| Pace { rate, arrivals: Arrivals::Random };
+        assert!(check_rate(By::Sessions, 64, &pace(Some(3200))).is_ok());
+        assert!(check_rate(By::Sessions, 64, &pace(Some(3201))).is_err());
+        assert!(check_rate(By::Sessions, 64, &pace(None)).is_ok());
+        assert!(check_rate(By::Rest, 1, &pace(Some(10_000))).is_ok());
     }
 }

@@ -17,15 +17,17 @@ use unsaid_protocol::MsgKey;
 
 use crate::{
     account::Account,
-    flags::Flags,
     progress::Progress,
     setup::Setup,
     table::{Message, random_of},
 };
 
-pub(crate) async fn import_accounts(setup: &Setup, flags: &Flags) -> anyhow::Result<()> {
+/// So many of them are imported at the same time at most, whatever the measured phase does.
+const AT_ONCE_MAX: u32 = 256;
+
+pub(crate) async fn import_accounts(setup: &Setup, accounts: u32, at_once: u32) -> anyhow::Result<()> {
     let client = Arc::clone(&setup.client);
-    for_each("importing accounts", flags.accounts, flags.connections, move |number| {
+    for_each("importing accounts", accounts, at_once.min(AT_ONCE_MAX), move |number| {
         let client = Arc::clone(&client);
         async move { Ok(client.account_import(&Account(number).to_string()).await?) }
     })
@@ -33,11 +35,15 @@ pub(crate) async fn import_accounts(setup: &Setup, flags: &Flags) -> anyhow::Res
     .map(drop)
 }
 
-/// Messages between random pairs, in the order of their numbers.
-pub(crate) async fn send_messages(setup: &Setup, flags: &Flags) -> anyhow::Result<Vec<Message>> {
+/// Messages between these pairs, in the order of their numbers.
+pub(crate) async fn send_messages(
+    setup: &Setup,
+    pairs: Vec<(Account, Account)>,
+    at_once: u32,
+) -> anyhow::Result<Vec<Message>> {
     let client = Arc::clone(&setup.client);
-    let pairs: Arc<[_]> = pairs(flags.seed, flags.accounts).take(flags.recalls as usize).collect();
-    for_each("sending messages", flags.recalls, flags.connections, move |number| {
+    let pairs: Arc<[_]> = pairs.into();
+    for_each("sending messages", pairs.len() as u32, at_once.min(AT_ONCE_MAX), move |number| {
         let client = Arc::clone(&client);
         let (from, to) = pairs[number as usize];
         async move { Ok(Message { from, to, key: send(&client, number, from, to).await? }) }
@@ -46,7 +52,7 @@ pub(crate) async fn send_messages(setup: &Setup, flags: &Flags) -> anyhow::Resul
 }
 
 /// Two different accounts each.
-fn pairs(seed: u64, accounts: u32) -> impl Iterator<Item = (Account, Account)> {
+pub(crate) fn pairs(seed: u64, accounts: u32) -> impl Iterator<Item = (Account, Account)> {
     assert!(accounts >= 2, "a message needs two accounts");
     let mut random = StdRng::seed_from_u64(seed);
     std::iter::repeat_with(move || {

@@ -99,6 +99,13 @@ impl Server {
         bail!("the server does not end within {} s", STOP_TIME_MAX.as_secs())
     }
 
+    /// Kills it (SIGKILL), and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -111,9 +118,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // An error means that it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

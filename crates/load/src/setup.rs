@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use unsaid_client::{RestClient, RestConfig};
 use unsaid_protocol::{
     SdkAppId,
+    callback::CallbackCommand,
     usersig::{self, Order},
 };
 use unsaid_receiver::Verifier;
@@ -27,11 +28,28 @@ const ADMIN: &str = "administrator";
 const SECRET_KEY: &str = "the key of a server that lives for one load run";
 const TOKEN: &str = "the-token-of-one-load-run";
 
+/// Senders recall, however long the run takes.
+const RECALL_WINDOW_S: u32 = 7 * 24 * 3600;
+
+const CONFIG_FILE: &str = "unsaid.toml";
+const DATA_FOLDER: &str = "data";
+const AUTHORITY_FILE: &str = "receiver-ca.pem";
+
 /// For one call while the run is prepared.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long the admin's signature holds: longer than any run.
 const USERSIG_EXPIRE_S: u64 = 7 * 24 * 3600;
+
+/// A folder with a configuration, and a receiver; no server runs yet, so its store may be filled.
+pub(crate) struct Site {
+    address: SocketAddr,
+    folder: PathBuf,
+    set: Vec<String>,
+    inbox: Arc<Inbox>,
+    receiver: Receiver,
+    temporary: Option<TempDir>,
+}
 
 /// Dropped in this order: the server is gone before its receiver is, and both before their folder.
 pub(crate) struct Setup {
@@ -39,12 +57,21 @@ pub(crate) struct Setup {
     pub(crate) server: Server,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) receiver: Receiver,
+    folder: PathBuf,
+    set: Vec<String>,
     _temporary: Option<TempDir>,
 }
 
-impl Setup {
-    /// `connections`: of the REST client that prepares.
-    pub(crate) async fn start(ground: &Ground, connections: u32) -> anyhow::Result<Self> {
+/// Where the server keeps everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StorePlace<'a> {
+    Folder(&'a Path),
+    Postgres(&'a str),
+}
+
+impl Site {
+    /// The app backend is told of these.
+    pub(crate) async fn prepare(ground: &Ground, switches: &[CallbackCommand]) -> anyhow::Result<Self> {
         let (temporary, folder) = match &ground.data_dir {
             Some(folder) => (None, folder.clone()),
             None => {
@@ -62,14 +89,55 @@ impl Setup {
         let receiver = receiver(&authority, move |arrival| sink.take(arrival)).await?;
 
         let address = free_address().context("no free port for the server")?;
-        let config = folder.join("unsaid.toml");
-        fs::write(folder.join("receiver-ca.pem"), authority.ca_pem()).context("the receiver's authority")?;
-        fs::write(&config, config_toml(address, receiver.address())).context("the server's configuration")?;
+        let set = ground.set.clone();
+        let site = Self { address, folder, set, inbox, receiver, temporary };
+        let toml = configuration(address, site.receiver.address(), switches);
+        fs::write(site.folder.join(AUTHORITY_FILE), authority.ca_pem()).context("the receiver's authority")?;
+        fs::write(site.config(), toml).context("the server's configuration")?;
+        Ok(site)
+    }
 
-        let client = Arc::new(client(address, connections, CALL_TIMEOUT)?);
-        let mut server = Server::start(&config, &ground.set, address)?;
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.join(CONFIG_FILE)
+    }
+
+    /// Of the server, beside the file.
+    pub(crate) fn set(&self) -> &[String] {
+        &self.set
+    }
+
+    /// `connections`: of the REST client that prepares.
+    pub(crate) async fn start(self, connections: u32) -> anyhow::Result<Setup> {
+        let client = Arc::new(client(self.address, connections, CALL_TIMEOUT)?);
+        let mut server = Server::start(&self.config(), &self.set, self.address)?;
         server.ready(&client).await?;
-        Ok(Self { client, server, inbox, receiver, _temporary: temporary })
+        let Self { folder, set, inbox, receiver, temporary, .. } = self;
+        Ok(Setup { client, server, inbox, receiver, folder, set, _temporary: temporary })
+    }
+}
+
+impl Setup {
+    /// Starts it again, after it was killed. Returns as soon as its process runs.
+    pub(crate) fn start_server(&mut self) -> anyhow::Result<()> {
+        self.server = Server::start(&self.folder.join(CONFIG_FILE), &self.set, self.server.address())?;
+        Ok(())
+    }
+
+    /// Where the server's files are.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.join(DATA_FOLDER)
+    }
+
+    pub(crate) fn authority_file(&self) -> PathBuf {
+        self.folder.join(AUTHORITY_FILE)
+    }
+
+    pub(crate) fn store(&self) -> StorePlace<'_> {
+        let store = self.set.iter().rev().find_map(|set| set.strip_prefix("store="));
+        match store {
+            Some(url) if url.starts_with("postgres") => StorePlace::Postgres(url),
+            Some(_) | None => StorePlace::Folder(&self.folder),
+        }
     }
 }
 
@@ -106,10 +174,16 @@ pub(crate) fn free_address() -> io::Result<SocketAddr> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
+/// With the recall's switch on.
 pub(crate) fn config_toml(listen: SocketAddr, receiver: SocketAddr) -> String {
+    configuration(listen, receiver, &[CallbackCommand::AfterMsgWithDraw])
+}
+
+fn configuration(listen: SocketAddr, receiver: SocketAddr, switches: &[CallbackCommand]) -> String {
+    let switches: Vec<_> = switches.iter().map(|switch| switch.as_str()).collect();
     format!(
         r#"listen = "{listen}"
-data_dir = "data"
+data_dir = "{DATA_FOLDER}"
 log = "warn"
 
 [callback]
@@ -120,12 +194,13 @@ sdkappid = {APP}
 name = "Load"
 secret_key = "{SECRET_KEY}"
 admins = ["{ADMIN}"]
+recall_window_s = {RECALL_WINDOW_S}
 
 [apps.callback]
 url = "https://localhost:{port}/callback"
 token = "{TOKEN}"
 ca_file = "receiver-ca.pem"
-commands = ["C2C.CallbackAfterMsgWithDraw"]
+commands = {switches:?}
 "#,
         port = receiver.port(),
     )

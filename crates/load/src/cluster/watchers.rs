@@ -19,12 +19,10 @@ use super::{ground::Ground, ledger::Ledger};
 use crate::{
     account::Account,
     clock,
+    device::PLATFORMS,
     flags::ClusterFlags,
     setup::{APP, usersig_of},
 };
-
-/// A device for each server, for two of one platform would displace each other.
-const PLATFORMS: [&str; 6] = ["Web", "Android", "iOS", "Windows", "Mac", "iPad"];
 
 /// Before it connects again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -87,6 +85,7 @@ impl Watchers {
     pub(crate) async fn start(ground: &Ground, flags: &ClusterFlags) -> anyhow::Result<Self> {
         let mut watchers = Vec::new();
         for account in (0..flags.watched.min(flags.accounts)).map(Account) {
+            // A device for each server, for two of one platform would displace each other.
             for (server, platform) in ground.servers.iter().zip(PLATFORMS) {
                 let (seen, client) = (Mutex::default(), Mutex::default());
                 watchers.push(Arc::new(Watcher { account, server: server.address, platform, seen, client }));
