@@ -25,6 +25,8 @@ mod connection;
 
 mod callback;
 
+mod ledger;
+
 mod table;
 
 mod report;

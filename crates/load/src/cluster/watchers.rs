@@ -15,11 +15,12 @@ use unsaid_protocol::{
     session::{Login, Push, What},
 };
 
-use super::{ground::Ground, ledger::Ledger};
+use super::ground::Ground;
 use crate::{
     account::Account,
     clock,
     flags::ClusterFlags,
+    ledger::Ledger,
     setup::{APP, usersig_of},
 };
 

@@ -8,8 +8,9 @@ use std::{
 
 use tokio::sync::Notify;
 use unsaid_protocol::MsgKey;
+use unsaid_testkit::Arrival;
 
-use crate::{account::Account, table::Message};
+use crate::{account::Account, callback, table::Message};
 
 #[derive(Default)]
 pub(crate) struct Ledger {
@@ -97,6 +98,18 @@ impl Ledger {
 
     pub(crate) fn failed(&self, why: String) {
         self.state().failed.push(why);
+    }
+
+    /// Takes what the receiver got.
+    pub(crate) fn take(&self, arrival: &Arrival) {
+        let header = |name| arrival.header(name);
+        let message = callback::recalled(&arrival.body);
+        match (message, header("webhook-id"), header("unsaid-lane"), callback::number(arrival)) {
+            (Some(message), Some(event), Some(lane), Some(number)) => {
+                self.called_back(&Callback { message, event, lane, number }, arrival.at);
+            }
+            _ => self.unreadable(),
+        }
     }
 
     pub(crate) fn called_back(&self, callback: &Callback<'_>, at: Instant) {
