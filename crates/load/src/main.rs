@@ -6,6 +6,7 @@
 //! that its memory and processor time are told apart from the tool's.
 
 mod cluster;
+mod crash;
 mod idle;
 mod recall;
 
@@ -45,7 +46,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    flags::{ClusterFlags, Flags, IdleFlags},
+    flags::{ClusterFlags, CrashFlags, Failpoints, Flags, IdleFlags},
     idle::IdleReport,
     report::Report,
 };
@@ -82,6 +83,12 @@ enum Command {
     /// It needs PostgreSQL 15 or later and nats-server. The exit code is 1 if an acknowledged recall has no callback, or one
     /// came that nobody asked for, twice as two events, or out of order, or if a session missed a recall, or a total is wrong.
     Cluster(ClusterFlags),
+    /// Let a server die under load, again and again, and look at what it stored and told.
+    ///
+    /// It is killed at a random moment, while it starts, or right before or after one of its commits; on PostgreSQL, that crashes
+    /// with it now and then. The exit code is 1 if an acknowledged send or recall is lost, a recall has no callback or two
+    /// events, an event has no recall, one came out of order, or a total is not what the messages say.
+    Crash(CrashFlags),
     /// Run the server that is measured.
     #[command(hide = true)]
     Serve {
@@ -89,6 +96,8 @@ enum Command {
         config: PathBuf,
         #[arg(long)]
         set: Vec<String>,
+        #[command(flatten)]
+        failpoints: Failpoints,
     },
 }
 
@@ -100,7 +109,10 @@ fn main() -> ExitCode {
         Command::Recall(flags) => scenario(recall::run(&flags), flags.json, Report::is_good),
         Command::Idle(flags) => scenario(idle::run(&flags), flags.json, IdleReport::is_good),
         Command::Cluster(flags) => scenario(cluster::run(&flags), flags.json, cluster::Report::is_good),
-        Command::Serve { config, set } => server::serve(config, set).map(|()| ExitCode::SUCCESS),
+        Command::Crash(flags) => scenario(crash::run(&flags), flags.json, crash::Report::is_good),
+        Command::Serve { config, set, failpoints } => {
+            server::serve(config, set, failpoints).map(|()| ExitCode::SUCCESS)
+        }
     };
     done.unwrap_or_else(|error| {
         eprintln!("load: {error:#}");
