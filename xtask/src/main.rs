@@ -4,6 +4,7 @@
 
 mod api;
 mod cluster;
+mod crash;
 mod nats;
 mod postgres;
 mod system;

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    api, cluster, nats,
+    api, cluster, crash, nats,
     postgres::{self, Part},
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
     tidy, web,
@@ -50,12 +50,13 @@ enum Needs {
 }
 
 /// What a run without `--full` leaves out.
-const LEFT_OUT: [&str; 6] = [
+const LEFT_OUT: [&str; 7] = [
     "tests, long form: more kills and more seeds (UNSAID_TEST_FULL=1)",
     "postgres, all of it: the tests of the server and of the SDK on PostgreSQL, and on two servers that share it",
     "operator API: requests of every kind made out of its document, by Schemathesis",
     "demo, release: the demo as users run it",
     "load, release: 20,000 recalls, of which none may be lost or unknown",
+    "crash: a server that dies at its commits and at random moments, 25 times on each store",
     "cluster: three servers on one PostgreSQL under load, while one thing after the other breaks",
 ];
 
@@ -157,6 +158,7 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
             cargo(root, &["run", "--release", "--locked", "--", "demo", "--once"], &[])
         }));
         steps.push(Step::new("load, release", Compiler, || load(root)));
+        steps.push(Step::new("crash", Compiler, || crash::run(root)));
         steps.push(Step::new("cluster", Compiler, || cluster::run(root)));
     }
     steps

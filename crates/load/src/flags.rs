@@ -267,3 +267,48 @@ pub(crate) enum Fault {
     /// NATS is killed, and started again.
     Nats,
 }
+
+/// `load crash`: how often, on what, and under what load.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CrashFlags {
+    /// How often the server dies.
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) rounds: u32,
+    /// Where it stores: the file in its folder, or PostgreSQL 15 or later.
+    #[arg(long, default_value = "sqlite")]
+    pub(crate) store: StoreKind,
+    /// Accounts between which messages go.
+    #[arg(long, default_value_t = 20, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub(crate) accounts: u32,
+    /// Callers at the same time.
+    #[arg(long, default_value_t = 16, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) callers: u32,
+    /// Print one line of JSON on standard output, instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A setting of the server; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Which accounts exchange messages, and how and when the server dies.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+}
+
+/// What a server stores in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoreKind {
+    Sqlite,
+    Postgres,
+}
+
+/// At which commit the hidden server dies.
+#[derive(Clone, Copy, Default, Debug, Args)]
+pub(crate) struct Failpoints {
+    /// Right before its commit of that number.
+    #[arg(long)]
+    pub(crate) die_before_commit: Option<u32>,
+    /// Right after it, before anybody is told.
+    #[arg(long)]
+    pub(crate) die_after_commit: Option<u32>,
+}

@@ -8,6 +8,7 @@
 
 mod backlog;
 mod cluster;
+mod crash;
 mod fanout;
 mod growth;
 mod idle;
@@ -38,6 +39,8 @@ mod device;
 
 mod callback;
 
+mod ledger;
+
 mod table;
 
 mod effort;
@@ -63,7 +66,9 @@ use crate::{
     backlog::BacklogReport,
     bare::posts::{self, PostFlags},
     fanout::FanoutReport,
-    flags::{BacklogFlags, ClusterFlags, FanoutFlags, Flags, GrowthFlags, IdleFlags, SendFlags},
+    flags::{
+        BacklogFlags, ClusterFlags, CrashFlags, Failpoints, FanoutFlags, Flags, GrowthFlags, IdleFlags, SendFlags,
+    },
     growth::GrowthReport,
     idle::IdleReport,
     recall::Report,
@@ -120,6 +125,12 @@ enum Command {
     /// It needs PostgreSQL 15 or later and nats-server. The exit code is 1 if an acknowledged recall has no callback, or one
     /// came that nobody asked for, twice as two events, or out of order, or if a session missed a recall, or a total is wrong.
     Cluster(ClusterFlags),
+    /// Let a server die under load, again and again, and look at what it stored and told.
+    ///
+    /// It is killed at a random moment, while it starts, or right before or after one of its commits; on PostgreSQL, that crashes
+    /// with it now and then. The exit code is 1 if an acknowledged send or recall is lost, a recall has no callback or two
+    /// events, an event has no recall, one came out of order, or a total is not what the messages say.
+    Crash(CrashFlags),
     /// Send bare POSTs to the receiver, and print how many a second.
     #[command(hide = true)]
     Post(PostFlags),
@@ -130,6 +141,8 @@ enum Command {
         config: PathBuf,
         #[arg(long)]
         set: Vec<String>,
+        #[command(flatten)]
+        failpoints: Failpoints,
     },
 }
 
@@ -145,8 +158,11 @@ fn main() -> ExitCode {
         Command::Growth(flags) => scenario(growth::run(&flags), flags.json, GrowthReport::is_good),
         Command::Idle(flags) => scenario(idle::run(&flags), flags.json, IdleReport::is_good),
         Command::Cluster(flags) => scenario(cluster::run(&flags), flags.json, cluster::Report::is_good),
+        Command::Crash(flags) => scenario(crash::run(&flags), flags.json, crash::Report::is_good),
         Command::Post(flags) => posts::post(&flags).map(|()| ExitCode::SUCCESS),
-        Command::Serve { config, set } => server::serve(config, set).map(|()| ExitCode::SUCCESS),
+        Command::Serve { config, set, failpoints } => {
+            server::serve(config, set, failpoints).map(|()| ExitCode::SUCCESS)
+        }
     };
     done.unwrap_or_else(|error| {
         eprintln!("load: {error:#}");

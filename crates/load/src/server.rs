@@ -15,10 +15,10 @@ use std::{
 use anyhow::{Context, bail};
 use http::Request;
 use http_body_util::Full;
-use unsaid::config::Sources;
+use unsaid::{config::Sources, failpoint};
 use unsaid_client::RestClient;
 
-use crate::clock;
+use crate::{clock, flags::Failpoints};
 
 /// How long it may take until it answers.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
@@ -48,13 +48,35 @@ impl Server {
         address: SocketAddr,
     ) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
-        command.arg("serve").arg("--config").arg(config);
+        command.arg("serve");
+        Self::spawn(command, config, set, address)
+    }
+
+    /// This program, which dies at a commit.
+    pub(crate) fn start_to_die(
+        failpoints: Failpoints,
+        config: &Path,
+        set: &[String],
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe().context("this program's own path is not known")?);
+        command.arg("serve");
+        let Failpoints { die_before_commit, die_after_commit } = failpoints;
+        for (flag, pass) in [("--die-before-commit", die_before_commit), ("--die-after-commit", die_after_commit)] {
+            command.args(pass.map(|pass| format!("{flag}={pass}")));
+        }
+        Self::spawn(command, config, set, address)
+    }
+
+    fn spawn(mut command: Command, config: &Path, set: &[String], address: SocketAddr) -> anyhow::Result<Self> {
+        command.arg("--config").arg(config);
         for set in set {
             command.arg("--set").arg(set);
         }
         // Standard output is the report's; the log of the server goes where the tool's complaints go.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
-        let child = command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
+        let child =
+            command.spawn().with_context(|| format!("{} cannot be started", command.get_program().display()))?;
         Ok(Self { child, address })
     }
 
@@ -78,6 +100,18 @@ impl Server {
             Some(status) => bail!("the server ended too early ({status}); what it had to say is above"),
             None => Ok(()),
         }
+    }
+
+    /// Waits until it has died, but not for ever; whether it has.
+    pub(crate) async fn has_died_within(&mut self, patience: Duration) -> anyhow::Result<bool> {
+        let began = clock::now();
+        while clock::now() - began < patience {
+            if self.child.try_wait().context("the server's process")?.is_some() {
+                return Ok(true);
+            }
+            tokio::time::sleep(START_POLL).await;
+        }
+        Ok(false)
     }
 
     pub(crate) fn signal(&self, signal: &str) -> anyhow::Result<()> {
@@ -124,7 +158,9 @@ impl Drop for Server {
 
 /// The hidden subcommand: runs the server as `unsaid serve` would, but with this file and these settings alone. The environment is not
 /// looked at, so that every run measures the same.
-pub(crate) fn serve(config: PathBuf, set: Vec<String>) -> anyhow::Result<()> {
+pub(crate) fn serve(config: PathBuf, set: Vec<String>, failpoints: Failpoints) -> anyhow::Result<()> {
+    failpoint::BEFORE_COMMIT.arm(failpoints.die_before_commit.unwrap_or(0));
+    failpoint::AFTER_COMMIT.arm(failpoints.die_after_commit.unwrap_or(0));
     thread::Builder::new().name("ends with the tool".to_owned()).spawn(end_with_stdin).context("no thread")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     runtime.block_on(unsaid::serve::run(&Sources { file: Some(config), set, ..Sources::default() }))

@@ -148,6 +148,12 @@ pub(crate) fn temporary_folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("load-").tempdir_in(beside)
 }
 
+/// Lets the user that PostgreSQL runs as get to its part of a folder.
+pub(crate) fn open_to_all(folder: &TempDir) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).context("the temporary folder")
+}
+
 /// A store of another run would hold messages with the same keys.
 fn empty(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;

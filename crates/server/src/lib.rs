@@ -10,6 +10,8 @@ pub mod cli;
 pub mod demo;
 pub mod descriptors;
 pub mod examine;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
 mod follow;
 mod forget;
 mod ground;

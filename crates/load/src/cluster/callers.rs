@@ -16,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use unsaid_client::{ClientError, RestClient};
 use unsaid_protocol::MsgKey;
 
-use super::{ground::Ground, ledger::Ledger, watchers::Devices};
+use super::{ground::Ground, watchers::Devices};
 use crate::{
     account::Account,
     clock,
     flags::ClusterFlags,
+    ledger::Ledger,
     table::{Message, random_of},
 };
 

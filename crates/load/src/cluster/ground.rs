@@ -7,16 +7,15 @@ use serde::Serialize;
 use tempfile::TempDir;
 use unsaid_client::RestClient;
 use unsaid_testkit::{
-    Arrival, Authority, Nats, Receiver,
+    Authority, Nats, Receiver,
     postgres::{Postgres, Shutdown},
 };
 
-use super::ledger::{Callback, Ledger};
 use crate::{
     account::Account,
-    callback,
     cpu::{cpu_s, family_cpu_s},
     flags::ClusterFlags,
+    ledger::Ledger,
     server::Server,
     setup,
 };
@@ -70,7 +69,7 @@ impl Ground {
     pub(crate) async fn start(flags: &ClusterFlags) -> anyhow::Result<Self> {
         let folder = setup::temporary_folder().context("no temporary folder")?;
         // The user that PostgreSQL runs as has to get to its part of it.
-        open_to_all(&folder)?;
+        setup::open_to_all(&folder)?;
         let Some(postgres) = Postgres::start(folder.path()) else { bail!("PostgreSQL is needed") };
         let nats = if flags.no_bus { None } else { Nats::start(&[]).await };
         ensure!(flags.no_bus || nats.is_some(), "nats-server is needed; leave it out with --no-bus");
@@ -78,7 +77,7 @@ impl Ground {
         let ledger = Arc::<Ledger>::default();
         let authority = Authority::new();
         let inbox = Arc::clone(&ledger);
-        let receiver = setup::receiver(&authority, move |arrival| take(&inbox, arrival)).await?;
+        let receiver = setup::receiver(&authority, move |arrival| inbox.take(arrival)).await?;
         let config = folder.path().join("unsaid.toml");
         fs::write(folder.path().join("receiver-ca.pem"), authority.ca_pem()).context("the receiver's authority")?;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -186,20 +185,5 @@ impl Member {
 
     pub(crate) fn still_runs(&mut self) -> anyhow::Result<()> {
         self.server.as_mut().context("it does not run")?.still_runs()
-    }
-}
-
-fn open_to_all(folder: &TempDir) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).context("the temporary folder")
-}
-
-fn take(ledger: &Ledger, arrival: &Arrival) {
-    let header = |name| arrival.header(name);
-    match (callback::recalled(&arrival.body), header("webhook-id"), header("unsaid-lane"), callback::number(arrival)) {
-        (Some(message), Some(event), Some(lane), Some(number)) => {
-            ledger.called_back(&Callback { message, event, lane, number }, arrival.at);
-        }
-        _ => ledger.unreadable(),
     }
 }

@@ -1,13 +1,12 @@
 //! `load cluster`: several servers on one PostgreSQL, under load, while things break.
 //!
 //! `ground` starts PostgreSQL, NATS and the servers; `callers` send and recall at any of them, `watchers` are sessions at each;
-//! `faults` break one thing after the other; `ledger` holds what was acknowledged against what the receiver got, and `report`
+//! `faults` break one thing after the other; the `ledger` holds what was acknowledged against what the receiver got, and `report`
 //! says what came of it.
 
 mod callers;
 mod faults;
 mod ground;
-mod ledger;
 mod report;
 mod watchers;
 

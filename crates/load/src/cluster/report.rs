@@ -8,8 +8,11 @@ use std::{
 use serde::Serialize;
 use unsaid::limits;
 
-use super::{faults::Happened, ground::Cpu, ledger::Tally, watchers::Sessions};
-use crate::flags::{ClusterFlags, Fault};
+use super::{faults::Happened, ground::Cpu, watchers::Sessions};
+use crate::{
+    flags::{ClusterFlags, Fault},
+    ledger::Tally,
+};
 
 /// A lease that has to end, what is searched for then, and PostgreSQL that is away meanwhile.
 const LATEST: Duration = limits::LEASE.saturating_add(Duration::from_secs(6));

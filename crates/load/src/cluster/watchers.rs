@@ -15,12 +15,13 @@ use unsaid_protocol::{
     session::{Login, Push, What},
 };
 
-use super::{ground::Ground, ledger::Ledger};
+use super::ground::Ground;
 use crate::{
     account::Account,
     clock,
     device::PLATFORMS,
     flags::ClusterFlags,
+    ledger::Ledger,
     setup::{APP, usersig_of},
 };
 

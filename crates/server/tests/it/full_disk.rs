@@ -1,39 +1,18 @@
 //! A disk that is really full: a small file system of its own, where the tests may mount one.
 
-use std::{path::Path, process::Command};
-
 use serde_json::json;
 use unsaid_testkit::Authority;
 
 use crate::{
+    disk::SmallDisk,
     programs::{Program, admin_client, config_file},
     test_app::receiver,
 };
 
-/// A file system of a few mebibytes, gone when this is dropped.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    /// None where mounting is not allowed.
-    fn mount(folder: &'a Path) -> Option<Self> {
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"]).arg(folder).output();
-        mount.is_ok_and(|output| output.status.success()).then_some(Self(folder))
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn i1_a_full_disk_answers_with_an_error_and_loses_nothing_that_was_acknowledged() {
     let (authority, folder) = (Authority::new(), tempfile::tempdir().expect("a folder"));
-    let Some(_disk) = SmallDisk::mount(folder.path()) else {
-        eprintln!("skipped: a file system can be mounted by root only");
-        return;
-    };
+    let Some(disk) = SmallDisk::mount(folder.path()) else { return };
     let receiver = receiver(&authority).await;
     let config = config_file(folder.path(), "127.0.0.1:0".parse().expect("valid"), &receiver, &authority);
     let program = Program::serve(&config);
@@ -55,8 +34,7 @@ async fn i1_a_full_disk_answers_with_an_error_and_loses_nothing_that_was_acknowl
     assert_eq!(admin.get_c2c_unread_msg_num("Jonh").await.expect("reads go on"), sent.len() as i64);
 
     // With room again, the same server goes on, and so does the next one.
-    let grown = Command::new("mount").args(["-o", "remount,size=64m"]).arg(folder.path()).status();
-    assert!(grown.expect("mount is there").success());
+    disk.remount("size=64m");
     admin.admin_msgwithdraw("jared", "Jonh", sent[0]).await.expect("recalled");
     program.kill();
     let program = Program::serve(&config);

@@ -5,6 +5,7 @@
 
 mod database;
 mod device;
+mod disk;
 mod document;
 mod test_app;
 
@@ -47,10 +48,13 @@ mod listener;
 mod programs;
 mod reload;
 
+mod clock_jumps;
 mod crash;
 mod endpoint;
 mod fairness;
 mod full_disk;
 mod on_postgres;
+mod read_only_disk;
+mod torn_log;
 
 mod cluster;

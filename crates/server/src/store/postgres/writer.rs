@@ -297,7 +297,11 @@ impl Connected {
         let done = jobs.iter().map(|job| apply(job, &mut batch)).collect::<Result<Vec<_>, _>>().map_err(undone)?;
         let committed = batch.finish().map_err(undone)?;
         let number = order.number();
+        #[cfg(feature = "failpoints")]
+        crate::failpoint::BEFORE_COMMIT.pass();
         let Err(fault) = link.run("COMMIT") else {
+            #[cfg(feature = "failpoints")]
+            crate::failpoint::AFTER_COMMIT.pass();
             return Ok((number, committed, done));
         };
         // Only where the server says so was it rolled back.

@@ -147,7 +147,7 @@ impl<'a> Batch<'a> {
         for (app, backlog) in &self.backlogs {
             statements::write_backlog(self.connection, *app, backlog)?;
         }
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        statements::commit(self.connection)?;
         let Self { apps, removed_apps, serial, event_row, backlogs, owed, heard, .. } = self;
         Ok(Committed { apps, removed_apps, serial, event_row, backlogs, owed, heard })
     }

@@ -319,6 +319,11 @@ fn prepare_writer(connection: &Connection, pages_max: Option<u32>) -> rusqlite::
 fn fault(error: rusqlite::Error) -> Fault {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => Fault::Full,
+        Some(rusqlite::ErrorCode::SystemIoFailure | rusqlite::ErrorCode::ReadOnly) => {
+            let text =
+                format!("the disk cannot be read or written ({error}): look at the system's log, and mend the disk");
+            Fault::Failed(text.into())
+        }
         _ => Fault::Failed(Arc::from(error.to_string())),
     }
 }

@@ -265,3 +265,13 @@ pub(super) fn write_backlog(connection: &Connection, app: SdkAppId, backlog: &Ba
         .execute(params![Sql(app), waiting.cast_signed(), waiting_bytes.cast_signed(), parked.cast_signed()])
         .map(drop)
 }
+
+/// Makes all of it durable.
+pub(super) fn commit(connection: &Connection) -> rusqlite::Result<()> {
+    #[cfg(feature = "failpoints")]
+    crate::failpoint::BEFORE_COMMIT.pass();
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    #[cfg(feature = "failpoints")]
+    crate::failpoint::AFTER_COMMIT.pass();
+    Ok(())
+}

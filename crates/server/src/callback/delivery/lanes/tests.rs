@@ -40,6 +40,15 @@ fn a_lane_that_gets_more_than_it_may_hold_is_loaded_in_parts() {
 }
 
 #[test]
+fn c6_a_clock_that_was_set_back_makes_nothing_wait_for_longer_than_a_pause() {
+    let now = Clock::system().instant();
+    let (hours, longest) = (Duration::from_secs(5 * 3600), Duration::from_secs(60));
+    assert_eq!(wait(hours, now, longest), Some(now + longest));
+    assert_eq!(wait(longest / 2, now, longest), Some(now + longest / 2));
+    assert_eq!(wait(Duration::ZERO, now, longest), None);
+}
+
+#[test]
 fn a_full_memory_takes_no_more_events() {
     let mut lanes = Lanes { bounds: BOUNDS, complete: true, ..Lanes::default() };
     for name in LANES {

@@ -6,10 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::Serialize;
 use tokio::sync::Notify;
 use unsaid_protocol::MsgKey;
+use unsaid_testkit::Arrival;
 
-use crate::{account::Account, table::Message};
+use crate::{account::Account, callback, table::Message};
 
 #[derive(Default)]
 pub(crate) struct Ledger {
@@ -29,6 +31,8 @@ struct State {
     out_of_order: u64,
     /// Recalls that a session was answered.
     by_sessions: u64,
+    /// Sends without an answer that were not asked again.
+    sends_in_doubt: HashSet<u32>,
     /// Calls that had no answer, or none that says what became of them.
     troubles: u64,
     /// What was refused although it should not be.
@@ -42,6 +46,37 @@ struct Row {
     arrived: Option<Instant>,
     /// Events of this recall.
     events: u32,
+}
+
+impl Row {
+    fn sent(message: Message) -> Self {
+        Self { message, asked: false, acknowledged: None, arrived: None, events: 0 }
+    }
+}
+
+/// A message as the server has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stored {
+    pub(crate) message: Message,
+    pub(crate) recalled: bool,
+}
+
+/// A message as its callers and the receiver know it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Standing {
+    pub(crate) message: Message,
+    /// Its recall was acknowledged, or found to be carried out.
+    pub(crate) recalled: bool,
+    /// Its callback came.
+    pub(crate) told: bool,
+}
+
+/// Calls without an answer that were not asked again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct Doubts {
+    pub(crate) sends: u64,
+    pub(crate) recalls: u64,
+    pub(crate) carried_out: u64,
 }
 
 /// One callback.
@@ -74,8 +109,7 @@ pub(crate) struct Tally {
 
 impl Ledger {
     pub(crate) fn sent(&self, message: Message) {
-        let row = Row { message, asked: false, acknowledged: None, arrived: None, events: 0 };
-        self.state().messages.insert(message.key.random, row);
+        self.state().messages.insert(message.key.random, Row::sent(message));
     }
 
     pub(crate) fn asked(&self, key: MsgKey) {
@@ -91,12 +125,29 @@ impl Ledger {
         self.state().by_sessions += 1;
     }
 
+    /// The caller of this send gives up: it may be stored, or not.
+    pub(crate) fn send_in_doubt(&self, random: u32) {
+        self.state().sends_in_doubt.insert(random);
+    }
+
     pub(crate) fn trouble(&self) {
         self.state().troubles += 1;
     }
 
     pub(crate) fn failed(&self, why: String) {
         self.state().failed.push(why);
+    }
+
+    /// Takes what the receiver got.
+    pub(crate) fn take(&self, arrival: &Arrival) {
+        let header = |name| arrival.header(name);
+        let message = callback::recalled(&arrival.body);
+        match (message, header("webhook-id"), header("unsaid-lane"), callback::number(arrival)) {
+            (Some(message), Some(event), Some(lane), Some(number)) => {
+                self.called_back(&Callback { message, event, lane, number }, arrival.at);
+            }
+            _ => self.unreadable(),
+        }
     }
 
     pub(crate) fn called_back(&self, callback: &Callback<'_>, at: Instant) {
@@ -148,6 +199,41 @@ impl Ledger {
         let state = self.state();
         let kept = state.messages.values().filter(|row| row.message.to == account && row.acknowledged.is_none());
         i64::try_from(kept.count()).expect("few")
+    }
+
+    /// What is stored says what became of sends and recalls without an answer. Answers how many had none, and of how many it
+    /// says that they were carried out.
+    pub(crate) fn settle_doubts(&self, stored: &[Stored], now: Instant) -> Doubts {
+        let State { messages, sends_in_doubt, .. } = &mut *self.state();
+        let recalls_in_doubt = messages.values().filter(|row| row.asked && row.acknowledged.is_none()).count();
+        let mut doubts =
+            Doubts { sends: sends_in_doubt.len() as u64, recalls: recalls_in_doubt as u64, carried_out: 0 };
+        for Stored { message, recalled } in stored {
+            if sends_in_doubt.remove(&message.key.random) {
+                messages.insert(message.key.random, Row::sent(*message));
+                doubts.carried_out += 1;
+            }
+            if let Some(row) = messages.get_mut(&message.key.random)
+                && *recalled
+                && row.asked
+                && row.acknowledged.is_none()
+            {
+                row.acknowledged = Some(now);
+                doubts.carried_out += 1;
+            }
+        }
+        doubts
+    }
+
+    /// How each message stands that is known to be sent.
+    pub(crate) fn standing(&self) -> Vec<Standing> {
+        let state = self.state();
+        let rows = state.messages.values().map(|row| Standing {
+            message: row.message,
+            recalled: row.acknowledged.is_some(),
+            told: row.arrived.is_some(),
+        });
+        rows.collect()
     }
 
     pub(crate) fn tally(&self) -> Tally {
