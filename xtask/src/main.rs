@@ -7,6 +7,7 @@ mod cluster;
 mod crash;
 mod nats;
 mod postgres;
+mod sim;
 mod system;
 mod test;
 mod tidy;
@@ -26,6 +27,9 @@ Commands:
                  NATS are killed, stopped and started again; --full has it, too
   api            the operator API against its document, by Schemathesis; --full has it, too
   nats           the tests of the bus, on servers of NATS of their own; test has them, too
+  sim [--seeds N | --seed N]
+                 a whole server in a simulation, from many seeds or once more from one;
+                 --full has some, too
   postgres       the tests of the store on PostgreSQL, on a server of their own; test has them, too
   tidy           style as a test: lengths, names, links, licences
   help           this text";
@@ -37,6 +41,7 @@ enum Task {
     Cluster,
     Nats,
     Postgres,
+    Sim(sim::Seeds),
     Tidy,
     Help,
 }
@@ -66,6 +71,9 @@ fn parse(arguments: &[String]) -> Option<Task> {
         ["cluster"] => Some(Task::Cluster),
         ["nats"] => Some(Task::Nats),
         ["postgres"] => Some(Task::Postgres),
+        ["sim"] => Some(Task::Sim(sim::Seeds::Many(sim::SEEDS))),
+        ["sim", "--seeds", count] => count.parse().ok().map(|count| Task::Sim(sim::Seeds::Many(count))),
+        ["sim", "--seed", seed] => seed.parse().ok().map(|seed| Task::Sim(sim::Seeds::One(seed))),
         ["tidy"] => Some(Task::Tidy),
         [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => Some(Task::Help),
         _ => None,
@@ -80,6 +88,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Cluster => test::cluster(&root()?),
         Task::Nats => test::nats(&root()?),
         Task::Postgres => test::postgres(&root()?),
+        Task::Sim(seeds) => test::sim(&root()?, *seeds),
         Task::Tidy => tidy::run(&root()?),
         Task::Help => {
             println!("{USAGE}");
@@ -111,6 +120,10 @@ mod tests {
         check("api", Some(Task::Api));
         check("cluster", Some(Task::Cluster));
         check("nats", Some(Task::Nats));
+        check("sim", Some(Task::Sim(sim::Seeds::Many(sim::SEEDS))));
+        check("sim --seeds 7", Some(Task::Sim(sim::Seeds::Many(7))));
+        check("sim --seed 7", Some(Task::Sim(sim::Seeds::One(7))));
+        check("sim --seed x", None);
         check("tidy", Some(Task::Tidy));
         check("", Some(Task::Help));
         check("test --ful", None);

@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::{
     api, cluster, crash, nats,
     postgres::{self, Part},
+    sim::{self, Seeds},
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
     tidy, web,
 };
@@ -53,6 +54,7 @@ enum Needs {
 const LEFT_OUT: [&str; 7] = [
     "tests, long form: more kills and more seeds (UNSAID_TEST_FULL=1)",
     "postgres, all of it: the tests of the server and of the SDK on PostgreSQL, and on two servers that share it",
+    "simulation: a whole server from some hundred seeds more; `cargo xtask sim` runs thousands",
     "operator API: requests of every kind made out of its document, by Schemathesis",
     "demo, release: the demo as users run it",
     "load, release: 20,000 recalls, of which none may be lost or unknown",
@@ -107,6 +109,12 @@ pub(crate) fn postgres(root: &Path) -> Result<bool> {
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 
+/// The simulation alone; true if it did not fail.
+pub(crate) fn sim(root: &Path, seeds: Seeds) -> Result<bool> {
+    let report = perform(Step::new("simulation", Needs::Compiler, || sim::run(root, seeds)));
+    Ok(!matches!(report.outcome, Outcome::Failed(_)))
+}
+
 /// What makes tests do more.
 const fn full(extent: Extent) -> &'static [(&'static str, &'static str)] {
     match extent {
@@ -153,6 +161,7 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
         Step::new("tidy", Nothing, || Ok(passed_if(tidy::run(root)?, "see the findings above"))),
     ];
     if extent == Extent::Full {
+        steps.push(Step::new("simulation", Compiler, || sim::run(root, Seeds::Many(sim::SEEDS_OF_FULL))));
         steps.push(Step::new("operator API", Compiler, || api::operator_api(root)));
         steps.push(Step::new("demo, release", Compiler, || {
             cargo(root, &["run", "--release", "--locked", "--", "demo", "--once"], &[])

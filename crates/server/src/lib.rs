@@ -52,3 +52,6 @@ pub mod bus;
 pub mod callback;
 pub mod cluster;
 pub mod fanout;
+
+#[cfg(test)]
+mod simulation;

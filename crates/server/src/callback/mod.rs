@@ -24,6 +24,8 @@ mod test_call;
 pub use alarm::{AlarmSettings, Alarms, check_alarm_url};
 pub use callbacks::{Callbacks, CallbacksParts};
 pub use connect::Connector;
+#[cfg(test)]
+pub(crate) use delivery::{Action, Delivery, Moment, REFUSED_MAX, UNAVAILABLE_MAX, Want};
 pub use delivery::{BreakerState, FlowState};
 pub use dispatcher::{Dispatcher, DispatcherHandle, DispatcherParts, Ways};
 pub use endpoint::EndpointRules;

@@ -9,6 +9,8 @@ mod rate;
 mod request;
 mod session;
 mod show;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod socket;
 mod sweep;
 mod work;

@@ -32,7 +32,7 @@ pub(super) async fn run(gateway: &Gateway, session_return: Duration, stop: Cance
     }
 }
 
-async fn once(gateway: &Gateway, before: Timestamp) -> Result<(), ChatError> {
+pub(super) async fn once(gateway: &Gateway, before: Timestamp) -> Result<(), ChatError> {
     let mut after = None;
     loop {
         let piece = gateway.chat.store().all_sessions(after, limits::SESSION_SWEEP_PIECE).await?;

@@ -11,7 +11,7 @@ pub mod sqlite;
 mod folder;
 mod hints;
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;
 
 pub use folder::FolderError;
 pub(crate) use folder::{Folder, Moved};

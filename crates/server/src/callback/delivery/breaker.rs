@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::schedule::jittered;
 
 /// Unavailable outcomes in a row that open it.
-pub(super) const UNAVAILABLE_MAX: u32 = 20;
+pub(crate) const UNAVAILABLE_MAX: u32 = 20;
 
 /// Different events refused in a row, none delivered between, that open it.
-pub(super) const REFUSED_MAX: usize = 10;
+pub(crate) const REFUSED_MAX: usize = 10;
 
 /// The pause between two probes at first, and for how long that is.
 const PROBE_PAUSE_AT_FIRST: Duration = Duration::from_secs(1);

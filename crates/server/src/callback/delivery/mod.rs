@@ -20,9 +20,11 @@ use std::{
     time::Duration,
 };
 
+#[cfg(test)]
+pub(crate) use breaker::{REFUSED_MAX, UNAVAILABLE_MAX};
 pub use flow::{BreakerState, FlowState};
 use flow::{Flow, Rules, Step};
-pub(in crate::callback) use lanes::Want;
+pub(crate) use lanes::Want;
 use tokio::time::Instant;
 use unsaid_protocol::SdkAppId;
 
@@ -37,14 +39,14 @@ use crate::{
 
 /// Now, on the wall and for pauses.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    pub(super) now: Timestamp,
-    pub(super) instant: Instant,
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
+    pub(crate) instant: Instant,
 }
 
 /// What the dispatcher has to do. Each is answered by the method that it names.
 #[derive(Debug)]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// [`Delivery::attempted`]
     Attempt(Arc<OwedEvent>),
     /// [`Delivery::loaded`]
@@ -58,7 +60,7 @@ pub(super) enum Action {
 }
 
 /// The events of all apps on their way.
-pub(super) struct Delivery {
+pub(crate) struct Delivery {
     apps: Arc<Apps>,
     entropy: Entropy,
     /// By number, so that a run from a seed is always the same.
@@ -96,7 +98,7 @@ const LOAD_AGAIN: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(30);
 
 impl Delivery {
-    pub(super) fn new(apps: Arc<Apps>, entropy: Entropy, share: Share) -> Self {
+    pub(crate) fn new(apps: Arc<Apps>, entropy: Entropy, share: Share) -> Self {
         Self {
             apps,
             entropy,
@@ -114,7 +116,7 @@ impl Delivery {
     }
 
     /// What is to be done now.
-    pub(super) fn actions(&mut self, moment: Moment) -> Vec<Action> {
+    pub(crate) fn actions(&mut self, moment: Moment) -> Vec<Action> {
         let mut actions = Vec::new();
         actions.extend(self.foreign.drain(..).map(|(app, lane, place)| Action::PassOn(app, lane, place)));
         self.search(moment, &mut actions);
@@ -125,7 +127,7 @@ impl Delivery {
     }
 
     /// Events that were committed, in their order. `missed` says that others before them were lost.
-    pub(super) fn hinted(&mut self, events: Vec<OwedEvent>, missed: bool, moment: Moment) {
+    pub(crate) fn hinted(&mut self, events: Vec<OwedEvent>, missed: bool, moment: Moment) {
         if missed {
             // A lost hint stands before these, so it has to be known before them.
             for flow in self.flows.values_mut() {
@@ -147,7 +149,7 @@ impl Delivery {
         }
     }
 
-    pub(super) fn loaded(&mut self, app: SdkAppId, want: &Want, events: Result<Vec<OwedEvent>, Fault>, moment: Moment) {
+    pub(crate) fn loaded(&mut self, app: SdkAppId, want: &Want, events: Result<Vec<OwedEvent>, Fault>, moment: Moment) {
         let lanes = &mut self.flow(app, moment).lanes;
         match events {
             Ok(events) => {
@@ -165,7 +167,7 @@ impl Delivery {
     }
 
     /// A page of an app's lanes; one that is not full is the last.
-    pub(super) fn searched(&mut self, app: SdkAppId, page: Result<Vec<Lane>, Fault>, moment: Moment) {
+    pub(crate) fn searched(&mut self, app: SdkAppId, page: Result<Vec<Lane>, Fault>, moment: Moment) {
         self.searches -= 1;
         let share = self.share;
         let Flow { search, lanes, .. } = self.flow(app, moment);
@@ -179,7 +181,7 @@ impl Delivery {
     }
 
     /// What came of an attempt.
-    pub(super) fn attempted(&mut self, event: &OwedEvent, outcome: &Outcome, moment: Moment) {
+    pub(crate) fn attempted(&mut self, event: &OwedEvent, outcome: &Outcome, moment: Moment) {
         let rules = Rules::of(self.apps.get(event.app).as_deref(), &self.share);
         let jitter = self.entropy.fraction();
         let flow = self.flows.get_mut(&event.app).expect("an attempt of it was under way");
@@ -188,25 +190,25 @@ impl Delivery {
     }
 
     /// The outbox knows. Every hint that was given before it knew has to be told first.
-    pub(super) fn settled(&mut self) {
+    pub(crate) fn settled(&mut self) {
         for settled in self.settling.take().expect("a settlement was under way") {
             self.flows.get_mut(&settled.app).expect("it has events").lanes.settled(&settled.lane);
         }
     }
 
     /// The outbox could not be told; it is told again. Until then the lanes are kept, so nothing is repeated.
-    pub(super) fn not_settled(&mut self, fault: &Fault, moment: Moment) {
+    pub(crate) fn not_settled(&mut self, fault: &Fault, moment: Moment) {
         tracing::warn!(%fault, "the outbox could not be told what was delivered; it is tried again");
         self.settle_not_before = Some(moment.instant + SETTLE_AGAIN);
     }
 
     /// Someone says that the app's endpoint is back (rule C9).
-    pub(super) fn back(&mut self, app: SdkAppId, moment: Moment) {
+    pub(crate) fn back(&mut self, app: SdkAppId, moment: Moment) {
         self.flow(app, moment).back(moment.instant);
     }
 
     /// Another server has committed something at this place of a lane.
-    pub(super) fn look(&mut self, app: SdkAppId, lane: &Lane, place: i64, moment: Moment) {
+    pub(crate) fn look(&mut self, app: SdkAppId, lane: &Lane, place: i64, moment: Moment) {
         if !self.share.has(app, lane) {
             return;
         }
@@ -218,7 +220,7 @@ impl Delivery {
     }
 
     /// From now on another part of all that is owed is delivered here.
-    pub(super) fn share_changed(&mut self, share: Share, moment: Moment) {
+    pub(crate) fn share_changed(&mut self, share: Share, moment: Moment) {
         let before = std::mem::replace(&mut self.share, share);
         let kept = if before.term == share.term { before.mine.common(&share.mine) } else { ShardSet::EMPTY };
         let (lost, gained) = (before.mine.without(&kept), share.mine.without(&kept));
@@ -239,12 +241,12 @@ impl Delivery {
     }
 
     /// Of which version of the share nothing is under way that is not in it, if that is so now.
-    pub(super) fn has_let_go(&self) -> Option<u64> {
+    pub(crate) fn has_let_go(&self) -> Option<u64> {
         self.flows.values().all(|flow| flow.lanes.leaving() == 0).then_some(self.share.version)
     }
 
     /// The settings of apps may have changed. What waited for an endpoint that is another one now waits no longer.
-    pub(super) fn apps_changed(&mut self, moment: Moment) {
+    pub(crate) fn apps_changed(&mut self, moment: Moment) {
         for app in self.apps.list() {
             let before = self.settings.insert(app.sdkappid, Arc::clone(&app));
             let flow = self.flow(app.sdkappid, moment);
@@ -255,29 +257,29 @@ impl Delivery {
         }
     }
 
-    pub(super) fn state(&self, app: SdkAppId, moment: Moment) -> Option<FlowState> {
+    pub(crate) fn state(&self, app: SdkAppId, moment: Moment) -> Option<FlowState> {
         self.flows.get(&app).map(|flow| flow.state(moment.instant))
     }
 
     /// Of all apps.
-    pub(super) fn states(&self, moment: Moment) -> BTreeMap<SdkAppId, FlowState> {
+    pub(crate) fn states(&self, moment: Moment) -> BTreeMap<SdkAppId, FlowState> {
         self.flows.iter().map(|(app, flow)| (*app, flow.state(moment.instant))).collect()
     }
 
     /// Whether the outbox has been told everything.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.unsettled.is_empty() && self.settling.is_none()
     }
 
     /// What is left to tell the outbox before the end; nothing more is begun.
-    pub(super) fn last_actions(&mut self, moment: Moment) -> Vec<Action> {
+    pub(crate) fn last_actions(&mut self, moment: Moment) -> Vec<Action> {
         let mut actions = Vec::new();
         self.settle(moment, &mut actions);
         actions
     }
 
     /// When there is something to do that nobody tells.
-    pub(super) fn wakes(&mut self, moment: Moment) -> Instant {
+    pub(crate) fn wakes(&mut self, moment: Moment) -> Instant {
         let may_attempt = self.may_attempt(moment);
         let mut wakes = moment.instant + IDLE;
         let mut sooner = |at: Option<Instant>| wakes = wakes.min(at.unwrap_or(wakes));

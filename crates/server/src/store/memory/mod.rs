@@ -1,6 +1,8 @@
 //! The reference model: maps under a lock, and nothing that is hard to see through. It keeps nothing when it ends; the
 //! suite compares the other stores with it.
 
+#[cfg(test)]
+mod again;
 mod tx;
 mod view;
 

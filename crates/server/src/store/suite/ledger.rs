@@ -20,7 +20,7 @@ use crate::{
 };
 
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     pub(super) accounts: BTreeSet<(SdkAppId, UserId)>,
     /// Those that were deleted, too.
     ever: BTreeSet<(SdkAppId, UserId)>,
@@ -53,7 +53,7 @@ impl Ledger {
     }
 
     /// Checks what a command was answered, and notes what it did.
-    pub(super) fn note(&mut self, command: &Command, applied: &Applied, now: Timestamp) {
+    pub(crate) fn note(&mut self, command: &Command, applied: &Applied, now: Timestamp) {
         let code = applied.as_ref().err().map_or(0, |refusal| refusal.code.0);
         match command {
             // Sending events again, or never, changes nothing that was said, and a profile is not looked at here.
@@ -434,7 +434,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn is_there(&self, app: SdkAppId, user: &UserId) -> bool {
+    pub(crate) fn is_there(&self, app: SdkAppId, user: &UserId) -> bool {
         self.accounts.contains(&(app, user.clone()))
     }
 
@@ -450,8 +450,13 @@ impl Ledger {
         (!said.is_empty()).then(|| index.get(&said).name.clone())
     }
 
+    /// The messages that were said in the app, in the order of their commits, and whether each was recalled.
+    pub(crate) fn messages(&self, app: SdkAppId) -> impl DoubleEndedIterator<Item = (&MessageName, bool)> {
+        self.said.iter().filter(move |said| said.name.app == app).map(|said| (&said.name, said.recalled))
+    }
+
     /// How many messages from `peer` count as unread for `name`.
-    pub(super) fn unread(&self, app: SdkAppId, peer: &str, name: &str) -> i64 {
+    pub(crate) fn unread(&self, app: SdkAppId, peer: &str, name: &str) -> i64 {
         let unread = |said: &&Said| {
             let counts = said.flags.contains(MessageFlags::COUNTED) && !said.is_hidden_from(&said.name.to);
             counts && !said.recalled && !said.read
@@ -472,7 +477,7 @@ impl Ledger {
     }
 
     /// A whole history, newest first.
-    pub(super) fn history(&self, query: &HistoryQuery) -> Vec<Seen> {
+    pub(crate) fn history(&self, query: &HistoryQuery) -> Vec<Seen> {
         let HistoryQuery { app, operator, peer, .. } = query;
         let visible = |said: &Said| {
             said.is_between(*app, operator, peer) && self.is_there(*app, operator) && said.is_seen_by(operator)

@@ -35,6 +35,7 @@ mod view;
 
 use std::{future::Future, sync::Arc};
 
+pub(crate) use self::{ledger::Ledger, said::Seen};
 use super::{
     HintReceiver, hints,
     memory::Memory,

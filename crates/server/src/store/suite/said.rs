@@ -25,12 +25,12 @@ pub(super) struct Said {
 
 /// What a history shows of a message.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Seen {
-    pub(super) key: MsgKey,
-    pub(super) body: String,
-    pub(super) custom_data: String,
-    pub(super) recalled: bool,
-    pub(super) acknowledged: bool,
+pub(crate) struct Seen {
+    pub(crate) key: MsgKey,
+    pub(crate) body: String,
+    pub(crate) custom_data: String,
+    pub(crate) recalled: bool,
+    pub(crate) acknowledged: bool,
 }
 
 impl From<&Message> for Seen {

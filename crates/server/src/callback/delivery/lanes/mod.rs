@@ -103,11 +103,11 @@ pub(super) enum Wake {
 
 /// The events of one lane that are wanted from the outbox.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(in crate::callback) struct Want {
-    pub(in crate::callback) lane: Lane,
+pub(crate) struct Want {
+    pub(crate) lane: Lane,
     /// Behind this place.
-    pub(in crate::callback) after: i64,
-    pub(in crate::callback) events_max: u32,
+    pub(crate) after: i64,
+    pub(crate) events_max: u32,
 }
 
 impl Lanes {

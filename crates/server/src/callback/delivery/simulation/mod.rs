@@ -1,8 +1,7 @@
 //! One seed drives everything: callers, the store, a receiver that answers, refuses, stalls, vanishes and comes back,
 //! hints that are lost, a server that is killed and started again, and the time. After every step R4, C5 and C6 are
-//! held against what was seen; in the end all that was owed is delivered or parked. A failure prints its seed.
+//! held against what was seen (`crate::simulation::judge`); in the end all that was owed is delivered or parked. A failure prints its seed.
 
-mod judge;
 mod leases;
 mod world;
 
@@ -11,7 +10,10 @@ use std::{env, thread};
 use unsaid_protocol::SdkAppId;
 use world::World;
 
-use crate::clock::Entropy;
+use crate::{
+    clock::Entropy,
+    simulation::receiver::{Bad, Mood},
+};
 
 const APPS: [SdkAppId; 2] = [SdkAppId(1), SdkAppId(2)];
 
@@ -41,23 +43,25 @@ fn c5_lanes_keep_their_order_whichever_server_delivers_them() {
 fn c6_an_endpoint_that_refuses_everything_gets_nothing_parked_but_the_first_nine() {
     let world = run(7, |_| Mix { receivers: vec![Mood::Refuses], ends_well: true, ..Mix::calm() });
     for app in APPS {
-        let parked = world.parked().filter(|owed| owed.app == app).count();
+        let parked = world.judge.not_accepted().filter(|(_, owed)| owed.app == app).count();
         assert!(parked < 10, "{parked} were parked");
     }
-    assert!(world.accepted.len() > 300);
+    assert!(world.judge.accepted.len() > 300);
 }
 
 #[test]
 fn c6_a_bad_event_does_not_hold_its_lane() {
     let world = run(8, |_| Mix { bad_in_100: 10, ..Mix::calm() });
-    assert_eq!(world.parked().count(), world.owed.values().filter(|event| event.bad == Some(Bad::Refused)).count());
+    let bad = world.bad.values().filter(|bad| **bad == Bad::Refused).count();
+    assert_eq!(world.judge.not_accepted().count(), bad);
 }
 
 #[test]
 fn c6_a_poisonous_event_is_parked_while_others_are_delivered() {
     let world = run(9, |_| Mix { crashing_in_100: 2, pause_ms: 60_000, ..Mix::calm() });
-    let crashing = world.owed.values().filter(|event| event.bad == Some(Bad::Crashes)).count();
-    assert!(crashing > 0 && world.parked().count() == crashing, "{} of {crashing}", world.parked().count());
+    let crashing = world.bad.values().filter(|bad| **bad == Bad::Crashes).count();
+    let parked = world.judge.not_accepted().count();
+    assert!(crashing > 0 && parked == crashing, "{parked} of {crashing}");
 }
 
 /// What a run is made of. Each run leaves some kinds of happenings out.
@@ -114,26 +118,6 @@ impl Mix {
             ends_well: false,
         }
     }
-}
-
-/// How a receiver is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mood {
-    Answers,
-    Refuses,
-    /// It gets the request and answers too late.
-    Stalls,
-    /// Nothing reaches it.
-    Gone,
-    /// It asks for a pause.
-    Busy,
-}
-
-/// An event that cannot be delivered, whatever the receiver's mood.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Bad {
-    Refused,
-    Crashes,
 }
 
 /// Tells which seed it was that failed.

@@ -1,15 +1,18 @@
 //! The world around a [`Delivery`]: what happens in it, when, and what must not.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use unsaid_protocol::{UserId, callback::CallbackCommand, element::MsgBody};
 
-use super::{super::*, APPS, Bad, Mix, Mood, judge::Seen, leases::Leasing};
+use super::{super::*, APPS, Mix, leases::Leasing};
 use crate::{
     apps::{EndpointSettings, Origin as AppOrigin, Secret},
-    callback::{Phase, Refused, Unavailable},
     chat::{Command, EventId, Import, Lifetime, MessageFlags, NoDevices, Origin, Send, Store},
     clock::Clock,
+    simulation::{
+        judge::{Judge, Owed, Repeats, Servers},
+        receiver::{self, Bad, Mood},
+    },
     store::{HintReceiver, hints, memory::Memory},
 };
 
@@ -36,13 +39,9 @@ pub(super) struct World {
     /// How often a server was killed.
     pub(super) restarts: u32,
     mood: Mood,
-    pub(super) owed: BTreeMap<EventId, Owed>,
-    /// What the receivers accepted.
-    pub(super) accepted: BTreeSet<EventId>,
-    /// The number that was accepted last in each lane, by first arrivals.
-    pub(super) last: HashMap<(SdkAppId, Lane), i64>,
-    in_flight: HashMap<(usize, SdkAppId, Lane), EventId>,
-    pub(super) endpoints: HashMap<(usize, SdkAppId), Seen>,
+    /// Events that cannot be delivered.
+    pub(super) bad: BTreeMap<EventId, Bad>,
+    pub(super) judge: Judge,
 }
 
 /// One of the servers that share the store.
@@ -58,17 +57,6 @@ pub(super) struct Server {
 pub(super) struct Life {
     pub(super) server: usize,
     life: u32,
-}
-
-#[derive(Debug)]
-pub(super) struct Owed {
-    pub(super) app: SdkAppId,
-    pub(super) lane: Lane,
-    pub(super) number: i64,
-    pub(super) body: bytes::Bytes,
-    pub(super) bad: Option<Bad>,
-    pub(super) arrived: bool,
-    pub(super) refusals: Vec<Duration>,
 }
 
 #[derive(Debug)]
@@ -109,6 +97,10 @@ impl World {
             }
         }
         let base = clock.instant();
+        let judge = match mix.servers {
+            1 => Judge::new(Servers::One, Repeats::Never),
+            _ => Judge::new(Servers::Several, Repeats::Possible),
+        };
         let mut world = Self {
             mood: mix.receivers[0],
             entropy,
@@ -124,11 +116,8 @@ impl World {
             servers: Vec::new(),
             holders: Vec::new(),
             restarts: 0,
-            owed: BTreeMap::new(),
-            accepted: BTreeSet::new(),
-            last: HashMap::new(),
-            in_flight: HashMap::new(),
-            endpoints: HashMap::new(),
+            bad: BTreeMap::new(),
+            judge,
         };
         (0..world.mix.servers).for_each(|server| world.begin(server, 0));
         world.plan();
@@ -275,7 +264,7 @@ impl World {
             Happening::Back => {
                 for (server, app) in (0..self.servers.len()).flat_map(|server| APPS.map(|app| (server, app))) {
                     self.servers[server].delivery.back(app, moment);
-                    self.endpoints.entry((server, app)).or_default().back_at = Some(self.at);
+                    self.judge.is_back(server, app, self.at);
                 }
             }
             Happening::Tick(..)
@@ -338,8 +327,8 @@ impl World {
             } else {
                 (crashes && drawn < self.mix.bad_in_100 + self.mix.crashing_in_100).then_some(Bad::Crashes)
             };
-            let OwedEvent { id, app, lane, number, body, .. } = event;
-            self.owed.insert(id, Owed { app, lane, number, body, bad, arrived: false, refusals: Vec::new() });
+            self.judge.owes(&event);
+            self.bad.extend(bad.map(|bad| (event.id, bad)));
         }
         self.happens_in(self.draw(20), Happening::HintsAreHeard);
     }
@@ -371,53 +360,17 @@ impl World {
     }
 
     fn attempt_starts(&mut self, of: Life, event: Arc<OwedEvent>) {
-        self.breaker_allows(of.server, &event);
-        let lane = (of.server, event.app, event.lane.clone());
-        let other = self.in_flight.insert(lane, event.id.clone());
-        assert_eq!(other, None, "C5: one after the other in a lane");
-        let owed = self.owed.get(&event.id).expect("R4: an event that nothing caused");
-        assert_eq!(
-            (&owed.lane, owed.number, &owed.body),
-            (&event.lane, event.number, &event.body),
-            "C3: the same bytes"
-        );
-        self.c6_pauses(of.server, &event);
-        let (outcome, takes_ms) = match (self.mood, self.owed[&event.id].bad) {
-            (Mood::Gone, _) => (Outcome::Unavailable(Unavailable::ConnectionRefused), 1),
-            (Mood::Busy, _) => {
-                let retry_after = Some(Duration::from_secs(u64::from(self.draw(900))));
-                (Outcome::Unavailable(Unavailable::Status { status: 503, retry_after }), 5)
-            }
-            (Mood::Stalls, _) => (Outcome::Unavailable(Unavailable::TimedOut(Phase::Answer)), 2_000),
-            (_, Some(Bad::Crashes)) => (Outcome::Unavailable(Unavailable::ConnectionLost("crash".to_owned())), 10),
-            (Mood::Refuses, _) | (_, Some(Bad::Refused)) => (Outcome::Refused(Refused::ErrorCode(1)), 5),
-            (Mood::Answers, None) => (Outcome::Delivered, 1 + self.draw(30)),
-        };
+        self.judge.starts(of.server, &event, self.at);
+        let bad = self.bad.get(&event.id).copied();
+        let (outcome, takes_ms) = receiver::answer(self.mood, bad, |end| self.draw(end));
         if self.mood != Mood::Gone {
-            self.arrives(&event, outcome == Outcome::Delivered);
+            self.judge.arrives(&event, outcome == Outcome::Delivered);
         }
         self.happens_in(takes_ms, Happening::AttemptEnds(of, event, outcome));
     }
 
     fn attempt_ends(&mut self, server: usize, event: &OwedEvent, outcome: &Outcome) {
-        self.in_flight.remove(&(server, event.app, event.lane.clone()));
-        let seen = self.endpoints.entry((server, event.app)).or_default();
-        seen.in_flight -= 1;
-        match outcome {
-            Outcome::Delivered => {
-                if seen.refused.len() >= breaker::REFUSED_MAX {
-                    seen.back_at = Some(self.at);
-                }
-                seen.refused.clear();
-                seen.unavailable_in_row = 0;
-            }
-            Outcome::Refused(_) => {
-                seen.unavailable_in_row = 0;
-                seen.refused.insert(event.id.clone());
-                self.owed.get_mut(&event.id).expect("it is owed").refusals.push(self.at);
-            }
-            Outcome::Unavailable(_) => seen.unavailable_in_row += 1,
-        }
+        self.judge.ends(server, event, outcome, self.at);
         let moment = self.moment();
         self.servers[server].delivery.attempted(event, outcome, moment);
     }
@@ -426,11 +379,7 @@ impl World {
     fn restart(&mut self) {
         self.restarts += 1;
         let server = self.draw(self.mix.servers as u32) as usize;
-        self.in_flight.retain(|(of, _, _), _| *of != server);
-        // The outcome that the outbox was not told is forgotten, and so is its pause.
-        for app in APPS {
-            self.endpoints.insert((server, app), Seen { back_at: Some(self.at), ..Seen::default() });
-        }
+        self.judge.killed(server, APPS, self.at);
         while self.hints.ready().is_some() {}
         let life = self.servers[server].life + 1;
         self.begin(server, life);
@@ -441,26 +390,21 @@ impl World {
         let backlog = self.store.backlog().await;
         let backlog = backlog.expect("it works");
         assert_eq!(backlog.waiting, 0);
-        let (in_store, not_accepted) = (backlog.parked as usize, self.parked().count());
+        let (in_store, not_accepted) = (backlog.parked as usize, self.judge.not_accepted().count());
         // A killed server may have parked what the receiver had taken before.
         assert!(
             in_store == not_accepted || ((self.restarts > 0 || self.mix.servers > 1) && in_store > not_accepted),
             "{in_store} {not_accepted}"
         );
-        for (id, owed) in &self.owed {
-            let delivered = self.accepted.contains(id);
-            assert!(delivered || self.may_park(owed), "{owed:?} was neither delivered nor refused");
+        for (id, owed) in self.judge.not_accepted() {
+            assert!(self.may_park(id, owed), "{owed:?} was neither delivered nor refused");
         }
     }
 
     /// What a receiver never refused is delivered; but one that crashes it may hold what is behind it in its lane until
     /// that is too old, if there are no others to tell it by.
-    fn may_park(&self, owed: &Owed) -> bool {
-        owed.bad.is_some() || !owed.refusals.is_empty() || self.mix.crashing_in_100 > 0
-    }
-
-    pub(super) fn parked(&self) -> impl Iterator<Item = &Owed> {
-        self.owed.iter().filter(|(id, _)| !self.accepted.contains(*id)).map(|(_, owed)| owed)
+    fn may_park(&self, id: &EventId, owed: &Owed) -> bool {
+        self.bad.contains_key(id) || !owed.refusals.is_empty() || self.mix.crashing_in_100 > 0
     }
 }
 
