@@ -4,6 +4,7 @@
 
 mod api;
 mod cluster;
+mod fuzz;
 mod nats;
 mod postgres;
 mod system;
@@ -24,6 +25,9 @@ Commands:
   cluster        three servers on one PostgreSQL under load, while servers, PostgreSQL and
                  NATS are killed, stopped and started again; --full has it, too
   api            the operator API against its document, by Schemathesis; --full has it, too
+  fuzz [--seconds N] [TARGET]
+                 everything that reads foreign bytes, or one target, for 60 s each or N; what leads
+                 to new places is kept in fuzz/corpus
   nats           the tests of the bus, on servers of NATS of their own; test has them, too
   postgres       the tests of the store on PostgreSQL, on a server of their own; test has them, too
   tidy           style as a test: lengths, names, links, licences
@@ -34,6 +38,7 @@ enum Task {
     Test(test::Extent),
     Api,
     Cluster,
+    Fuzz { seconds: u32, target: Option<String> },
     Nats,
     Postgres,
     Tidy,
@@ -67,6 +72,19 @@ fn parse(arguments: &[String]) -> Option<Task> {
         ["postgres"] => Some(Task::Postgres),
         ["tidy"] => Some(Task::Tidy),
         [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => Some(Task::Help),
+        ["fuzz", rest @ ..] => fuzz(rest),
+        _ => None,
+    }
+}
+
+fn fuzz(arguments: &[&str]) -> Option<Task> {
+    let (seconds, rest) = match arguments {
+        ["--seconds", seconds, rest @ ..] => (seconds.parse().ok()?, rest),
+        rest => (fuzz::SECONDS, rest),
+    };
+    match rest {
+        [] => Some(Task::Fuzz { seconds, target: None }),
+        [target] if !target.starts_with('-') => Some(Task::Fuzz { seconds, target: Some((*target).to_owned()) }),
         _ => None,
     }
 }
@@ -77,6 +95,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Test(extent) => test::run(&root()?, *extent),
         Task::Api => test::api(&root()?),
         Task::Cluster => test::cluster(&root()?),
+        Task::Fuzz { seconds, target } => test::fuzz(&root()?, *seconds, target.as_deref()),
         Task::Nats => test::nats(&root()?),
         Task::Postgres => test::postgres(&root()?),
         Task::Tidy => tidy::run(&root()?),
@@ -109,6 +128,14 @@ mod tests {
         check("test --help", Some(Task::Help));
         check("api", Some(Task::Api));
         check("cluster", Some(Task::Cluster));
+        let fuzz = |seconds, target: Option<&str>| Some(Task::Fuzz { seconds, target: target.map(str::to_owned) });
+        check("fuzz", fuzz(60, None));
+        check("fuzz rest", fuzz(60, Some("rest")));
+        check("fuzz --seconds 600", fuzz(600, None));
+        check("fuzz --seconds 600 rest", fuzz(600, Some("rest")));
+        check("fuzz --seconds rest", None);
+        check("fuzz --help", Some(Task::Help));
+        check("fuzz --second 5", None);
         check("nats", Some(Task::Nats));
         check("tidy", Some(Task::Tidy));
         check("", Some(Task::Help));

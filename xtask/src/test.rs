@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    api, cluster, nats,
+    api, cluster, fuzz, nats,
     postgres::{self, Part},
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
     tidy, web,
@@ -91,6 +91,12 @@ pub(crate) fn api(root: &Path) -> Result<bool> {
 /// The step of that name alone; true if it did not fail.
 pub(crate) fn cluster(root: &Path) -> Result<bool> {
     let report = perform(Step::new("cluster", Needs::Compiler, || cluster::run(root)));
+    Ok(!matches!(report.outcome, Outcome::Failed(_)))
+}
+
+/// Each target for so long, or the one that is named; true if nothing was found.
+pub(crate) fn fuzz(root: &Path, seconds: u32, target: Option<&str>) -> Result<bool> {
+    let report = perform(Step::new("fuzz", Needs::Compiler, || fuzz::run(root, seconds, target)));
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 

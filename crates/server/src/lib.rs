@@ -50,3 +50,6 @@ pub mod bus;
 pub mod callback;
 pub mod cluster;
 pub mod fanout;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
