@@ -72,12 +72,12 @@ fn parse(arguments: &[String]) -> Option<Task> {
         ["postgres"] => Some(Task::Postgres),
         ["tidy"] => Some(Task::Tidy),
         [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => Some(Task::Help),
-        ["fuzz", rest @ ..] => fuzz(rest),
+        ["fuzz", rest @ ..] => parse_fuzz(rest),
         _ => None,
     }
 }
 
-fn fuzz(arguments: &[&str]) -> Option<Task> {
+fn parse_fuzz(arguments: &[&str]) -> Option<Task> {
     let (seconds, rest) = match arguments {
         ["--seconds", seconds, rest @ ..] => (seconds.parse().ok()?, rest),
         rest => (fuzz::SECONDS, rest),

@@ -4,24 +4,24 @@ use bytes::BufMut;
 use hmac::Mac;
 
 use super::{
+    Said,
     frame::Frames,
     subject,
     wire::{NotNats, Words},
 };
-use crate::{cluster::MemberId, fuzz::Reader, limits};
+use crate::{cluster::MemberId, fuzz::Reader, gateway, limits};
 
 const KEY: [u8; 32] = [7; 32];
 
-/// Words are heard however they are cut, and no more of them is kept than is needed. What a member says is read, and said again
-/// as it was.
+/// Words are heard however they are cut, and no more of them is kept than is needed. What a member says is read, can be
+/// shown, and is said again as it was.
 pub(crate) fn open() -> Reader {
     Box::new(|bytes| {
         let whole = hear(bytes, bytes.len().max(1));
-        for piece_bytes in [1, 7] {
-            // A byte at a time, each piece is looked at from its line's beginning.
-            if bytes.len() <= 4096 {
-                assert_eq!(hear(bytes, piece_bytes), whole, "in pieces of {piece_bytes}");
-            }
+        // Each piece has its line looked at from the beginning.
+        let cuts: &[usize] = if bytes.len() <= 1024 { &[1, 7] } else { &[1000] };
+        for piece_bytes in cuts {
+            assert_eq!(hear(bytes, *piece_bytes), whole, "in pieces of {piece_bytes}");
         }
         said(bytes);
         said(&signed(bytes));
@@ -50,6 +50,9 @@ fn frames(member: &str) -> Frames {
 
 fn said(frame: &[u8]) {
     let Ok(said) = frames("fuzz").read(frame) else { return };
+    if let Said::Online { shown, .. } = &said {
+        gateway::fuzz::show(shown);
+    }
     let again = frames("another").write(&said);
     assert_eq!(frames("fuzz").read(&again), Ok(said));
 }

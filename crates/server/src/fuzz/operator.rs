@@ -29,11 +29,9 @@ pub(super) fn open() -> Reader {
     })
 }
 
-/// Tests dial, backups and a reload touch files: there is none of it on a stage.
+/// Tests dial, backups and a reload touch files: there is none of it on a stage. Nor are the routes of others.
 fn leads_outside(path: &str) -> bool {
-    !path.is_ascii()
-        || path.contains('%') && path.contains("/callback/")
-        || ["test", "backups", "reload"].iter().any(|word| path.contains(word))
+    !path.starts_with('/') || ["test", "backups", "reload"].iter().any(|word| path.contains(word))
 }
 
 fn check(method: &str, status: StatusCode, answer: &str) {

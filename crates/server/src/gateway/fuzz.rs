@@ -12,7 +12,7 @@ use super::{
     work::{Seat, Worker, log_in},
 };
 use crate::{
-    chat::RequestId,
+    chat::{RequestId, Shown},
     fuzz::{Lasting, Reader, Stage},
 };
 
@@ -45,6 +45,13 @@ fn check_names(text: &str) {
     if let Ok(key) = text.parse::<MsgKey>() {
         assert_eq!(key.to_string(), text);
     }
+}
+
+/// What a device is shown of a message that another server told of.
+pub(crate) fn show(shown: &Shown) {
+    let text = show::frame(&show::message(shown));
+    let message: Value = serde_json::from_str(&text).expect("what is shown is JSON");
+    assert_eq!(message["from"], shown.from.as_str());
 }
 
 /// A session whose work is done at once, as `socket.rs` would have it done.
