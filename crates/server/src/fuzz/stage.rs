@@ -1,7 +1,7 @@
 //! A server without sockets, files and endpoints, on the reference model: from the bytes of a request to those of its answer,
 //! all is as it runs.
 
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 use axum::{
     Router,
@@ -53,6 +53,8 @@ pub(crate) struct Lasting {
     identities: Arc<Identities>,
     metrics: Metrics,
     stories: Stories,
+    /// Of the admin.
+    usersig: Arc<str>,
 }
 
 /// A server for one input.
@@ -60,7 +62,10 @@ pub(crate) struct Stage {
     pub(crate) chat: Chat,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) rest: Router,
-    pub(crate) operator: Router,
+    usersig: Arc<str>,
+    operator: Arc<Operator>,
+    /// Its many routes are made where they are needed.
+    operator_router: OnceCell<Router>,
 }
 
 /// One that holds for the admin, or for an account.
@@ -78,7 +83,8 @@ impl Lasting {
         let stories = Stories::open(&config.data_dir, settings, Clock::standing_at(NOW));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let identities = Arc::new(Identities::default());
-        Self { runtime, config, live, connector, identities, metrics: Metrics::new(), stories }
+        let usersig = usersig(ADMIN).into();
+        Self { runtime, config, live, connector, identities, metrics: Metrics::new(), stories, usersig }
     }
 
     /// A new server with one app, three accounts and what they said to each other.
@@ -111,7 +117,7 @@ impl Lasting {
             trusted_proxies: self.live.trusted_proxies.clone(),
             metrics: self.metrics.gateway.clone(),
         });
-        let operator = operator::router(self.operator(&apps, &chat, &callbacks, &store, &world));
+        let operator = self.operator(&apps, &chat, &callbacks, &store, &world);
         let rest = rest::router(Rest::new(RestParts {
             apps,
             chat: chat.clone(),
@@ -122,7 +128,8 @@ impl Lasting {
             trusted_proxies: self.live.trusted_proxies.clone(),
             metrics: self.metrics.rest.clone(),
         }));
-        let stage = Stage { chat, gateway, rest, operator };
+        let usersig = Arc::clone(&self.usersig);
+        let stage = Stage { chat, gateway, rest, usersig, operator, operator_router: OnceCell::new() };
         self.runtime.block_on(stage.furnish());
         stage
     }
@@ -181,7 +188,7 @@ impl Stage {
 
     /// What a command of the admin is answered; none where it is not even a path.
     pub(crate) async fn rest(&self, command: &str, body: &[u8]) -> Option<(StatusCode, String)> {
-        let path = format!("/v4/{command}?sdkappid={APP}&identifier={ADMIN}&usersig={}", usersig(ADMIN));
+        let path = format!("/v4/{command}?sdkappid={APP}&identifier={ADMIN}&usersig={}", self.usersig);
         let request = Request::post(path).body(Body::from(body.to_vec())).ok()?;
         Some(answer(&self.rest, request).await)
     }
@@ -190,7 +197,8 @@ impl Stage {
     pub(crate) async fn operator(&self, method: &str, path: &str, body: &[u8]) -> Option<(StatusCode, String)> {
         let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
         let request = request.header("authorization", format!("Bearer {TOKEN}"));
-        Some(answer(&self.operator, request.body(Body::from(body.to_vec())).ok()?).await)
+        let router = self.operator_router.get_or_init(|| operator::router(Arc::clone(&self.operator)));
+        Some(answer(router, request.body(Body::from(body.to_vec())).ok()?).await)
     }
 }
 
