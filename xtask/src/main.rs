@@ -5,6 +5,7 @@
 mod api;
 mod cluster;
 mod crash;
+mod fuzz;
 mod nats;
 mod postgres;
 mod sim;
@@ -26,6 +27,9 @@ Commands:
   cluster        three servers on one PostgreSQL under load, while servers, PostgreSQL and
                  NATS are killed, stopped and started again; --full has it, too
   api            the operator API against its document, by Schemathesis; --full has it, too
+  fuzz [--seconds N] [TARGET]
+                 everything that reads foreign bytes, or one target, for 60 s each or N; what leads
+                 to new places is kept in fuzz/corpus
   nats           the tests of the bus, on servers of NATS of their own; test has them, too
   sim [--seeds N | --seed N]
                  a whole server in a simulation, from many seeds or once more from one;
@@ -39,6 +43,7 @@ enum Task {
     Test(test::Extent),
     Api,
     Cluster,
+    Fuzz { seconds: u32, target: Option<String> },
     Nats,
     Postgres,
     Sim(sim::Seeds),
@@ -76,6 +81,19 @@ fn parse(arguments: &[String]) -> Option<Task> {
         ["sim", "--seed", seed] => seed.parse().ok().map(|seed| Task::Sim(sim::Seeds::One(seed))),
         ["tidy"] => Some(Task::Tidy),
         [] | ["help" | "--help" | "-h"] | [_, "--help" | "-h"] => Some(Task::Help),
+        ["fuzz", rest @ ..] => parse_fuzz(rest),
+        _ => None,
+    }
+}
+
+fn parse_fuzz(arguments: &[&str]) -> Option<Task> {
+    let (seconds, rest) = match arguments {
+        ["--seconds", seconds, rest @ ..] => (seconds.parse().ok()?, rest),
+        rest => (fuzz::SECONDS, rest),
+    };
+    match rest {
+        [] => Some(Task::Fuzz { seconds, target: None }),
+        [target] if !target.starts_with('-') => Some(Task::Fuzz { seconds, target: Some((*target).to_owned()) }),
         _ => None,
     }
 }
@@ -86,6 +104,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Test(extent) => test::run(&root()?, *extent),
         Task::Api => test::api(&root()?),
         Task::Cluster => test::cluster(&root()?),
+        Task::Fuzz { seconds, target } => test::fuzz(&root()?, *seconds, target.as_deref()),
         Task::Nats => test::nats(&root()?),
         Task::Postgres => test::postgres(&root()?),
         Task::Sim(seeds) => test::sim(&root()?, *seeds),
@@ -119,6 +138,14 @@ mod tests {
         check("test --help", Some(Task::Help));
         check("api", Some(Task::Api));
         check("cluster", Some(Task::Cluster));
+        let fuzz = |seconds, target: Option<&str>| Some(Task::Fuzz { seconds, target: target.map(str::to_owned) });
+        check("fuzz", fuzz(60, None));
+        check("fuzz rest", fuzz(60, Some("rest")));
+        check("fuzz --seconds 600", fuzz(600, None));
+        check("fuzz --seconds 600 rest", fuzz(600, Some("rest")));
+        check("fuzz --seconds rest", None);
+        check("fuzz --help", Some(Task::Help));
+        check("fuzz --second 5", None);
         check("nats", Some(Task::Nats));
         check("sim", Some(Task::Sim(sim::Seeds::Many(sim::SEEDS))));
         check("sim --seeds 7", Some(Task::Sim(sim::Seeds::Many(7))));

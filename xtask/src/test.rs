@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    api, cluster, crash, nats,
+    api, cluster, crash, fuzz, nats,
     postgres::{self, Part},
     sim::{self, Seeds},
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
@@ -51,7 +51,7 @@ enum Needs {
 }
 
 /// What a run without `--full` leaves out.
-const LEFT_OUT: [&str; 7] = [
+const LEFT_OUT: [&str; 8] = [
     "tests, long form: more kills and more seeds (UNSAID_TEST_FULL=1)",
     "postgres, all of it: the tests of the server and of the SDK on PostgreSQL, and on two servers that share it",
     "simulation: a whole server from some hundred seeds more; `cargo xtask sim` runs thousands",
@@ -94,6 +94,12 @@ pub(crate) fn api(root: &Path) -> Result<bool> {
 /// The step of that name alone; true if it did not fail.
 pub(crate) fn cluster(root: &Path) -> Result<bool> {
     let report = perform(Step::new("cluster", Needs::Compiler, || cluster::run(root)));
+    Ok(!matches!(report.outcome, Outcome::Failed(_)))
+}
+
+/// Each target for so long, or the one that is named; true if nothing was found.
+pub(crate) fn fuzz(root: &Path, seconds: u32, target: Option<&str>) -> Result<bool> {
+    let report = perform(Step::new("fuzz", Needs::Compiler, || fuzz::run(root, seconds, target)));
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 

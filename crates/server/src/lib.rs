@@ -53,5 +53,7 @@ pub mod callback;
 pub mod cluster;
 pub mod fanout;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 #[cfg(test)]
 mod simulation;

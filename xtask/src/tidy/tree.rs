@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result};
 /// What is skipped where there is no git to say what is ignored.
 const SKIPPED_FOLDERS: [&str; 4] = ["target", ".git", "node_modules", "unsaid-data"];
 
+/// What is read by the targets of fuzzing: bytes of any kind, and no text of ours.
+const INPUTS: &str = "fuzz/corpus/";
+
 #[derive(Debug)]
 pub(super) struct Tree {
     /// By path.
@@ -39,7 +42,8 @@ impl Tree {
                 continue;
             }
             let bytes = fs::read(&absolute).with_context(|| format!("cannot read {path}"))?;
-            let text = if bytes.contains(&0) { String::new() } else { String::from_utf8(bytes).unwrap_or_default() };
+            let is_text = !path.starts_with(INPUTS) && !bytes.contains(&0);
+            let text = if is_text { String::from_utf8(bytes).unwrap_or_default() } else { String::new() };
             files.push(File { path, text });
         }
         Ok(Self { files })

@@ -20,6 +20,9 @@ mod dial;
 mod link;
 mod wire;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 mod tests;
 

@@ -316,7 +316,7 @@ fn lost(error: hyper::Error) -> Unavailable {
 }
 
 /// How long the receiver asks to be left alone. A date is read by the receiver's own clock, if it tells what that shows.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
     let after = text(header::RETRY_AFTER)?;
     if let Ok(seconds) = after.parse() {
@@ -329,7 +329,7 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 }
 
 /// By the date of an answer, which is known to the second.
-fn clock_ahead_s(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
+pub(super) fn clock_ahead_s(headers: &HeaderMap, now: Timestamp) -> Option<i64> {
     let date = headers.get(header::DATE)?.to_str().ok()?;
     let theirs = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(i64::try_from(theirs.as_secs()).ok()? - now.0.div_euclid(1000))

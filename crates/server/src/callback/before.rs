@@ -104,7 +104,7 @@ impl Callbacks {
 }
 
 /// What an answer means for the message, which says as much as those bytes now.
-fn verdict(report: &Report, custom_data_bytes: usize, body_bytes: usize) -> Verdict {
+pub(super) fn verdict(report: &Report, custom_data_bytes: usize, body_bytes: usize) -> Verdict {
     let answer = report.answer.as_ref().and_then(|answer| serde_json::from_slice::<Answer<'_>>(&answer.body).ok());
     let info = answer.as_ref().and_then(|answer| serde_json::from_str::<String>(answer.error_info?.get()).ok());
     let info = info.filter(|info| !info.is_empty());

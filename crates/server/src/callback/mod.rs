@@ -15,6 +15,8 @@ mod delivery;
 mod dispatcher;
 mod endpoint;
 mod endpoints;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod outcome;
 mod phases;
 mod record;

@@ -4,6 +4,8 @@
 //! there. What is wrong stops the start, naming where it stands, which key it is and what was expected.
 
 mod apps;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod layers;
 
 use std::{

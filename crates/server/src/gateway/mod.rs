@@ -5,6 +5,8 @@
 //! it is shown is made in `show.rs`. What it has missed is found behind its cursor (`cursor.rs`); `fanout` only wakes it.
 
 mod cursor;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod rate;
 mod request;
 mod session;

@@ -359,7 +359,7 @@ impl Session {
         match &self.phase {
             Phase::New { until } | Phase::LoggingIn { until } => silent.min(*until),
             Phase::Open(open) => {
-                let left_s = (open.expires_s + 1).saturating_sub(u64::from(now.wall.seconds()));
+                let left_s = open.expires_s.saturating_add(1).saturating_sub(u64::from(now.wall.seconds()));
                 silent.min(now.instant + std::time::Duration::from_secs(left_s.clamp(1, 3600)))
             }
             Phase::Over(_) => silent,

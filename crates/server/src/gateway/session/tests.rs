@@ -287,6 +287,17 @@ fn a_session_ends_with_its_usersig_and_with_its_app() {
 }
 
 #[test]
+fn a_usersig_without_an_end_does_not_end() {
+    let mut bench = Bench::new();
+    bench.says(1, "login", json!({"sdkappid": 1, "user_id": "jared", "user_sig": "x"}));
+    let welcome = Welcome { expires_s: u64::MAX, ..welcome(0) };
+    bench.done(Done::LoggedIn(ticket(1), Ok(Box::new(welcome))));
+    bench.done(Done::Looked(Ok(Some(updates(0, Vec::new())))));
+    let next = bench.session.next_tick(bench.now);
+    assert_eq!(next - bench.now.instant, limits::SESSION_PING_AFTER, "only silence is looked for");
+}
+
+#[test]
 fn what_is_no_request_closes() {
     for text in ["", "hello", "[]", "{}", r#"{"id":1}"#, r#"{"id":"1","request":"heartbeat"}"#, r#"{"request":"x"}"#] {
         let mut bench = Bench::logged_in();
