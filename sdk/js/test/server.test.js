@@ -340,6 +340,8 @@ test('unread numbers, read marks, and who has read what', withServer, async (t) 
   await jonh.received('later');
   await jonh.chat.setAllMessageRead();
   assert.equal(jonh.chat.getTotalUnreadMessageCount(), 0);
+  await pad.until('nothing unread', () => pad.chat.getTotalUnreadMessageCount() === 0);
+  assert.deepEqual(await unread(pad), { C2Cjared: 0, C2Cmary: 0 });
   await jared.until('later is read', () => three.isPeerRead);
   assert.deepEqual(
     jared

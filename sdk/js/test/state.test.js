@@ -15,6 +15,21 @@ function store(messagesMax) {
 const names = (events) => events.map(({ name }) => name);
 const dataOf = (events, name) => events.find((event) => event.name === name)?.data;
 
+test('whoever has read everything elsewhere has nothing unread here, also not in what was asked for before', () => {
+  const state = store();
+  const [message, later] = [wireMessage(1), wireMessage(3)];
+  const of = (number, wire, unread) =>
+    wireUpdates([[number, 'message', { message: wire }]], { conversations: [wireConversation(wire, { unread })], unread });
+  state.apply(of(1, message, 1));
+  const events = state.apply(wireUpdates([[2, 'read_all', {}]], { unread: 0 }));
+  assert.deepEqual(names(events), [EVENT.CONVERSATION_LIST_UPDATED, EVENT.TOTAL_UNREAD_MESSAGE_COUNT_UPDATED]);
+  assert.equal(dataOf(events, EVENT.CONVERSATION_LIST_UPDATED)[0].unreadCount, 0);
+  state.conversations.put(wireConversation(message, { unread: 1 }), 1);
+  assert.equal(state.conversations.conversation('you').unreadCount, 0);
+  state.apply(of(3, later, 1));
+  assert.equal(state.conversations.conversation('you').unreadCount, 1);
+});
+
 test('a message is there, with its conversation and the total, when its event is raised', () => {
   const state = store();
   const message = wireMessage(1, { custom_data: 'c' });

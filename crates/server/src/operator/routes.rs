@@ -8,7 +8,7 @@ use axum::{
     extract::Request,
     http::StatusCode,
     middleware::{self, Next},
-    routing::{MethodRouter, delete, get, patch, post, put},
+    routing::{MethodRouter, any, delete, get, patch, post, put},
 };
 
 use super::{
@@ -215,8 +215,11 @@ pub fn router(operator: Arc<Operator>) -> Router {
             let message = "this path does not take that method: /api/v1/openapi.json has those that it takes";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, message)
         })
-        .fallback(async || {
-            Problem::new(StatusCode::NOT_FOUND, "there is nothing here: /api/v1/openapi.json has every path")
-        });
-    Router::new().nest("/api/v1", api).with_state(operator)
+        .fallback(nothing_here);
+    // What is nested has no say in the path that ends where it begins.
+    Router::new().nest("/api/v1", api).route("/api/v1/", any(nothing_here)).with_state(operator)
+}
+
+async fn nothing_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing here: /api/v1/openapi.json has every path")
 }

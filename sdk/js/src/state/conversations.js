@@ -6,12 +6,22 @@ import { keyParts } from '../model/message.js';
 
 export class Conversations {
   #held = new Map();
+  /** Of the update that said last that this account has read everything. */
+  #readAllNumber = 0;
 
   /** What the server says of a conversation as of update `number`. Whether the list looks different now. */
   put(wire, number) {
     const held = this.#held.get(wire.peer) ?? this.#add(wire.peer);
     if (number < held.number) return false;
-    return this.#set(held, wire, number);
+    return this.#set(held, number < this.#readAllNumber ? { ...wire, unread: 0 } : wire, number);
+  }
+
+  /** This account has read everything, as of update `number`: the server names no conversations. Whether the list looks different now. */
+  readAll(number) {
+    this.#readAllNumber = number;
+    const older = [...this.#held.values()].filter((held) => held.wire && held.number < number);
+    const changes = older.map((held) => this.#set(held, { ...held.wire, unread: 0 }, held.number));
+    return changes.includes(true);
   }
 
   /**
@@ -88,10 +98,12 @@ export class Conversations {
 
   /** Numbers of another epoch mean nothing: whatever comes next holds. */
   forgetNumbers() {
+    this.#readAllNumber = 0;
     for (const held of this.#held.values()) held.number = 0;
   }
 
   clear() {
+    this.#readAllNumber = 0;
     this.#held.clear();
   }
 

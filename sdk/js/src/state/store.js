@@ -208,6 +208,7 @@ export class Store {
         return;
       case 'read_all':
         for (const peer of this.conversations.peers()) this.#reads.set(peer, this.reads(peer) + 1);
+        said.listChanged = this.conversations.readAll(number) || said.listChanged;
         return;
       case 'delete':
         return this.#deleted(update);
