@@ -357,7 +357,7 @@ mod tests {
     use crate::{
         apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
         callback::{CallbacksParts, Connector, EndpointRules},
-        chat::{Command, Import, Lifetime, MessageFlags, NoDevices, Origin, Send},
+        chat::{Command, Import, Lifetime, MessageFlags, NoDevices, Origin, Send, Settled, Settlement, Tries},
         clock::{Entropy, Timestamp},
         metrics::Metrics,
         store::{hints, memory::Memory},
@@ -511,6 +511,48 @@ mod tests {
             let event = dispatcher.next_attempt().await;
             assert_eq!(event.number, number);
             dispatcher.hear(News::Attempted(event, delivered()));
+        }
+    }
+
+    #[tokio::test]
+    async fn c6_what_was_never_tried_does_not_wait_for_a_clock_that_was_set_back() {
+        let mut dispatcher = dispatcher().await;
+        dispatcher.send(1).await;
+        // It is not told of, but found.
+        while dispatcher.hints.ready().is_some() {}
+        dispatcher.clock.shift(-5 * 3_600_000);
+        let event = tokio::time::timeout(Duration::from_secs(10), dispatcher.next_attempt()).await;
+        assert_eq!(event.expect("it is tried").number, 1);
+    }
+
+    #[tokio::test]
+    async fn c9_what_comes_from_another_server_soon_after_the_endpoint_is_back_does_not_wait() {
+        for is_back in [false, true] {
+            let mut dispatcher = dispatcher().await;
+            let moment = dispatcher.moment();
+            let share = cluster::Share { term: 1, ..cluster::Share::nothing(moment.instant) };
+            dispatcher.delivery.share_changed(share, moment);
+            dispatcher.send(1).await;
+            let event = dispatcher.hints.next().await.expect("it is told of").remove(0);
+            let tries = Tries { attempts: 1, refusals: 0, unavailable_since: None };
+            let settled = Settled {
+                app: APP,
+                lane: event.lane.clone(),
+                place: event.place,
+                to: Settlement::DueAgain { tries, due: dispatcher.clock.now().plus(Duration::from_secs(20)) },
+            };
+            dispatcher.store.settle(vec![settled]).await.expect("the store works");
+            // Nothing is held here yet, and nothing is found.
+            dispatcher.begin();
+            dispatcher.hear_next().await;
+            if is_back {
+                dispatcher.delivery.back(APP, moment);
+            }
+            let until = Some(moment.instant + limits::LEASE);
+            let whole = cluster::Share { version: 2, term: 1, until, ..cluster::Share::whole() };
+            dispatcher.delivery.share_changed(whole, moment);
+            let tried = tokio::time::timeout(Duration::from_millis(300), dispatcher.next_attempt()).await;
+            assert_eq!(tried.is_ok(), is_back);
         }
     }
 

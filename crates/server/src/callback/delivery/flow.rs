@@ -33,6 +33,8 @@ pub(super) struct Flow {
     /// Different events that were refused since the last delivery.
     refused: Vec<EventId>,
     delivered_last: Option<Timestamp>,
+    /// When somebody said last that the endpoint is back.
+    back_at: Option<Instant>,
     /// When the lanes are looked through for events that have become too old.
     sweep_at: Instant,
 }
@@ -80,6 +82,9 @@ pub struct BreakerState {
     pub probe_in: Duration,
 }
 
+/// For how long what comes from others does not wait either, after the endpoint was said to be back.
+const BACK_LASTS: Duration = Duration::from_secs(30);
+
 const SWEEP_PAUSE: Duration = Duration::from_secs(10);
 
 impl Rules {
@@ -114,6 +119,7 @@ impl Flow {
             probe: None,
             refused: Vec::new(),
             delivered_last: None,
+            back_at: None,
             sweep_at: now,
         }
     }
@@ -294,6 +300,16 @@ impl Flow {
     pub(super) fn back(&mut self, now: Instant) {
         self.breaker.back(now);
         self.lanes.wake(Wake::All);
+        self.back_at = Some(now);
+    }
+
+    /// Lanes came that others had, who may not have heard yet that the endpoint is back.
+    pub(super) fn gained(&mut self, now: Instant) {
+        self.lanes.gained();
+        self.search.gained(now);
+        if self.back_at.is_some_and(|at| now < at + BACK_LASTS) {
+            self.lanes.wake(Wake::All);
+        }
     }
 
     pub(super) fn state(&self, now: Instant) -> FlowState {

@@ -153,8 +153,10 @@ impl Delivery {
         let lanes = &mut self.flow(app, moment).lanes;
         match events {
             Ok(events) => {
-                let due = |event: &OwedEvent| {
-                    lanes::wait(event.due.after(moment.now), moment.instant, schedule::PAUSE_LONGEST)
+                // What was never tried is due, even if the clock says that it has not happened yet.
+                let due = |event: &OwedEvent| match event.tries.attempts {
+                    0 => None,
+                    _ => lanes::wait(event.due.after(moment.now), moment.instant, schedule::PAUSE_LONGEST),
                 };
                 lanes.loaded(want, events, due);
             }
@@ -233,8 +235,7 @@ impl Delivery {
                 self.foreign.extend(foreign.map(|(lane, place)| (*app, lane, place)));
             }
             if !gained.is_empty() {
-                flow.lanes.gained();
-                flow.search.gained(moment.instant);
+                flow.gained(moment.instant);
             }
             flow.search.within(share.search_pause, moment.instant);
         }
