@@ -65,6 +65,9 @@ struct Second {
 /// If it is 2, the servers of all tests are two.
 const SERVERS: &str = "UNSAID_TEST_SERVERS";
 
+/// Before the outbox is looked at again: whoever looks all the time takes the processor from those who are to change it.
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
+
 /// Where a NATS is for servers that share a store.
 const BUS: &str = "UNSAID_TEST_BUS";
 
@@ -267,7 +270,7 @@ impl TestApp {
                 return;
             }
             assert!(began.elapsed() < Duration::from_secs(10), "it was not tried: {events:?}");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_PAUSE).await;
         }
     }
 
@@ -280,7 +283,7 @@ impl TestApp {
                 return backlog;
             }
             assert!(began.elapsed() < Duration::from_secs(20), "still owed: {backlog:?}");
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_PAUSE).await;
         }
     }
 }
