@@ -525,9 +525,19 @@ mod tests {
         assert_eq!(event.expect("it is tried").number, 1);
     }
 
+    /// When the endpoint is said to be back.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Back {
+        Never,
+        /// Before this server holds the lane, or has looked for any.
+        Early,
+        /// When the lane is found, and its events are not read yet.
+        Meanwhile,
+    }
+
     #[tokio::test]
-    async fn c9_what_comes_from_another_server_soon_after_the_endpoint_is_back_does_not_wait() {
-        for is_back in [false, true] {
+    async fn c9_what_is_read_soon_after_the_endpoint_is_back_does_not_wait() {
+        for back in [Back::Never, Back::Early, Back::Meanwhile] {
             let mut dispatcher = dispatcher().await;
             let moment = dispatcher.moment();
             let share = cluster::Share { term: 1, ..cluster::Share::nothing(moment.instant) };
@@ -535,24 +545,27 @@ mod tests {
             dispatcher.send(1).await;
             let event = dispatcher.hints.next().await.expect("it is told of").remove(0);
             let tries = Tries { attempts: 1, refusals: 0, unavailable_since: None };
-            let settled = Settled {
-                app: APP,
-                lane: event.lane.clone(),
-                place: event.place,
-                to: Settlement::DueAgain { tries, due: dispatcher.clock.now().plus(Duration::from_secs(20)) },
-            };
+            let to = Settlement::DueAgain { tries, due: dispatcher.clock.now().plus(Duration::from_secs(20)) };
+            let settled = Settled { app: APP, lane: event.lane.clone(), place: event.place, to };
             dispatcher.store.settle(vec![settled]).await.expect("the store works");
+            let told = |dispatcher: &mut Dispatcher, now| {
+                if back == now {
+                    dispatcher.delivery.back(APP, moment);
+                }
+            };
+            told(&mut dispatcher, Back::Early);
             // Nothing is held here yet, and nothing is found.
             dispatcher.begin();
             dispatcher.hear_next().await;
-            if is_back {
-                dispatcher.delivery.back(APP, moment);
-            }
             let until = Some(moment.instant + limits::LEASE);
             let whole = cluster::Share { version: 2, term: 1, until, ..cluster::Share::whole() };
             dispatcher.delivery.share_changed(whole, moment);
+            // Now it is found.
+            dispatcher.begin();
+            dispatcher.hear_next().await;
+            told(&mut dispatcher, Back::Meanwhile);
             let tried = tokio::time::timeout(Duration::from_millis(300), dispatcher.next_attempt()).await;
-            assert_eq!(tried.is_ok(), is_back);
+            assert_eq!(tried.is_ok(), back != Back::Never);
         }
     }
 

@@ -82,7 +82,7 @@ pub struct BreakerState {
     pub probe_in: Duration,
 }
 
-/// For how long what comes from others does not wait either, after the endpoint was said to be back.
+/// For how long after the endpoint was said to be back what is read does not wait.
 const BACK_LASTS: Duration = Duration::from_secs(30);
 
 const SWEEP_PAUSE: Duration = Duration::from_secs(10);
@@ -303,13 +303,9 @@ impl Flow {
         self.back_at = Some(now);
     }
 
-    /// Lanes came that others had, who may not have heard yet that the endpoint is back.
-    pub(super) fn gained(&mut self, now: Instant) {
-        self.lanes.gained();
-        self.search.gained(now);
-        if self.back_at.is_some_and(|at| now < at + BACK_LASTS) {
-            self.lanes.wake(Wake::All);
-        }
+    /// Whether what is read now need not wait either: it was in the outbox, or another server's, when the endpoint came back.
+    pub(super) fn is_back(&self, now: Instant) -> bool {
+        self.back_at.is_some_and(|at| now < at + BACK_LASTS)
     }
 
     pub(super) fn state(&self, now: Instant) -> FlowState {

@@ -150,12 +150,15 @@ impl Delivery {
     }
 
     pub(crate) fn loaded(&mut self, app: SdkAppId, want: &Want, events: Result<Vec<OwedEvent>, Fault>, moment: Moment) {
-        let lanes = &mut self.flow(app, moment).lanes;
+        let flow = self.flow(app, moment);
+        let is_back = flow.is_back(moment.instant);
+        let lanes = &mut flow.lanes;
         match events {
             Ok(events) => {
                 // What was never tried is due, even if the clock says that it has not happened yet.
                 let due = |event: &OwedEvent| match event.tries.attempts {
                     0 => None,
+                    _ if is_back => None,
                     _ => lanes::wait(event.due.after(moment.now), moment.instant, schedule::PAUSE_LONGEST),
                 };
                 lanes.loaded(want, events, due);
@@ -235,7 +238,8 @@ impl Delivery {
                 self.foreign.extend(foreign.map(|(lane, place)| (*app, lane, place)));
             }
             if !gained.is_empty() {
-                flow.gained(moment.instant);
+                flow.lanes.gained();
+                flow.search.gained(moment.instant);
             }
             flow.search.within(share.search_pause, moment.instant);
         }

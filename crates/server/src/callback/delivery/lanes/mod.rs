@@ -48,8 +48,6 @@ pub(super) struct Lanes {
     complete: bool,
     /// Whether a search of the outbox is under way of which no lane was lost.
     searching: bool,
-    /// Whether nothing that is still to be read waits any longer: all was woken before it was here.
-    woken: bool,
     /// Lanes that were lost to another server and have something under way.
     leaving: usize,
     /// The last place of lanes that are not here, if other servers put events into them, too.
@@ -238,18 +236,11 @@ impl Lanes {
             return self.let_go_if_idle(&want.lane);
         }
         state.more |= events.len() >= want.events_max as usize;
-        let woken = self.woken;
         for event in events {
-            let wait = if woken { None } else { due(&event) };
+            let wait = due(&event);
             self.push(&want.lane, event, wait);
         }
         self.refill(&want.lane);
-        self.woken &= self.has_unread();
-    }
-
-    /// Whether something in the outbox may not be here yet.
-    fn has_unread(&self) -> bool {
-        !self.complete || self.loads > 0 || !self.wanting.is_empty()
     }
 
     /// What was wanted could not be read; it is wanted again.
@@ -312,7 +303,6 @@ impl Lanes {
 
     /// Ends the waiting of lanes before its time; the one that would have been tried first comes first.
     pub(super) fn wake(&mut self, which: Wake) {
-        self.woken |= which == Wake::All && self.has_unread();
         let waiting = std::mem::take(&mut self.waiting);
         for (due, lane) in waiting {
             let state = self.lanes.get_mut(&lane).expect("a lane that waits is here");

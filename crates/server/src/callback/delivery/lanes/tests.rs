@@ -40,27 +40,6 @@ fn a_lane_that_gets_more_than_it_may_hold_is_loaded_in_parts() {
 }
 
 #[test]
-fn c9_what_is_still_read_when_the_endpoint_is_back_does_not_wait_either() {
-    for is_back in [false, true] {
-        let mut world = World::new(Seed(0));
-        world.outbox_gets(0, 1);
-        world.hints.clear();
-        world.outbox.values_mut().for_each(|event| event.due = Timestamp(900));
-        world.lanes.search_begins();
-        world.lanes.found(&Lane(LANES[0].to_owned()));
-        if is_back {
-            world.lanes.wake(Wake::All);
-        }
-        world.lanes.search_ended();
-        world.loads = world.lanes.wants(LOADS_MAX);
-        world.load(Luck::Good);
-        world.hear_load();
-        assert_eq!(world.lanes.next(world.now).is_some(), is_back);
-        assert!(!world.lanes.woken, "what comes later waits as it should");
-    }
-}
-
-#[test]
 fn c6_a_clock_that_was_set_back_makes_nothing_wait_for_longer_than_a_pause() {
     let now = Clock::system().instant();
     let (hours, longest) = (Duration::from_secs(5 * 3600), Duration::from_secs(60));
