@@ -1,7 +1,11 @@
 //! Devices of accounts: sessions with the server that are logged in.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use rand::{rngs::StdRng, seq::IteratorRandom};
 use unsaid_client::{ClientError, Pushes, SessionClient, SessionConfig};
 use unsaid_protocol::session::Login;
 
@@ -15,6 +19,33 @@ pub(crate) const PLATFORMS: [&str; 6] = ["Web", "Android", "iOS", "Windows", "Ma
 
 /// For connecting, and for each request.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where a device stands that is logged in, while it is.
+#[derive(Default)]
+pub(crate) struct Seat(Mutex<Option<Arc<SessionClient>>>);
+
+/// Devices through which their accounts recall.
+#[derive(Clone, Default)]
+pub(crate) struct Devices(Arc<[(Account, Arc<Seat>)]>);
+
+impl Seat {
+    pub(crate) fn set(&self, client: Option<SessionClient>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = client.map(Arc::new);
+    }
+}
+
+impl Devices {
+    pub(crate) fn new(seats: impl Iterator<Item = (Account, Arc<Seat>)>) -> Self {
+        Self(seats.collect())
+    }
+
+    /// A device of this account that is there.
+    pub(crate) fn of(&self, account: Account, random: &mut StdRng) -> Option<Arc<SessionClient>> {
+        let theirs = self.0.iter().filter(|(of, _)| *of == account);
+        let clients = theirs.filter_map(|(_, seat)| seat.0.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        clients.choose(random)
+    }
+}
 
 pub(crate) fn gateway(setup: &Setup) -> SessionConfig {
     SessionConfig { base: format!("http://{}", setup.server.address()), ca_pem: None, timeout: TIMEOUT }

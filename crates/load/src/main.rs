@@ -32,6 +32,7 @@ mod measure;
 mod schedule;
 
 mod caller;
+mod callers;
 
 mod connection;
 

@@ -13,7 +13,9 @@ use unsaid_testkit::{
 
 use crate::{
     account::Account,
+    callers::Way,
     cpu::{cpu_s, family_cpu_s},
+    device::Devices,
     flags::ClusterFlags,
     ledger::Ledger,
     server::Server,
@@ -106,8 +108,16 @@ impl Ground {
         self.nats.is_some()
     }
 
-    pub(crate) fn clients(&self) -> Vec<Arc<RestClient>> {
-        self.servers.iter().map(|server| Arc::clone(&server.client)).collect()
+    /// Nobody gives up.
+    pub(crate) fn way(&self, devices: Devices, flags: &ClusterFlags) -> Way {
+        Way {
+            clients: self.servers.iter().map(|server| Arc::clone(&server.client)).collect(),
+            devices,
+            ledger: Arc::clone(&self.ledger),
+            accounts: flags.accounts,
+            rate: (flags.rate > 0).then(|| f64::from(flags.rate)),
+            gives_up: 0.0,
+        }
     }
 
     pub(crate) async fn import_accounts(&self, accounts: u32) -> anyhow::Result<()> {

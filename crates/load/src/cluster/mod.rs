@@ -4,7 +4,6 @@
 //! `faults` break one thing after the other; the `ledger` holds what was acknowledged against what the receiver got, and `report`
 //! says what came of it.
 
-mod callers;
 mod faults;
 mod ground;
 mod report;
@@ -18,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use unsaid::limits;
 
 pub(crate) use self::report::Report;
-use self::{callers::Callers, faults::Happened, ground::Ground, watchers::Watchers};
-use crate::{clock, flags::ClusterFlags};
+use self::{faults::Happened, ground::Ground, watchers::Watchers};
+use crate::{callers::Callers, clock, flags::ClusterFlags};
 
 /// How long it may take until everything has come to rest.
 const REST_MAX: Duration = Duration::from_secs(60);
@@ -29,7 +28,7 @@ pub(crate) async fn run(flags: &ClusterFlags) -> anyhow::Result<Report> {
     ground.import_accounts(flags.accounts).await?;
     let watchers = Watchers::start(&ground, flags).await?;
     let stop = CancellationToken::new();
-    let callers = Callers::start(&ground, &watchers.devices(), flags, stop.clone());
+    let callers = Callers::start(ground.way(watchers.devices(), flags), flags.callers, flags.seed, stop.clone());
     let began = clock::now();
     let cpu_before = ground.cpu().context("processor times")?;
 

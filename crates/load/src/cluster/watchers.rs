@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use rand::{rngs::StdRng, seq::IteratorRandom};
 use tokio::task::JoinSet;
 use unsaid_client::{ClientError, SessionClient, SessionConfig};
 use unsaid_protocol::{
@@ -19,7 +18,7 @@ use super::ground::Ground;
 use crate::{
     account::Account,
     clock,
-    device::PLATFORMS,
+    device::{Devices, PLATFORMS, Seat},
     flags::ClusterFlags,
     ledger::Ledger,
     setup::{APP, usersig_of},
@@ -44,22 +43,7 @@ struct Watcher {
     server: SocketAddr,
     platform: &'static str,
     seen: Mutex<Seen>,
-    /// While it is logged in.
-    client: Mutex<Option<Arc<SessionClient>>>,
-}
-
-/// The sessions through which callers recall.
-#[derive(Clone)]
-pub(crate) struct Devices(Arc<[Arc<Watcher>]>);
-
-impl Devices {
-    /// A device of this account that is connected, to any of the servers.
-    pub(crate) fn of(&self, account: Account, random: &mut StdRng) -> Option<Arc<SessionClient>> {
-        let theirs = self.0.iter().filter(|watcher| watcher.account == account);
-        let clients =
-            theirs.filter_map(|watcher| watcher.client.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        clients.choose(random)
-    }
+    seat: Arc<Seat>,
 }
 
 #[derive(Default)]
@@ -88,8 +72,8 @@ impl Watchers {
         for account in (0..flags.watched.min(flags.accounts)).map(Account) {
             // A device for each server, for two of one platform would displace each other.
             for (server, platform) in ground.servers.iter().zip(PLATFORMS) {
-                let (seen, client) = (Mutex::default(), Mutex::default());
-                watchers.push(Arc::new(Watcher { account, server: server.address, platform, seen, client }));
+                let (seen, seat) = (Mutex::default(), Arc::default());
+                watchers.push(Arc::new(Watcher { account, server: server.address, platform, seen, seat }));
             }
         }
         let tasks = watchers.iter().map(|watcher| Arc::clone(watcher).run()).collect();
@@ -103,7 +87,7 @@ impl Watchers {
     }
 
     pub(crate) fn devices(&self) -> Devices {
-        Devices(self.watchers.clone().into())
+        Devices::new(self.watchers.iter().map(|watcher| (watcher.account, Arc::clone(&watcher.seat))))
     }
 
     /// Waits until each has seen everything, for a time.
@@ -146,7 +130,7 @@ impl Watcher {
         loop {
             // It ends when its server does, and goes on when that is there again.
             let _ = self.connection(&mut bookmark).await;
-            *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.seat.set(None);
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -170,7 +154,7 @@ impl Watcher {
             seen.reloads += u32::from(welcome.reload && bookmark.cursor.is_some());
         }
         (bookmark.session, bookmark.cursor) = (Some(welcome.session), Some(welcome.cursor));
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(client));
+        self.seat.set(Some(client));
         while let Ok(push) = pushes.next().await {
             let Push::Updates(updates) = push else {
                 continue;

@@ -12,7 +12,9 @@ use unsaid_testkit::{
 
 use crate::{
     account::Account,
+    callers::Way,
     clock,
+    device::Devices,
     flags::{CrashFlags, Failpoints, StoreKind},
     ledger::Ledger,
     server::Server,
@@ -21,6 +23,9 @@ use crate::{
 
 /// A call is given up after that.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How likely a caller without an answer gives up.
+const GIVES_UP: f64 = 0.3;
 
 /// Dropped in this order: server, receiver, PostgreSQL, the folder.
 pub(crate) struct Ground {
@@ -72,6 +77,17 @@ impl Ground {
         }
         self.kill();
         Ok(())
+    }
+
+    pub(crate) fn way(&self, flags: &CrashFlags) -> Way {
+        Way {
+            clients: [Arc::clone(&self.client)].into(),
+            devices: Devices::default(),
+            ledger: Arc::clone(&self.ledger),
+            accounts: flags.accounts,
+            rate: None,
+            gives_up: GIVES_UP,
+        }
     }
 
     pub(crate) fn has_postgres(&self) -> bool {

@@ -3,7 +3,6 @@
 //! `deaths` draws how it dies in each round, `ground` starts it again on what is there; `callers` go on meanwhile, and ask again or
 //! give up where they get no answer. In the end `history` reads what is stored, and `judge` holds it against the `ledger`.
 
-mod callers;
 mod deaths;
 mod ground;
 mod history;
@@ -17,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use unsaid::limits;
 
 pub(crate) use self::report::Report;
-use self::{callers::Callers, deaths::Deaths, ground::Ground};
-use crate::{clock, flags::CrashFlags, progress::Progress};
+use self::{deaths::Deaths, ground::Ground};
+use crate::{callers::Callers, clock, flags::CrashFlags, progress::Progress};
 
 /// How long it may take until all that is owed is told.
 const REST_MAX: Duration = Duration::from_secs(60);
@@ -27,7 +26,7 @@ pub(crate) async fn run(flags: &CrashFlags) -> anyhow::Result<Report> {
     let mut ground = Ground::start(flags).await?;
     ground.import_accounts(flags.accounts).await?;
     let stop = CancellationToken::new();
-    let callers = Callers::start(&ground, flags, stop.clone());
+    let callers = Callers::start(ground.way(flags), flags.callers, flags.seed, stop.clone());
     let mut random = StdRng::seed_from_u64(flags.seed);
     let mut deaths = Deaths::default();
     let done = deaths.counter();

@@ -1,5 +1,6 @@
-//! Callers who send and recall at any of the servers, and ask another one where they get no answer. They recall as the sender
-//! where a device of the sender is connected, else as the admin.
+//! Callers who send and recall while something breaks. Where they get no answer, they ask again, at another server if there is one,
+//! or give up: what became of that, only what is stored can say. They recall as the sender where a device of the sender is
+//! connected, else as the admin.
 
 use std::{
     sync::{
@@ -16,11 +17,10 @@ use tokio_util::sync::CancellationToken;
 use unsaid_client::{ClientError, RestClient};
 use unsaid_protocol::MsgKey;
 
-use super::{ground::Ground, watchers::Devices};
 use crate::{
     account::Account,
     clock,
-    flags::ClusterFlags,
+    device::Devices,
     ledger::Ledger,
     table::{Message, random_of},
 };
@@ -31,41 +31,41 @@ const KEPT_ONE_IN: u32 = 4;
 /// How long a caller goes on asking.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Before another server is asked.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Before it asks again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The message is recalled already.
 const ALREADY_RECALLED: i32 = 20023;
+
+/// Whom they ask, and how.
+#[derive(Clone)]
+pub(crate) struct Way {
+    /// Of each server.
+    pub(crate) clients: Arc<[Arc<RestClient>]>,
+    pub(crate) devices: Devices,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) accounts: u32,
+    /// Messages a second; none: as many as the servers take.
+    pub(crate) rate: Option<f64>,
+    /// How likely a caller without an answer gives up.
+    pub(crate) gives_up: f64,
+}
 
 pub(crate) struct Callers(JoinSet<()>);
 
 #[derive(Clone)]
 struct Shared {
-    clients: Arc<[Arc<RestClient>]>,
-    devices: Devices,
-    ledger: Arc<Ledger>,
+    way: Way,
     next: Arc<AtomicU32>,
     began: Instant,
-    /// Messages a second; none: as many as the servers take.
-    rate: Option<f64>,
-    accounts: u32,
     stop: CancellationToken,
 }
 
 impl Callers {
-    pub(crate) fn start(ground: &Ground, devices: &Devices, flags: &ClusterFlags, stop: CancellationToken) -> Self {
-        let shared = Shared {
-            clients: ground.clients().into(),
-            devices: devices.clone(),
-            ledger: Arc::clone(&ground.ledger),
-            next: Arc::default(),
-            began: clock::now(),
-            rate: (flags.rate > 0).then(|| f64::from(flags.rate)),
-            accounts: flags.accounts,
-            stop,
-        };
-        let callers = (0..flags.callers).map(|number| {
-            let random = StdRng::seed_from_u64(flags.seed * 1000 + u64::from(number));
+    pub(crate) fn start(way: Way, callers: u32, seed: u64, stop: CancellationToken) -> Self {
+        let shared = Shared { way, next: Arc::default(), began: clock::now(), stop };
+        let callers = (0..callers).map(|number| {
+            let random = StdRng::seed_from_u64(seed * 1000 + u64::from(number));
             call(shared.clone(), random)
         });
         Self(callers.collect())
@@ -80,44 +80,46 @@ impl Callers {
 }
 
 async fn call(shared: Shared, mut random: StdRng) {
-    while !shared.stop.is_cancelled() {
-        let number = shared.next.fetch_add(1, Ordering::Relaxed);
-        if let Some(rate) = shared.rate {
-            let due = shared.began + Duration::from_secs_f64(f64::from(number) / rate);
+    let Shared { way, next, began, stop } = shared;
+    while !stop.is_cancelled() {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if let Some(rate) = way.rate {
+            let due = began + Duration::from_secs_f64(f64::from(number) / rate);
             tokio::time::sleep_until(due.into()).await;
         }
-        let from = random.random_range(0..shared.accounts);
-        let to = (from + random.random_range(1..shared.accounts)) % shared.accounts;
-        let first = random.random_range(0..shared.clients.len());
-        let Some(key) = shared.send(number, Account(from), Account(to), first).await else {
+        let from = random.random_range(0..way.accounts);
+        let to = (from + random.random_range(1..way.accounts)) % way.accounts;
+        let Some(key) = way.send(number, Account(from), Account(to), &mut random).await else {
             continue;
         };
         let message = Message { from: Account(from), to: Account(to), key };
-        shared.ledger.sent(message);
+        way.ledger.sent(message);
         if !number.is_multiple_of(KEPT_ONE_IN) {
-            shared.recall(message, &mut random).await;
+            way.recall(message, &mut random).await;
         }
     }
 }
 
-impl Shared {
-    async fn send(&self, number: u32, from: Account, to: Account, first: usize) -> Option<MsgKey> {
+impl Way {
+    async fn send(&self, number: u32, from: Account, to: Account, random: &mut StdRng) -> Option<MsgKey> {
         let body = json!({
             "From_Account": from.to_string(), "To_Account": to.to_string(), "MsgSeq": number, "MsgRandom": random_of(number),
             "MsgBody": [{"MsgType": "TIMTextElem", "MsgContent": {"Text": format!("message {number}")}}],
         });
         let began = clock::now();
-        for client in self.clients.iter().cycle().skip(first) {
+        for client in self.clients_from(random) {
             match client.call("openim", "sendmsg", &body).await {
                 Ok(answer) => return answer["MsgKey"].as_str().and_then(|key| key.parse().ok()),
                 Err(error) if clock::now() - began > PATIENCE => {
                     self.ledger.failed(format!("sendmsg: {error}"));
-                    return None;
+                    break;
                 }
+                Err(_) if random.random_bool(self.gives_up) => break,
                 Err(_) => self.ledger.trouble(),
             }
             tokio::time::sleep(PAUSE).await;
         }
+        self.ledger.send_in_doubt(random_of(number));
         None
     }
 
@@ -132,8 +134,7 @@ impl Shared {
                 Err(_) => self.ledger.trouble(),
             }
         }
-        let first = random.random_range(0..self.clients.len());
-        for client in self.clients.iter().cycle().skip(first) {
+        for client in self.clients_from(random) {
             asked += 1;
             match client.admin_msgwithdraw(&from.to_string(), &to.to_string(), key).await {
                 Ok(()) => return self.ledger.acknowledged(key, clock::now()),
@@ -141,10 +142,17 @@ impl Shared {
                 Err(error) if is_recalled(&error) || clock::now() - began > PATIENCE => {
                     return self.ledger.failed(format!("admin_msgwithdraw of {key}: {error}"));
                 }
+                Err(_) if random.random_bool(self.gives_up) => return,
                 Err(_) => self.ledger.trouble(),
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// One after the other, without end.
+    fn clients_from(&self, random: &mut StdRng) -> impl Iterator<Item = &Arc<RestClient>> + use<'_> {
+        let first = random.random_range(0..self.clients.len());
+        self.clients.iter().cycle().skip(first)
     }
 }
 
