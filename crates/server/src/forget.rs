@@ -27,6 +27,10 @@ pub(crate) struct Forget {
 
 const PAUSE: Duration = Duration::from_secs(3600);
 
+/// Walking through all conversations leaves the store alone for so many times as long as it looks: there may be millions, and
+/// others want to read.
+const WALK_PAUSE: u32 = 9;
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Forget {
@@ -110,8 +114,10 @@ impl Forget {
         let before_s = if app.history_days == 0 { 0 } else { now.minus(kept).seconds() };
         let (mut erased, mut after) = (0, None);
         loop {
+            let began = self.clock.instant();
             let piece = self.chat.store().prunable(sdkappid, after, before_s, limits::PRUNE_PIECE_CONVERSATIONS);
             let Prunable { pairs, next } = piece.await?;
+            let took = self.clock.instant() - began;
             for pair in pairs {
                 loop {
                     let count = self.chat.prune(Prune { app: sdkappid, pair: pair.clone(), before_s }).await?;
@@ -125,6 +131,7 @@ impl Forget {
             if after.is_none() {
                 return Ok(erased);
             }
+            tokio::time::sleep(took * WALK_PAUSE).await;
         }
     }
 }

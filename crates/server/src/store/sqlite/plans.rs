@@ -197,6 +197,18 @@ fn every_statement_goes_along_a_key_or_an_index() {
     assert!(explained > 30, "{explained}");
 }
 
+/// It is done for all conversations, again and again.
+#[test]
+fn looking_for_what_is_to_be_erased_costs_a_conversation_with_nothing_no_search() {
+    let mut store = watched(|_| {});
+    live(&mut store);
+    store.seen.lock().expect("nobody panics with it").statements.clear();
+    assert_eq!(query::prunable(&store.connection, APP, None, 0, 10).expect("the store works").pairs, []);
+    let statements = std::mem::take(&mut store.seen.lock().expect("nobody panics with it").statements);
+    assert!(statements.iter().any(|sql| sql.contains("FROM conversation")), "{statements:?}");
+    assert!(!statements.iter().any(|sql| sql.contains("FROM message")), "{statements:?}");
+}
+
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(sql);
     let unbound: Vec<Option<i64>> = vec![None; statement.parameter_count()];
