@@ -4,7 +4,7 @@
 //! touch them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     sync::Arc,
 };
 
@@ -55,8 +55,9 @@ pub(super) struct Batch<'a> {
     known: &'a Known,
     now: Timestamp,
     entropy: &'a Entropy,
-    accounts: HashMap<(SdkAppId, UserId), Row<AccountRow>>,
-    conversations: HashMap<(SdkAppId, Pair), Row<Conversation>>,
+    /// In the order of their keys, so that rows which stand beside each other are written one after the other.
+    accounts: BTreeMap<(SdkAppId, UserId), Row<AccountRow>>,
+    conversations: BTreeMap<(SdkAppId, Pair), Row<Conversation>>,
     apps: Vec<Arc<App>>,
     removed_apps: Vec<SdkAppId>,
     serial: i64,
@@ -70,7 +71,15 @@ pub(super) struct Batch<'a> {
 
 struct Row<T> {
     value: Option<T>,
+    /// It is in its table.
+    stored: bool,
     changed: bool,
+}
+
+impl<T> Row<T> {
+    fn read(value: Option<T>) -> Self {
+        Self { stored: value.is_some(), value, changed: false }
+    }
 }
 
 /// What holds once the transaction is durable.
@@ -112,8 +121,8 @@ impl<'a> Batch<'a> {
             known,
             now,
             entropy,
-            accounts: HashMap::new(),
-            conversations: HashMap::new(),
+            accounts: BTreeMap::new(),
+            conversations: BTreeMap::new(),
             apps: Vec::new(),
             removed_apps: Vec::new(),
             serial: known.serial,
@@ -153,12 +162,13 @@ impl<'a> Batch<'a> {
     }
 
     fn account_row(&mut self, app: SdkAppId, user: &UserId) -> Result<&mut Row<AccountRow>, Fault> {
-        let key = (app, user.clone());
-        if !self.accounts.contains_key(&key) {
-            let value = statements::read_account(self.connection, app, user).map_err(fault)?;
-            self.accounts.insert(key.clone(), Row { value, changed: false });
+        match self.accounts.entry((app, user.clone())) {
+            Entry::Occupied(row) => Ok(row.into_mut()),
+            Entry::Vacant(place) => {
+                let value = statements::read_account(self.connection, app, user).map_err(fault)?;
+                Ok(place.insert(Row::read(value)))
+            }
         }
-        Ok(self.accounts.get_mut(&key).expect("it was put there if it was not"))
     }
 }
 
@@ -255,7 +265,7 @@ impl Tx for Batch<'_> {
             .map_err(fault)?;
         let account = Account { serial: self.serial, ..Account::default() };
         let row = AccountRow { account, sync_last: 0 };
-        self.accounts.insert((app, user.clone()), Row { value: Some(row), changed: false });
+        self.accounts.insert((app, user.clone()), Row::read(Some(row)));
         Ok(())
     }
 
@@ -302,12 +312,13 @@ impl Tx for Batch<'_> {
             return Ok(row.value);
         }
         let value = statements::read_conversation(self.connection, app, pair).map_err(fault)?;
-        self.conversations.insert(key, Row { value, changed: false });
+        self.conversations.insert(key, Row::read(value));
         Ok(value)
     }
 
     fn save_conversation(&mut self, app: SdkAppId, pair: &Pair, conversation: &Conversation) -> Result<(), Fault> {
-        self.conversations.insert((app, pair.clone()), Row { value: Some(*conversation), changed: true });
+        let row = self.conversations.entry((app, pair.clone())).or_insert_with(|| Row::read(None));
+        (row.value, row.changed) = (Some(*conversation), true);
         Ok(())
     }
 
@@ -460,8 +471,8 @@ impl Batch<'_> {
     fn write_conversations(&mut self) -> rusqlite::Result<()> {
         for ((app, pair), row) in &mut self.conversations {
             if let (Some(conversation), true) = (&row.value, row.changed) {
-                statements::write_conversation(self.connection, *app, pair, conversation)?;
-                row.changed = false;
+                statements::write_conversation(self.connection, *app, pair, conversation, row.stored)?;
+                (row.stored, row.changed) = (true, false);
             }
         }
         Ok(())

@@ -13,6 +13,8 @@ mod look;
 mod messages;
 mod operators;
 mod outbox;
+#[cfg(any(test, feature = "pieces"))]
+pub(crate) mod pieces;
 #[cfg(test)]
 mod plans;
 mod query;
@@ -298,6 +300,8 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // Without it, SQLite plans a statement again for each value that it might compare with statistics, which there are none of.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 

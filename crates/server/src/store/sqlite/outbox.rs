@@ -3,7 +3,7 @@
 //! An event is written once, into the log (table `event`); outbox and parked refer to it there. What is delivered leaves
 //! the outbox; the log keeps it for a while if it holds no text, so that it can be sent again.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
 use super::{batch::Batch, fault, row::Sql};
@@ -55,19 +55,25 @@ fn deliver(batch: &mut Batch<'_>, settled: &Settled) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes a row out of the outbox, and counts that.
+/// Takes a row out of the outbox, and counts that. Looks and deletes: what a `DELETE` returns goes through a table of its own,
+/// which costs more than the second search.
 fn take(batch: &mut Batch<'_>, settled: &Settled) -> Result<Option<Taken>, Fault> {
-    let taken = batch
-        .connection()
-        .prepare_cached(
-            "DELETE FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3
-             RETURNING event, bytes, has_text, replay, previous",
-        )
-        .and_then(|mut statement| {
-            let name = params![Sql(settled.app), settled.lane.0, settled.place];
-            statement.query_row(name, Taken::read).optional()
-        })
-        .map_err(fault)?;
+    let work = |connection: &Connection| {
+        let name = params![Sql(settled.app), settled.lane.0, settled.place];
+        let taken = connection
+            .prepare_cached(
+                "SELECT event, bytes, has_text, replay, previous FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3",
+            )?
+            .query_row(name, Taken::read)
+            .optional()?;
+        if taken.is_some() {
+            connection
+                .prepare_cached("DELETE FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3")?
+                .execute(name)?;
+        }
+        Ok(taken)
+    };
+    let taken = work(batch.connection()).map_err(fault)?;
     if let Some(taken) = &taken {
         let Backlog { waiting, waiting_bytes, .. } = batch.backlog_of(settled.app);
         *waiting -= 1;
