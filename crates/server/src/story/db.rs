@@ -8,14 +8,17 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode, config::DbConfig, params};
 use tokio::{
     sync::mpsc::{self, error::TryRecvError},
     time::Instant,
 };
 
 use super::{AttemptRecord, Counts, Job, StorySettings};
-use crate::{clock::Clock, limits};
+use crate::{
+    clock::{Clock, Timestamp},
+    limits,
+};
 
 /// In the order of time, with one index: names of events are in that order, too, so both grow at their ends.
 const SCHEMA: &str = "
@@ -49,6 +52,7 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A receiver may have repeated in its answer what it was sent; once erased, it is not to stay on freed pages.
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.execute_batch(SCHEMA)?;
@@ -226,8 +230,8 @@ impl Writer {
 
     fn transact(&mut self, batch: &[AttemptRecord]) -> rusqlite::Result<usize> {
         let keep_since = self.clock.now().minus(self.settings.keep);
-        let connection = self.connection.as_mut().expect("it was opened before");
-        let transaction = connection.transaction()?;
+        let connection = self.connection.as_ref().expect("it was opened before");
+        let transaction = connection.unchecked_transaction()?;
         let mut insert = transaction.prepare_cached(
             "INSERT INTO attempt (at_ms, event, app, lane, command, class, outcome, msg_key, detail)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -246,17 +250,35 @@ impl Writer {
             ])?;
         }
         drop(insert);
+        let erased = if self.is_one_due(&transaction, keep_since)? {
+            self.erase(&transaction, keep_since, batch.len() as u64)?
+        } else {
+            0
+        };
+        transaction.commit()?;
+        Ok(erased)
+    }
+
+    /// Looks at the oldest record only; with each batch, so it must cost little.
+    fn is_one_due(&self, connection: &Connection, keep_since: Timestamp) -> rusqlite::Result<bool> {
+        connection
+            .prepare_cached(
+                "SELECT 1 FROM (SELECT id, at_ms FROM attempt ORDER BY id LIMIT 1)
+                 WHERE at_ms < ?1 OR id <= (SELECT max(id) FROM attempt) - ?2",
+            )?
+            .exists(params![keep_since.0, self.settings.records_max.cast_signed()])
+    }
+
+    fn erase(&self, connection: &Connection, keep_since: Timestamp, written: u64) -> rusqlite::Result<usize> {
         // As many as were written may go, and some more, so that what is too much becomes less.
-        let piece = if batch.is_empty() { BATCH_RECORDS_MAX as u64 } else { 2 * batch.len() as u64 + 16 };
-        let erased = transaction
+        let piece = if written == 0 { BATCH_RECORDS_MAX as u64 } else { 2 * written + 16 };
+        connection
             .prepare_cached(
                 "DELETE FROM attempt WHERE id IN (
                      SELECT id FROM (SELECT id, at_ms FROM attempt ORDER BY id LIMIT ?3)
                      WHERE at_ms < ?1 OR id <= (SELECT max(id) FROM attempt) - ?2)",
             )?
-            .execute(params![keep_since.0, self.settings.records_max.cast_signed(), piece.cast_signed()])?;
-        transaction.commit()?;
-        Ok(erased)
+            .execute(params![keep_since.0, self.settings.records_max.cast_signed(), piece.cast_signed()])
     }
 }
 
