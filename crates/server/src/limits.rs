@@ -82,6 +82,9 @@ pub const STORE_QUEUE_COMMANDS_MAX: usize = 4096;
 /// Commands that share one transaction and one fsync.
 pub const STORE_BATCH_COMMANDS_MAX: usize = 512;
 
+/// Accounts, and as many conversations, whose rows the writer of the embedded store remembers: about 0.5 KB for one of each.
+pub const STORE_KNOWN_ROWS_MAX: usize = 32_768;
+
 /// Reads that wait for a reader.
 pub const STORE_QUEUE_READS_MAX: usize = 1024;
 

@@ -4,7 +4,7 @@
 //! touch them.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
     sync::Arc,
 };
 
@@ -12,7 +12,9 @@ use rusqlite::{Connection, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
-    contacts, erase, fault, messages, operators, outbox, query,
+    contacts, erase, fault,
+    known::Known,
+    messages, operators, outbox, query,
     row::Sql,
     sessions,
     statements::{self, AccountRow},
@@ -26,29 +28,6 @@ use crate::{
     clock::{Entropy, Timestamp},
 };
 
-/// What the writer knows of the store between two batches.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    pub(super) apps: HashMap<SdkAppId, Arc<App>>,
-    /// The serial of the newest account.
-    pub(super) serial: i64,
-    /// The newest row of the log of events.
-    pub(super) event_row: i64,
-    pub(super) backlogs: BTreeMap<SdkAppId, Backlog>,
-}
-
-impl Known {
-    /// Reads a row for each app, and the ends of two keys: however much waits, a start takes no longer for it.
-    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        Ok(Self {
-            apps: query::apps(connection)?.into_iter().map(|app| (app.sdkappid, app.into())).collect(),
-            serial: query::serial(connection)?,
-            event_row: query::last_row(connection)?,
-            backlogs: statements::read_backlogs(connection)?,
-        })
-    }
-}
-
 /// A transaction that has begun.
 pub(super) struct Batch<'a> {
     connection: &'a Connection,
@@ -60,6 +39,8 @@ pub(super) struct Batch<'a> {
     conversations: BTreeMap<(SdkAppId, Pair), Row<Conversation>>,
     apps: Vec<Arc<App>>,
     removed_apps: Vec<SdkAppId>,
+    /// Rows were erased that it did not hold, so what was known of others before it counts no more.
+    erased: bool,
     serial: i64,
     event_row: i64,
     /// Of the apps whose outbox has changed.
@@ -84,8 +65,11 @@ impl<T> Row<T> {
 
 /// What holds once the transaction is durable.
 pub(super) struct Committed {
+    accounts: BTreeMap<(SdkAppId, UserId), Row<AccountRow>>,
+    conversations: BTreeMap<(SdkAppId, Pair), Row<Conversation>>,
     apps: Vec<Arc<App>>,
     removed_apps: Vec<SdkAppId>,
+    erased: bool,
     serial: i64,
     event_row: i64,
     backlogs: BTreeMap<SdkAppId, Backlog>,
@@ -104,6 +88,19 @@ impl Committed {
         for app in self.removed_apps.drain(..) {
             known.apps.remove(&app);
             known.backlogs.remove(&app);
+        }
+        if self.erased {
+            known.rows.clear();
+        }
+        for (key, row) in std::mem::take(&mut self.accounts) {
+            if let Some(account) = row.value {
+                known.rows.accounts.insert(key, account);
+            }
+        }
+        for (key, row) in std::mem::take(&mut self.conversations) {
+            if let Some(conversation) = row.value {
+                known.rows.conversations.insert(key, conversation);
+            }
         }
     }
 }
@@ -125,6 +122,7 @@ impl<'a> Batch<'a> {
             conversations: BTreeMap::new(),
             apps: Vec::new(),
             removed_apps: Vec::new(),
+            erased: false,
             serial: known.serial,
             event_row: known.event_row,
             backlogs: BTreeMap::new(),
@@ -157,15 +155,20 @@ impl<'a> Batch<'a> {
             statements::write_backlog(self.connection, *app, backlog)?;
         }
         statements::commit(self.connection)?;
-        let Self { apps, removed_apps, serial, event_row, backlogs, owed, heard, .. } = self;
-        Ok(Committed { apps, removed_apps, serial, event_row, backlogs, owed, heard })
+        let Self { accounts, conversations, apps, removed_apps, erased, serial, event_row, backlogs, .. } = self;
+        let Self { owed, heard, .. } = self;
+        Ok(Committed { accounts, conversations, apps, removed_apps, erased, serial, event_row, backlogs, owed, heard })
     }
 
     fn account_row(&mut self, app: SdkAppId, user: &UserId) -> Result<&mut Row<AccountRow>, Fault> {
         match self.accounts.entry((app, user.clone())) {
             Entry::Occupied(row) => Ok(row.into_mut()),
             Entry::Vacant(place) => {
-                let value = statements::read_account(self.connection, app, user).map_err(fault)?;
+                let known = if self.erased { None } else { self.known.rows.accounts.get(place.key()).copied() };
+                let value = match known {
+                    Some(row) => Some(row),
+                    None => statements::read_account(self.connection, app, user).map_err(fault)?,
+                };
                 Ok(place.insert(Row::read(value)))
             }
         }
@@ -209,6 +212,7 @@ impl Tx for Batch<'_> {
     fn erase_of_app(&mut self, app: SdkAppId, rows_max: u32) -> Result<u64, Fault> {
         self.accounts.retain(|(of, _), _| *of != app);
         self.conversations.retain(|(of, _), _| *of != app);
+        self.erased = true;
         let erased = erase::some(self.connection, app, rows_max).map_err(fault)?;
         if erased == 0 {
             *self.backlog_of(app) = Backlog::default();
@@ -307,13 +311,17 @@ impl Tx for Batch<'_> {
     }
 
     fn conversation(&mut self, app: SdkAppId, pair: &Pair) -> Result<Option<Conversation>, Fault> {
-        let key = (app, pair.clone());
-        if let Some(row) = self.conversations.get(&key) {
-            return Ok(row.value);
+        match self.conversations.entry((app, pair.clone())) {
+            Entry::Occupied(row) => Ok(row.get().value),
+            Entry::Vacant(place) => {
+                let known = if self.erased { None } else { self.known.rows.conversations.get(place.key()).copied() };
+                let value = match known {
+                    Some(row) => Some(row),
+                    None => statements::read_conversation(self.connection, app, pair).map_err(fault)?,
+                };
+                Ok(place.insert(Row::read(value)).value)
+            }
         }
-        let value = statements::read_conversation(self.connection, app, pair).map_err(fault)?;
-        self.conversations.insert(key, Row::read(value));
-        Ok(value)
     }
 
     fn save_conversation(&mut self, app: SdkAppId, pair: &Pair, conversation: &Conversation) -> Result<(), Fault> {

@@ -9,6 +9,7 @@ mod batch;
 mod checkpoint;
 mod contacts;
 mod erase;
+mod known;
 mod look;
 mod messages;
 mod operators;

@@ -14,10 +14,7 @@ use rusqlite::{
 use serde_json::value::RawValue;
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, element::MsgBody};
 
-use super::{
-    batch::{Batch, Known},
-    outbox, query, schema,
-};
+use super::{batch::Batch, known::Known, outbox, query, schema};
 use crate::{
     apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
     chat::{
@@ -68,7 +65,7 @@ fn watched(fill: impl FnOnce(&Connection)) -> Watched {
             }),
         )
         .expect("it can be watched");
-    let known = Known::default();
+    let known = Known::nothing();
     Watched { connection, known, seen }
 }
 

@@ -14,12 +14,7 @@ use std::{
 use rusqlite::{Connection, ffi, params};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{
-    OpenError, backup,
-    batch::{Batch, Known},
-    checkpoint::Checkpoints,
-    fault, outbox,
-};
+use super::{OpenError, backup, batch::Batch, checkpoint::Checkpoints, fault, known::Known, outbox};
 use crate::{
     chat::{Applied, Command, CopyProgress, Fault, Pruned, Settled},
     clock::{Clock, Entropy, Timestamp, World},
