@@ -1,7 +1,7 @@
 //! Accounts of a run, which are numbers with a name.
 
 /// An account by its number, from 0.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Account(pub(crate) u32);
 
 const PREFIX: &str = "user";

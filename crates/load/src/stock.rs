@@ -1,5 +1,6 @@
 //! Messages that are there before the server starts. What sends them is the server's own commands on its own store, in this
-//! process and without HTTP, so that ten million take minutes and not hours; every row is as a server would have written it.
+//! process and without HTTP, so that ten million take minutes and not hours; every row is as a server would have written it, but that those
+//! of a conversation lie together.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -101,9 +102,11 @@ impl Filling {
         let total = staying.checked_add(recalled).filter(|total| *total < STAYING_RANDOM_MIN);
         let total = total.with_context(|| format!("more messages than {STAYING_RANDOM_MIN}"))?;
         let pairs: Arc<[_]> = pairs(seed, accounts).take(total as usize).collect();
+        let order: Arc<[u32]> = by_conversation(&pairs, accounts).into();
         let kept = Arc::new(Mutex::new(Vec::with_capacity(recalled as usize)));
         let keeping = Arc::clone(&kept);
-        for_each("storing messages", total, move |place| {
+        for_each("storing messages", total, move |turn| {
+            let place = order[turn as usize];
             let (filling, keeping, (from, to)) = (self.clone(), Arc::clone(&keeping), pairs[place as usize]);
             async move {
                 let number = recalled_at(place, total, recalled);
@@ -165,6 +168,25 @@ fn user(account: Account) -> anyhow::Result<UserId> {
     UserId::new(&account.to_string()).context("a name")
 }
 
+/// The places of messages in the order in which a store keeps their conversations: stored like this, they go to the end of each
+/// table, and ten million take minutes. The numbers of those that are recalled are as they were, so recalls go everywhere.
+fn by_conversation(pairs: &[(Account, Account)], accounts: u32) -> Vec<u32> {
+    let mut names: Vec<(String, Account)> =
+        (0..accounts).map(Account).map(|account| (account.to_string(), account)).collect();
+    names.sort_unstable();
+    let mut ranks = vec![0; names.len()];
+    for (rank, (_, account)) in (0_u32..).zip(&names) {
+        ranks[account.index()] = rank;
+    }
+    let mut places: Vec<u32> = (0..pairs.len() as u32).collect();
+    places.sort_unstable_by_key(|place| {
+        let (from, to) = pairs[*place as usize];
+        let (from, to) = (ranks[from.index()], ranks[to.index()]);
+        (from.min(to), from.max(to), *place)
+    });
+    places
+}
+
 /// Which of those that are recalled is the message at this place, if it is one.
 fn recalled_at(place: u32, total: u32, recalled: u32) -> Option<u32> {
     let before = |place: u32| (u64::from(place) * u64::from(recalled) / u64::from(total)) as u32;
@@ -202,6 +224,13 @@ where
 mod tests {
     use super::*;
     use crate::{flags::Ground, setup::Site};
+
+    #[test]
+    fn conversations_are_stored_in_the_order_of_their_names() {
+        let pairs = [(10, 9), (2, 10), (9, 2), (1, 9), (10, 2)].map(|(from, to)| (Account(from), Account(to)));
+        // user1, user10, user2, user9
+        assert_eq!(by_conversation(&pairs, 11), [3, 1, 4, 0, 2]);
+    }
 
     #[test]
     fn what_is_recalled_lies_evenly_among_the_others() {
