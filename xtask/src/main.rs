@@ -4,6 +4,7 @@
 
 mod api;
 mod cluster;
+mod count;
 mod crash;
 mod fuzz;
 mod nats;
@@ -26,6 +27,9 @@ Commands:
                  more kills and seeds, the demo in release mode and a short load run
   cluster        three servers on one PostgreSQL under load, while servers, PostgreSQL and
                  NATS are killed, stopped and started again; --full has it, too
+  count [--write]
+                 instructions of the hot pieces of the server, against those in crates/server/pieces.txt;
+                 --write puts them there; --full has it, too
   api            the operator API against its document, by Schemathesis; --full has it, too
   fuzz [--seconds N] [TARGET]
                  everything that reads foreign bytes, or one target, for 60 s each or N; what leads
@@ -43,6 +47,7 @@ enum Task {
     Test(test::Extent),
     Api,
     Cluster,
+    Count(count::Counts),
     Fuzz { seconds: u32, target: Option<String> },
     Nats,
     Postgres,
@@ -74,6 +79,8 @@ fn parse(arguments: &[String]) -> Option<Task> {
         ["test", "--full"] => Some(Task::Test(test::Extent::Full)),
         ["api"] => Some(Task::Api),
         ["cluster"] => Some(Task::Cluster),
+        ["count"] => Some(Task::Count(count::Counts::Compare)),
+        ["count", "--write"] => Some(Task::Count(count::Counts::Write)),
         ["nats"] => Some(Task::Nats),
         ["postgres"] => Some(Task::Postgres),
         ["sim"] => Some(Task::Sim(sim::Seeds::Many(sim::SEEDS))),
@@ -104,6 +111,7 @@ fn run(task: &Task) -> Result<bool> {
         Task::Test(extent) => test::run(&root()?, *extent),
         Task::Api => test::api(&root()?),
         Task::Cluster => test::cluster(&root()?),
+        Task::Count(counts) => test::count(&root()?, *counts),
         Task::Fuzz { seconds, target } => test::fuzz(&root()?, *seconds, target.as_deref()),
         Task::Nats => test::nats(&root()?),
         Task::Postgres => test::postgres(&root()?),
@@ -138,6 +146,8 @@ mod tests {
         check("test --help", Some(Task::Help));
         check("api", Some(Task::Api));
         check("cluster", Some(Task::Cluster));
+        check("count", Some(Task::Count(count::Counts::Compare)));
+        check("count --write", Some(Task::Count(count::Counts::Write)));
         let fuzz = |seconds, target: Option<&str>| Some(Task::Fuzz { seconds, target: target.map(str::to_owned) });
         check("fuzz", fuzz(60, None));
         check("fuzz rest", fuzz(60, Some("rest")));

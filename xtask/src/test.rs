@@ -15,7 +15,9 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    api, cluster, crash, fuzz, nats,
+    api, cluster,
+    count::{self, Counts},
+    crash, fuzz, nats,
     postgres::{self, Part},
     sim::{self, Seeds},
     system::{Outcome, answers, apt_get, cargo_command, is_root, passed_if, stream},
@@ -51,13 +53,14 @@ enum Needs {
 }
 
 /// What a run without `--full` leaves out.
-const LEFT_OUT: [&str; 8] = [
+const LEFT_OUT: [&str; 9] = [
     "tests, long form: more kills and more seeds (UNSAID_TEST_FULL=1)",
     "postgres, all of it: the tests of the server and of the SDK on PostgreSQL, and on two servers that share it",
     "simulation: a whole server from some hundred seeds more; `cargo xtask sim` runs thousands",
     "operator API: requests of every kind made out of its document, by Schemathesis",
     "demo, release: the demo as users run it",
     "load, release: 20,000 recalls, of which none may be lost or unknown",
+    "count: instructions of the hot pieces, against those that were written down",
     "crash: a server that dies at its commits and at random moments, 25 times on each store",
     "cluster: three servers on one PostgreSQL under load, while one thing after the other breaks",
 ];
@@ -94,6 +97,12 @@ pub(crate) fn api(root: &Path) -> Result<bool> {
 /// The step of that name alone; true if it did not fail.
 pub(crate) fn cluster(root: &Path) -> Result<bool> {
     let report = perform(Step::new("cluster", Needs::Compiler, || cluster::run(root)));
+    Ok(!matches!(report.outcome, Outcome::Failed(_)))
+}
+
+/// The step of that name alone; true if it did not fail.
+pub(crate) fn count(root: &Path, counts: Counts) -> Result<bool> {
+    let report = perform(Step::new("count", Needs::Compiler, || count::run(root, counts)));
     Ok(!matches!(report.outcome, Outcome::Failed(_)))
 }
 
@@ -173,6 +182,7 @@ fn steps(root: &Path, extent: Extent) -> Vec<Step<'_>> {
             cargo(root, &["run", "--release", "--locked", "--", "demo", "--once"], &[])
         }));
         steps.push(Step::new("load, release", Compiler, || load(root)));
+        steps.push(Step::new("count", Compiler, || count::run(root, Counts::Compare)));
         steps.push(Step::new("crash", Compiler, || crash::run(root)));
         steps.push(Step::new("cluster", Compiler, || cluster::run(root)));
     }

@@ -50,6 +50,8 @@ mod figures;
 
 mod bare;
 
+mod piece;
+
 mod cpu;
 
 mod progress;
@@ -72,6 +74,7 @@ use crate::{
     },
     growth::GrowthReport,
     idle::IdleReport,
+    piece::PieceFlags,
     recall::Report,
     send::SendReport,
 };
@@ -132,6 +135,9 @@ enum Command {
     /// with it now and then. The exit code is 1 if an acknowledged send or recall is lost, a recall has no callback or two
     /// events, an event has no recall, one came out of order, or a total is not what the messages say.
     Crash(CrashFlags),
+    /// Run a hot piece of the server by itself, for `cargo xtask count`; without a name, list them.
+    #[command(hide = true)]
+    Piece(PieceFlags),
     /// Send bare POSTs to the receiver, and print how many a second.
     #[command(hide = true)]
     Post(PostFlags),
@@ -160,6 +166,7 @@ fn main() -> ExitCode {
         Command::Idle(flags) => scenario(idle::run(&flags), flags.json, IdleReport::is_good),
         Command::Cluster(flags) => scenario(cluster::run(&flags), flags.json, cluster::Report::is_good),
         Command::Crash(flags) => scenario(crash::run(&flags), flags.json, crash::Report::is_good),
+        Command::Piece(flags) => piece::run(&flags).map(|()| ExitCode::SUCCESS),
         Command::Post(flags) => posts::post(&flags).map(|()| ExitCode::SUCCESS),
         Command::Serve { config, set, failpoints } => {
             server::serve(config, set, failpoints).map(|()| ExitCode::SUCCESS)

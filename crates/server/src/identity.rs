@@ -4,6 +4,9 @@
 //! Only the signature is remembered. Whether the caller is an admin, the app enabled and the signature unexpired is
 //! asked at every use.
 
+#[cfg(any(test, feature = "pieces"))]
+pub(crate) mod pieces;
+
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use unsaid_protocol::{

@@ -55,5 +55,10 @@ pub mod fanout;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+#[cfg(any(test, feature = "pieces"))]
+pub mod pieces;
 #[cfg(test)]
 mod simulation;
+#[cfg(any(test, fuzzing, feature = "pieces"))]
+#[cfg_attr(not(any(test, fuzzing)), expect(dead_code, reason = "the pieces need its REST API alone"))]
+mod stage;

@@ -248,7 +248,7 @@ impl Attempts {
     }
 
     /// The body is the event's; URL, tokens and signatures are those of this moment (rule C3).
-    fn request(&self, endpoint: &Endpoint, call: &Call, token: Option<&Secret>) -> Request<Full<Bytes>> {
+    pub(super) fn request(&self, endpoint: &Endpoint, call: &Call, token: Option<&Secret>) -> Request<Full<Bytes>> {
         let Timestamp(now_ms) = self.clock.now();
         let now_s = now_ms.div_euclid(1000);
         let query = Query {

@@ -19,6 +19,8 @@ mod endpoints;
 pub(crate) mod fuzz;
 mod outcome;
 mod phases;
+#[cfg(any(test, feature = "pieces"))]
+pub(crate) mod pieces;
 mod record;
 mod sample;
 mod test_call;

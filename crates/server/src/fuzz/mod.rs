@@ -6,12 +6,10 @@
 
 mod operator;
 mod rest;
-mod stage;
 mod usersig;
 
 use std::time::Duration;
 
-pub(crate) use self::stage::{ADMIN, KEY, Lasting, Stage, usersig};
 use crate::{bus, callback, clock::Clock, config, gateway};
 
 /// One reader, and what it promises.

@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::{Lasting, Reader};
+use super::Reader;
+use crate::stage::Lasting;
 
 /// So many requests of one input are made.
 const REQUESTS_MAX: usize = 16;

@@ -4,7 +4,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, value::RawValue};
 use unsaid_protocol::element::{MsgBody, carried};
 
-use super::{Lasting, Reader};
+use super::Reader;
+use crate::stage::Lasting;
 
 /// So many requests of one input are made.
 const REQUESTS_MAX: usize = 16;

@@ -3,7 +3,8 @@
 use axum::{body::Body, http::Request};
 use unsaid_protocol::usersig::{Claims, decode};
 
-use super::{ADMIN, KEY, Lasting, Reader, rest::check_answer, stage::answer, usersig};
+use super::{Reader, rest::check_answer};
+use crate::stage::{ADMIN, KEY, Lasting, answer, usersig};
 
 /// A query, a UserSig, or the JSON inside of one: nothing makes anybody somebody else.
 pub(super) fn open() -> Reader {

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     chat::{RequestId, Shown},
-    fuzz::{Lasting, Reader, Stage},
+    fuzz::Reader,
+    stage::{Lasting, Stage},
 };
 
 /// So many frames of one input are heard.

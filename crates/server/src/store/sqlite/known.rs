@@ -49,7 +49,7 @@ impl Known {
     }
 
     /// Of a store that is empty.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "pieces"))]
     pub(super) fn nothing() -> Self {
         Self { apps: HashMap::new(), serial: 0, event_row: 0, backlogs: BTreeMap::new(), rows: Rows::none() }
     }
