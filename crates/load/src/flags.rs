@@ -294,6 +294,44 @@ pub(crate) struct CrashFlags {
     pub(crate) seed: u64,
 }
 
+/// `load soak`: for how long, under what load.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SoakFlags {
+    /// For how long.
+    #[arg(long, default_value_t = 60, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) minutes: u32,
+    /// Where the server stores: the file in its folder, or PostgreSQL 15 or later.
+    #[arg(long, default_value = "sqlite")]
+    pub(crate) store: StoreKind,
+    /// Accounts between which messages go.
+    #[arg(long, default_value_t = 200, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub(crate) accounts: u32,
+    /// Accounts that have a connected device, through which they recall.
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=500))]
+    pub(crate) watched: u32,
+    /// Callers at the same time.
+    #[arg(long, default_value_t = 32, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) callers: u32,
+    /// Messages a second, three of four of which are recalled.
+    #[arg(long, default_value_t = 200, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: u32,
+    /// Between two faults, in seconds.
+    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
+    pub(crate) calm_s: u64,
+    /// Nothing breaks.
+    #[arg(long)]
+    pub(crate) no_faults: bool,
+    /// Print one line of JSON on standard output, instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A setting of the server; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Which accounts exchange messages, and what breaks when.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+}
+
 /// What a server stores in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -14,12 +14,15 @@ mod growth;
 mod idle;
 mod recall;
 mod send;
+mod soak;
 
 mod flags;
 
 mod setup;
 
 mod server;
+
+mod single;
 
 mod prepare;
 
@@ -37,6 +40,8 @@ mod callers;
 mod connection;
 
 mod device;
+
+mod watchers;
 
 mod callback;
 
@@ -71,6 +76,7 @@ use crate::{
     fanout::FanoutReport,
     flags::{
         BacklogFlags, ClusterFlags, CrashFlags, Failpoints, FanoutFlags, Flags, GrowthFlags, IdleFlags, SendFlags,
+        SoakFlags,
     },
     growth::GrowthReport,
     idle::IdleReport,
@@ -135,6 +141,11 @@ enum Command {
     /// with it now and then. The exit code is 1 if an acknowledged send or recall is lost, a recall has no callback or two
     /// events, an event has no recall, one came out of order, or a total is not what the messages say.
     Crash(CrashFlags),
+    /// Put one server under mixed load for an hour, while what is around it breaks again and again, and watch its memory.
+    ///
+    /// The exit code is 1 if something was lost, unknown, doubled or out of order, a call failed, a device missed a recall, a total
+    /// is wrong, or the server's memory grew from the middle of the run to its end.
+    Soak(SoakFlags),
     /// Run a hot piece of the server by itself, for `cargo xtask count`; without a name, list them.
     #[command(hide = true)]
     Piece(PieceFlags),
@@ -166,6 +177,7 @@ fn main() -> ExitCode {
         Command::Idle(flags) => scenario(idle::run(&flags), flags.json, IdleReport::is_good),
         Command::Cluster(flags) => scenario(cluster::run(&flags), flags.json, cluster::Report::is_good),
         Command::Crash(flags) => scenario(crash::run(&flags), flags.json, crash::Report::is_good),
+        Command::Soak(flags) => scenario(soak::run(&flags), flags.json, soak::Report::is_good),
         Command::Piece(flags) => piece::run(&flags).map(|()| ExitCode::SUCCESS),
         Command::Post(flags) => posts::post(&flags).map(|()| ExitCode::SUCCESS),
         Command::Serve { config, set, failpoints } => {

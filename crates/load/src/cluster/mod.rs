@@ -7,7 +7,6 @@
 mod faults;
 mod ground;
 mod report;
-mod watchers;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use unsaid::limits;
 
 pub(crate) use self::report::Report;
-use self::{faults::Happened, ground::Ground, watchers::Watchers};
-use crate::{callers::Callers, clock, flags::ClusterFlags};
+use self::{faults::Happened, ground::Ground};
+use crate::{callers::Callers, clock, flags::ClusterFlags, watchers::Watchers};
 
 /// How long it may take until everything has come to rest.
 const REST_MAX: Duration = Duration::from_secs(60);
@@ -26,7 +25,8 @@ const REST_MAX: Duration = Duration::from_secs(60);
 pub(crate) async fn run(flags: &ClusterFlags) -> anyhow::Result<Report> {
     let mut ground = Ground::start(flags).await?;
     ground.import_accounts(flags.accounts).await?;
-    let watchers = Watchers::start(&ground, flags).await?;
+    let servers: Vec<_> = ground.servers.iter().map(|server| server.address).collect();
+    let watchers = Watchers::start(&servers, flags.watched.min(flags.accounts)).await?;
     let stop = CancellationToken::new();
     let callers = Callers::start(ground.way(watchers.devices(), flags), flags.callers, flags.seed, stop.clone());
     let began = clock::now();

@@ -8,10 +8,11 @@ use std::{
 use serde::Serialize;
 use unsaid::limits;
 
-use super::{faults::Happened, ground::Cpu, watchers::Sessions};
+use super::{faults::Happened, ground::Cpu};
 use crate::{
     flags::{ClusterFlags, Fault},
     ledger::Tally,
+    watchers::Sessions,
 };
 
 /// A lease that has to end, what is searched for then, and PostgreSQL that is away meanwhile.

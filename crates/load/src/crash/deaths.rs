@@ -12,8 +12,7 @@ use rand::{RngExt, rngs::StdRng};
 use serde::Serialize;
 use unsaid_testkit::postgres::Shutdown;
 
-use super::ground::Ground;
-use crate::flags::Failpoints;
+use crate::{flags::Failpoints, single::Single};
 
 /// For how long a server lives at most that is killed.
 const LIFE_MS_MAX: u64 = 1500;
@@ -75,21 +74,21 @@ impl Deaths {
     }
 
     /// A server is started, and dies.
-    pub(crate) async fn next(&mut self, ground: &mut Ground, random: &mut StdRng) -> anyhow::Result<()> {
-        match Death::drawn(random, ground.has_postgres()) {
+    pub(crate) async fn next(&mut self, single: &mut Single, random: &mut StdRng) -> anyhow::Result<()> {
+        match Death::drawn(random, single.has_postgres()) {
             Death::AtRandom(life) => {
-                self.starts.push(ground.start_again().await?);
+                self.starts.push(single.start_again().await?);
                 tokio::time::sleep(life).await;
                 self.counts.at_random += 1;
             }
             Death::WhileStarting(birth) => {
-                ground.begin(Failpoints::default())?;
+                single.begin(Failpoints::default())?;
                 tokio::time::sleep(birth).await;
                 self.counts.while_starting += 1;
             }
             Death::AtCommit(failpoints) => {
-                ground.begin(failpoints)?;
-                if !ground.has_died_within(PATIENCE).await? {
+                single.begin(failpoints)?;
+                if !single.has_died_within(PATIENCE).await? {
                     self.counts.too_few_commits += 1;
                 } else if failpoints.die_before_commit.is_some() {
                     self.counts.before_commit += 1;
@@ -98,15 +97,15 @@ impl Deaths {
                 }
             }
             Death::WithPostgres(life) => {
-                self.starts.push(ground.start_again().await?);
+                self.starts.push(single.start_again().await?);
                 tokio::time::sleep(life).await;
                 // As when the power fails: both at once.
-                ground.kill();
-                ground.restart_postgres(Shutdown::Immediate).await?;
+                single.kill();
+                single.restart_postgres(Shutdown::Immediate).await?;
                 self.counts.with_postgres += 1;
             }
         }
-        ground.kill();
+        single.kill();
         self.rounds.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! One server, what it stores in, and the receiver.
+//! One server, what it stores in, and the receiver, whose callbacks go into a ledger. It may die, and be started again.
 
 use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -12,10 +12,8 @@ use unsaid_testkit::{
 
 use crate::{
     account::Account,
-    callers::Way,
     clock,
-    device::Devices,
-    flags::{CrashFlags, Failpoints, StoreKind},
+    flags::{Failpoints, StoreKind},
     ledger::Ledger,
     server::Server,
     setup,
@@ -24,31 +22,28 @@ use crate::{
 /// A call is given up after that.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How likely a caller without an answer gives up.
-const GIVES_UP: f64 = 0.3;
-
 /// Dropped in this order: server, receiver, PostgreSQL, the folder.
-pub(crate) struct Ground {
+pub(crate) struct Single {
     pub(crate) client: Arc<RestClient>,
     pub(crate) ledger: Arc<Ledger>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     config: PathBuf,
     set: Vec<String>,
     /// None while it is dead.
     server: Option<Server>,
-    _receiver: Receiver,
+    pub(crate) receiver: Receiver,
     postgres: Option<Arc<Postgres>>,
     _folder: TempDir,
 }
 
-impl Ground {
-    pub(crate) async fn start(flags: &CrashFlags) -> anyhow::Result<Self> {
+impl Single {
+    /// No server runs yet. `connections`: of the client.
+    pub(crate) async fn prepare(store: StoreKind, set: &[String], connections: u32) -> anyhow::Result<Self> {
         let folder = setup::temporary_folder().context("no temporary folder")?;
         setup::open_to_all(&folder)?;
         // As few as any machine lets it have, so that it has nothing to say at each start.
-        let mut set = vec!["limits.connections_max=1000".to_owned()];
-        set.extend(flags.set.iter().cloned());
-        let postgres = match flags.store {
+        let mut set = [&["limits.connections_max=1000".to_owned()], set].concat();
+        let postgres = match store {
             StoreKind::Sqlite => None,
             StoreKind::Postgres => {
                 let Some(postgres) = Postgres::start(folder.path()) else { bail!("PostgreSQL is needed") };
@@ -64,30 +59,16 @@ impl Ground {
         let config = folder.path().join("unsaid.toml");
         fs::write(folder.path().join("receiver-ca.pem"), authority.ca_pem()).context("the receiver's authority")?;
         fs::write(&config, setup::config_toml(address, receiver.address())).context("the server's configuration")?;
-        let client = Arc::new(setup::client(address, flags.callers, CALL_TIMEOUT)?);
-        let (server, _receiver, _folder) = (None, receiver, folder);
-        Ok(Self { client, ledger, address, config, set, server, _receiver, postgres, _folder })
+        let client = Arc::new(setup::client(address, connections, CALL_TIMEOUT)?);
+        let (server, _folder) = (None, folder);
+        Ok(Self { client, ledger, address, config, set, server, receiver, postgres, _folder })
     }
 
-    /// With a server of its own, which stops when they are there.
-    pub(crate) async fn import_accounts(&mut self, accounts: u32) -> anyhow::Result<()> {
-        self.start_again().await?;
+    pub(crate) async fn import_accounts(&self, accounts: u32) -> anyhow::Result<()> {
         for number in 0..accounts {
             self.client.account_import(&Account(number).to_string()).await?;
         }
-        self.kill();
         Ok(())
-    }
-
-    pub(crate) fn way(&self, flags: &CrashFlags) -> Way {
-        Way {
-            clients: [Arc::clone(&self.client)].into(),
-            devices: Devices::default(),
-            ledger: Arc::clone(&self.ledger),
-            accounts: flags.accounts,
-            rate: None,
-            gives_up: GIVES_UP,
-        }
     }
 
     pub(crate) fn has_postgres(&self) -> bool {
@@ -115,6 +96,15 @@ impl Ground {
 
     pub(crate) fn kill(&mut self) {
         self.server = None;
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> anyhow::Result<u32> {
+        Ok(self.server.as_ref().context("it does not run")?.id())
+    }
+
+    pub(crate) fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        self.server.as_ref().context("it does not run")?.signal(signal)
     }
 
     pub(crate) fn still_runs(&mut self) -> anyhow::Result<()> {

@@ -7,19 +7,17 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 use unsaid_client::{ClientError, SessionClient, SessionConfig};
 use unsaid_protocol::{
     MsgKey,
     session::{Login, Push, What},
 };
 
-use super::ground::Ground;
 use crate::{
     account::Account,
     clock,
     device::{Devices, PLATFORMS, Seat},
-    flags::ClusterFlags,
     ledger::Ledger,
     setup::{APP, usersig_of},
 };
@@ -44,6 +42,8 @@ struct Watcher {
     platform: &'static str,
     seen: Mutex<Seen>,
     seat: Arc<Seat>,
+    /// Its connection is to break.
+    cut: Notify,
 }
 
 #[derive(Default)]
@@ -67,13 +67,13 @@ pub(crate) struct Sessions {
 
 impl Watchers {
     /// Each is there when this answers, so it has to see everything that happens from then on.
-    pub(crate) async fn start(ground: &Ground, flags: &ClusterFlags) -> anyhow::Result<Self> {
+    pub(crate) async fn start(servers: &[SocketAddr], accounts: u32) -> anyhow::Result<Self> {
         let mut watchers = Vec::new();
-        for account in (0..flags.watched.min(flags.accounts)).map(Account) {
+        for account in (0..accounts).map(Account) {
             // A device for each server, for two of one platform would displace each other.
-            for (server, platform) in ground.servers.iter().zip(PLATFORMS) {
-                let (seen, seat) = (Mutex::default(), Arc::default());
-                watchers.push(Arc::new(Watcher { account, server: server.address, platform, seen, seat }));
+            for (server, platform) in servers.iter().zip(PLATFORMS) {
+                let (seen, seat, cut) = (Mutex::default(), Arc::default(), Notify::new());
+                watchers.push(Arc::new(Watcher { account, server: *server, platform, seen, seat, cut }));
             }
         }
         let tasks = watchers.iter().map(|watcher| Arc::clone(watcher).run()).collect();
@@ -84,6 +84,11 @@ impl Watchers {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(Self { watchers, _tasks: tasks })
+    }
+
+    /// All connections break at once, and are made again.
+    pub(crate) fn cut(&self) {
+        self.watchers.iter().for_each(|watcher| watcher.cut.notify_one());
     }
 
     pub(crate) fn devices(&self) -> Devices {
@@ -155,9 +160,15 @@ impl Watcher {
         }
         (bookmark.session, bookmark.cursor) = (Some(welcome.session), Some(welcome.cursor));
         self.seat.set(Some(client));
-        while let Ok(push) = pushes.next().await {
-            let Push::Updates(updates) = push else {
-                continue;
+        loop {
+            let push = tokio::select! {
+                push = pushes.next() => push,
+                () = self.cut.notified() => return Ok(()),
+            };
+            let updates = match push {
+                Ok(Push::Updates(updates)) => updates,
+                Ok(_) => continue,
+                Err(_) => return Ok(()),
             };
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             for update in &updates.updates {
@@ -169,6 +180,5 @@ impl Watcher {
             }
             bookmark.cursor = Some(updates.cursor.clone());
         }
-        Ok(())
     }
 }
