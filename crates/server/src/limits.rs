@@ -124,8 +124,11 @@ pub const APP_LANES_MAX: usize = 16_384;
 /// Lanes of one app whose last place is remembered while nothing of them waits, where several servers share the outbox.
 pub const APP_TAILS_MAX: usize = 65_536;
 
-/// Bytes of event bodies of one app that are held in memory; the other events wait in the outbox.
+/// Bytes of the events of one app that are held in memory; the others wait in the outbox.
 pub const APP_EVENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What an event that is held needs beside its body, about.
+pub const EVENT_BYTES: usize = 400;
 
 /// How old an event may become before it is parked, unless the app says otherwise (rule C9): three days.
 pub const EVENT_AGE_DEFAULT_S: u32 = 3 * 86_400;

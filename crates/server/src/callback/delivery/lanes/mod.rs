@@ -55,12 +55,23 @@ pub(super) struct Lanes {
     bounds: Bounds,
 }
 
+/// So many events of a lane are held where memory is short: one is tried while the next one is there.
+const FEW_EVENTS: usize = 2;
+
 /// How much is held in memory; what goes beyond waits in the outbox.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     lanes_max: usize,
     lane_events_max: usize,
     bytes_max: usize,
+    /// What an event needs beside its body.
+    event_bytes: usize,
+}
+
+impl Bounds {
+    fn footprint(&self, event: &OwedEvent) -> usize {
+        self.event_bytes + event.body.len()
+    }
 }
 
 impl Default for Bounds {
@@ -69,6 +80,7 @@ impl Default for Bounds {
             lanes_max: limits::APP_LANES_MAX,
             lane_events_max: limits::LANE_EVENTS_MAX,
             bytes_max: limits::APP_EVENT_BYTES_MAX,
+            event_bytes: limits::EVENT_BYTES,
         }
     }
 }
@@ -154,13 +166,14 @@ impl Lanes {
             state.more = tail.is_none();
             self.lanes.insert(event.lane.clone(), state);
         }
+        let room = self.lane_room();
         let state = self.lanes.get_mut(&event.lane).expect("it was put there if it was not");
         if state.comes_again() || event.place <= state.tail {
             return;
         }
         let follows = event.place == state.tail + 1 && !state.more && !state.loading;
         let lane = event.lane.clone();
-        if follows && self.bytes < self.bounds.bytes_max && state.events.len() < self.bounds.lane_events_max {
+        if follows && self.bytes < self.bounds.bytes_max && state.events.len() < room {
             self.push(&lane, event, None);
         } else {
             state.more = true;
@@ -218,15 +231,26 @@ impl Lanes {
             && self.bytes < self.bounds.bytes_max
             && let Some(lane) = self.wanting.pop_first()
         {
+            let room = self.lane_room();
             let state = self.lanes.get_mut(&lane).expect("a lane that wants is here");
+            let room = room.saturating_sub(state.events.len());
+            if room == 0 {
+                // It has some, and wants more when one of them has gone.
+                continue;
+            }
             state.loading = true;
             state.more = false;
             self.loads += 1;
-            let room = self.bounds.lane_events_max - state.events.len();
             let events_max = u32::try_from(room).unwrap_or(u32::MAX);
             wants.push(Want { lane, after: state.tail, events_max });
         }
         wants
+    }
+
+    /// How many events a lane may hold. Where memory becomes short, lanes with much to tell leave it to the others.
+    fn lane_room(&self) -> usize {
+        let few = FEW_EVENTS.min(self.bounds.lane_events_max);
+        if self.bytes < self.bounds.bytes_max / 2 { self.bounds.lane_events_max } else { few }
     }
 
     /// What the outbox holds. `due` tells of each event how long it has to wait.
@@ -374,7 +398,7 @@ impl Lanes {
         }
         state.tried = None;
         state.events.pop_front();
-        self.bytes -= event.body.len();
+        self.bytes -= self.bounds.footprint(event);
         if verdict == Verdict::Parked && !event.replay {
             state.parked = Some((event.number, event.previous));
         }
@@ -422,10 +446,11 @@ impl Lanes {
     }
 
     fn push(&mut self, lane: &Lane, event: OwedEvent, wait: Option<Instant>) {
+        let footprint = self.bounds.footprint(&event);
         let state = self.lanes.get_mut(lane).expect("the caller has found it");
         assert!(event.place > state.tail, "an event is taken once, in the order of its lane");
         state.tail = event.place;
-        self.bytes += event.body.len();
+        self.bytes += footprint;
         // After a restart nobody knows why it waits; a refused one keeps its pause.
         let pause = if event.tries.refusals > 0 { Pause::Fixed } else { Pause::UntilBack };
         state.events.push_back(Arc::new(event));

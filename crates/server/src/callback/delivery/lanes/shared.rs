@@ -62,7 +62,7 @@ impl Lanes {
                 waited.push((lane.clone(), state.tail));
             }
             for event in state.events.drain(under_way..) {
-                self.bytes -= event.body.len();
+                self.bytes -= self.bounds.footprint(&event);
             }
             if state.head != Stand::InFlight {
                 state.head = Stand::Free;

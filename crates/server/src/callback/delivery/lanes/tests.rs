@@ -15,7 +15,7 @@ use crate::{
     clock::{Clock, Entropy, Timestamp},
 };
 
-const BOUNDS: Bounds = Bounds { lanes_max: 6, lane_events_max: 4, bytes_max: 60 };
+const BOUNDS: Bounds = Bounds { lanes_max: 6, lane_events_max: 4, bytes_max: 60, event_bytes: 0 };
 const LOADS_MAX: usize = 2;
 const HINTS_MAX: usize = 3;
 const IN_FLIGHT_MAX: usize = 3;
@@ -57,6 +57,22 @@ fn a_full_memory_takes_no_more_events() {
     // The others wait in the outbox: four find a place as lanes alone, and the last one not even that.
     assert_eq!((lanes.bytes, lanes.lanes.len(), lanes.is_complete()), (60, 6, false));
     assert!(lanes.wants(LOADS_MAX).is_empty());
+}
+
+#[test]
+fn where_memory_becomes_short_a_lane_holds_two_events() {
+    let bounds = Bounds { event_bytes: 10, ..BOUNDS };
+    let mut lanes = Lanes { bounds, complete: true, ..Lanes::default() };
+    for (name, count) in [("alice", 3), ("bob", 4)] {
+        (1..=count).for_each(|place| lanes.hint(event(&Lane(name.to_owned()), place, place - 1, Vec::new())));
+    }
+    assert_eq!(lanes.bytes, 50, "three of the first lane make it half full, so the second one holds two");
+    let (bob, now) = (Lane("bob".to_owned()), Clock::system().instant());
+    assert!(lanes.wants(LOADS_MAX).is_empty(), "it has as many as it may");
+    let next: Vec<_> = std::iter::from_fn(|| lanes.next(now)).collect();
+    let of_bob = next.iter().find(|event| event.lane == bob).expect("it has a head");
+    lanes.finished(of_bob, Tries::default(), Verdict::Delivered, Timestamp(0));
+    assert_eq!(lanes.wants(LOADS_MAX), [Want { lane: bob, after: 2, events_max: 1 }]);
 }
 
 #[test]
