@@ -77,6 +77,18 @@ impl Effort {
 }
 
 impl Used {
+    /// Of both phases together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            server_rss_mb: self.server_rss_mb.max(other.server_rss_mb),
+            server_cpu_s: self.server_cpu_s + other.server_cpu_s,
+            load_cpu_s: self.load_cpu_s + other.load_cpu_s,
+            written_bytes: self.written_bytes + other.written_bytes,
+            commits: self.commits + other.commits,
+            attempts: self.attempts + other.attempts,
+        }
+    }
+
     pub(crate) fn for_each(&self, requests: u64) -> UsedForEach {
         let each = |sum: f64| sum / requests.max(1) as f64;
         UsedForEach {

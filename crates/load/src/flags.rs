@@ -145,6 +145,9 @@ pub(crate) struct GrowthFlags {
     /// Messages that are recalled in each run.
     #[arg(long, default_value_t = 100_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub(crate) recalls: u32,
+    /// In how many rounds, in each of which all take turns.
+    #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
     /// Connections that recall at the same time.
     #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) connections: u32,

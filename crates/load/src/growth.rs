@@ -1,5 +1,5 @@
-//! `load growth`: what a recall costs among few messages, and among very many. The same recalls, by the same callers, each time
-//! in a new store that holds more.
+//! `load growth`: what a recall costs among few messages, and among very many. The same recalls, by the same callers, in stores that
+//! hold more and more; all are filled first, and take turns then.
 
 use std::{fmt, fs, io, path::Path, sync::Arc};
 
@@ -10,10 +10,10 @@ use unsaid_protocol::callback::CallbackCommand;
 use crate::{
     caller::Asking,
     clock,
-    effort::UsedForEach,
+    effort::{Effort, Used, UsedForEach},
     figures::{Answers, Delivered, grouped, rate, rounded},
     flags::{By, Ground, GrowthFlags},
-    measure::{self, Callbacks, How, Measured},
+    measure::{self, How},
     setup::{Setup, Site},
     stock::{self, Stock},
     table::Table,
@@ -21,7 +21,8 @@ use crate::{
 
 #[derive(Debug, Serialize)]
 pub(crate) struct GrowthReport {
-    /// How many times longer a recall takes among the most messages than among the fewest: the rates divided.
+    /// How many times longer a recall takes among the most messages than among the fewest: the median over the rounds, in each of
+    /// which all sizes take turns, for the speed of a machine changes.
     growth_factor: f64,
     /// The same of the server's processor time, which a busy machine disturbs less.
     cpu_growth_factor: f64,
@@ -32,6 +33,7 @@ pub(crate) struct GrowthReport {
     failed: u64,
     sizes: Vec<Size>,
     recalls: u32,
+    rounds: u32,
     connections: u32,
     accounts: u32,
     seed: u64,
@@ -52,44 +54,125 @@ struct Size {
     store_mb: f64,
     /// Messages a second when the store was filled, in one process with it.
     filled_per_second: f64,
+    #[serde(skip)]
+    rounds: Vec<Cost>,
+}
+
+/// What a recall took in one round.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    us: f64,
+    cpu_us: f64,
 }
 
 pub(crate) async fn run(flags: &GrowthFlags) -> anyhow::Result<GrowthReport> {
     ensure!(!flags.sizes.is_empty(), "no size: name one or more with --sizes");
     let on_postgres = flags.ground.set.iter().any(|set| set.starts_with("store="));
     ensure!(!on_postgres || flags.sizes.len() == 1, "one --sizes at a time with a store that all runs would share");
-    let mut sizes = Vec::new();
+    let mut stores = Vec::new();
     for stored in &flags.sizes {
-        let size = measure_among(*stored, flags).await.with_context(|| format!("among {stored} messages"))?;
-        eprintln!("load: among {} messages {} recalls a second", grouped((*stored).into()), size.recalls_per_second);
-        sizes.push(size);
+        let store = Store::filled(*stored, flags).await.with_context(|| format!("among {stored} messages"))?;
+        eprintln!("load: {} messages are stored", grouped((*stored).into()));
+        stores.push(store);
     }
-    Ok(GrowthReport::new(flags, sizes))
+    for round in 0..flags.rounds {
+        for store in &mut stores {
+            store.measure(round, flags).await.with_context(|| format!("among {} messages", store.stored))?;
+        }
+    }
+    Ok(GrowthReport::new(flags, stores.into_iter().map(|store| store.size(flags)).collect()))
 }
 
-async fn measure_among(stored: u32, flags: &GrowthFlags) -> anyhow::Result<Size> {
-    let data_dir = flags.ground.data_dir.as_ref().map(|folder| folder.join(format!("messages-{stored}")));
-    let ground = Ground { data_dir, ..flags.ground.clone() };
-    let site = Site::prepare(&ground, &[CallbackCommand::AfterMsgWithDraw]).await?;
-    let began = clock::now();
-    let GrowthFlags { accounts, recalls, connections, seed, .. } = *flags;
-    let messages = stock::fill(&site, Stock { accounts, staying: stored, recalled: recalls, seed }).await?;
-    let filled_s = (clock::now() - began).as_secs_f64();
-    let mut setup = site.start(connections).await?;
-    let store_mb = megabytes(&setup).context("the size of the store")?;
-    let table = Arc::new(Table::new(messages, accounts));
+/// So many messages, and the server that has them.
+struct Store {
+    stored: u32,
+    setup: Setup,
+    table: Arc<Table>,
+    store_mb: f64,
+    filled_per_second: f64,
+    rounds: Vec<Round>,
+}
 
-    let how = How { asking: Asking::Recall, by: By::Rest, connections, pace: &flags.pace, seed };
-    let Measured { tally, samples, used } = measure::run(&mut setup, &table, how, Callbacks::Owed).await?;
-    Ok(Size {
-        stored,
-        recalls_per_second: rate(tally.acknowledged, tally.seconds),
-        answers: Answers::new(&tally, &flags.pace),
-        delivered: Delivered::new(&tally, samples),
-        used: used.for_each(tally.acknowledged),
-        store_mb,
-        filled_per_second: rate(u64::from(stored) + u64::from(recalls), filled_s),
-    })
+/// Some of the recalls.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    recalls: u64,
+    seconds: f64,
+    used: Used,
+}
+
+impl Store {
+    /// Its server runs, and waits for its turn.
+    async fn filled(stored: u32, flags: &GrowthFlags) -> anyhow::Result<Self> {
+        let data_dir = flags.ground.data_dir.as_ref().map(|folder| folder.join(format!("messages-{stored}")));
+        let ground = Ground { data_dir, ..flags.ground.clone() };
+        let site = Site::prepare(&ground, &[CallbackCommand::AfterMsgWithDraw]).await?;
+        let began = clock::now();
+        let GrowthFlags { accounts, recalls, connections, seed, .. } = *flags;
+        let messages = stock::fill(&site, Stock { accounts, staying: stored, recalled: recalls, seed }).await?;
+        let filled_per_second = rate(u64::from(stored) + u64::from(recalls), (clock::now() - began).as_secs_f64());
+        let setup = site.start(connections).await?;
+        let store_mb = megabytes(&setup).context("the size of the store")?;
+        let table = Arc::new(Table::new(messages, accounts));
+        setup.inbox.expect(Arc::clone(&table));
+        Ok(Self { stored, setup, table, store_mb, filled_per_second, rounds: Vec::new() })
+    }
+
+    async fn measure(&mut self, round: u32, flags: &GrowthFlags) -> anyhow::Result<()> {
+        let Self { setup, table, .. } = self;
+        let part = |round: u32| table.messages().len() * round as usize / flags.rounds as usize;
+        let messages = part(round)..part(round + 1);
+        let how = How {
+            asking: Asking::Recall,
+            by: By::Rest,
+            connections: flags.connections,
+            pace: &flags.pace,
+            seed: flags.seed,
+        };
+        let (before, began, recalls) = (Effort::look(setup).await?, clock::now(), messages.len() as u64);
+        measure::ask(setup, table, messages, how).await?;
+        measure::wait_for_callbacks(table).await;
+        let seconds = (clock::now() - began).as_secs_f64();
+        setup.server.still_runs()?;
+        let used = Effort::look(setup).await?.since(&before);
+        self.rounds.push(Round { recalls, seconds, used });
+        Ok(())
+    }
+
+    fn size(self, flags: &GrowthFlags) -> Size {
+        let (tally, samples) = (self.table.tally(), self.setup.inbox.samples());
+        if let Some(failure) = self.table.first_failure() {
+            eprintln!("load: the first request that failed: {failure}");
+        }
+        Size::new(self.stored, &self.rounds, Answers::new(&tally, &flags.pace), Delivered::new(&tally, samples))
+            .in_a_store(self.store_mb, self.filled_per_second)
+    }
+}
+
+impl Size {
+    fn new(stored: u32, rounds: &[Round], answers: Answers, delivered: Delivered) -> Self {
+        let recalls: u64 = rounds.iter().map(|round| round.recalls).sum();
+        let seconds: f64 = rounds.iter().map(|round| round.seconds).sum();
+        let used = rounds.iter().map(|round| round.used).reduce(Used::and).expect("there is a round");
+        let each = |round: &Round| Cost {
+            us: 1e6 * round.seconds / round.recalls.max(1) as f64,
+            cpu_us: 1e6 * round.used.server_cpu_s / round.recalls.max(1) as f64,
+        };
+        Self {
+            stored,
+            recalls_per_second: rate(recalls, seconds),
+            answers,
+            delivered,
+            used: used.for_each(recalls),
+            store_mb: 0.0,
+            filled_per_second: 0.0,
+            rounds: rounds.iter().map(each).collect(),
+        }
+    }
+
+    fn in_a_store(self, store_mb: f64, filled_per_second: f64) -> Self {
+        Self { store_mb, filled_per_second, ..self }
+    }
 }
 
 /// What lies in the folder of the server.
@@ -107,15 +190,21 @@ impl GrowthReport {
         let fewest = sizes.iter().min_by_key(|size| size.stored).expect("there is one");
         let most = sizes.iter().max_by_key(|size| size.stored).expect("there is one");
         let sum = |of: fn(&Size) -> u64| sizes.iter().map(of).sum();
-        let factor = |more: f64, less: f64| rounded::<3>(if less > 0.0 { more / less } else { 0.0 });
+        let factor = |of: fn(&Cost) -> f64| {
+            let rounds = most.rounds.iter().zip(&fewest.rounds);
+            let mut factors: Vec<f64> = rounds.map(|(more, less)| of(more) / of(less).max(1e-9)).collect();
+            factors.sort_by(f64::total_cmp);
+            rounded::<3>(factors[factors.len() / 2])
+        };
         Self {
-            growth_factor: factor(fewest.recalls_per_second, most.recalls_per_second),
-            cpu_growth_factor: factor(most.used.server_cpu_us_for_each, fewest.used.server_cpu_us_for_each),
+            growth_factor: factor(|cost| cost.us),
+            cpu_growth_factor: factor(|cost| cost.cpu_us),
             lost: sum(|size| size.delivered.lost),
             unknown: sum(|size| size.delivered.unknown),
             repeats: sum(|size| size.delivered.repeats),
             failed: sum(|size| size.answers.failed),
             recalls: flags.recalls,
+            rounds: flags.rounds,
             connections: flags.connections,
             accounts: flags.accounts,
             seed: flags.seed,
@@ -165,6 +254,7 @@ mod tests {
     use crate::{
         figures::tests::measured,
         flags::{Arrivals, Pace},
+        measure::Measured,
     };
 
     fn report(lost: u64) -> GrowthReport {
@@ -172,24 +262,23 @@ mod tests {
             sizes: vec![10_000, 1_000_000],
             accounts: 10_000,
             recalls: 1500,
+            rounds: 2,
             connections: 64,
             pace: Pace { rate: None, arrivals: Arrivals::Random },
             json: false,
             ground: Ground { data_dir: None, set: Vec::new() },
             seed: 1,
         };
-        let size = |stored, seconds, cpu_s| {
-            let Measured { mut tally, samples, mut used } = measured(|_| {});
-            (tally.seconds, tally.lost, used.server_cpu_s) = (seconds, lost, cpu_s);
-            Size {
-                stored,
-                recalls_per_second: rate(tally.acknowledged, tally.seconds),
-                answers: Answers::new(&tally, &flags.pace),
-                delivered: Delivered::new(&tally, samples),
-                used: used.for_each(tally.acknowledged),
-                store_mb: 12.0,
-                filled_per_second: 30_000.0,
-            }
+        let size = |stored, seconds: f64, cpu_s: f64| {
+            let Measured { mut tally, samples, used } = measured(|_| {});
+            tally.lost = lost;
+            let round = |slower: f64| Round {
+                recalls: 750,
+                seconds: slower * seconds / 2.0,
+                used: Used { server_cpu_s: slower * cpu_s / 2.0, ..used },
+            };
+            let (answers, delivered) = (Answers::new(&tally, &flags.pace), Delivered::new(&tally, samples));
+            Size::new(stored, &[round(1.5), round(0.5)], answers, delivered).in_a_store(12.0, 30_000.0)
         };
         GrowthReport::new(&flags, vec![size(10_000, 0.25, 0.15), size(1_000_000, 0.30, 0.165)])
     }

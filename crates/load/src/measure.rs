@@ -1,6 +1,7 @@
 //! The measured phase: callers that ask for one message after the other, and the wait for what is still owed.
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -77,16 +78,22 @@ pub(crate) async fn run(
 
 /// Returns when all are answered or the server has fallen silent.
 pub(crate) async fn ask_all(setup: &Setup, table: &Arc<Table>, how: How<'_>) -> anyhow::Result<()> {
-    let total = table.messages().len();
-    let callers = callers(setup, how).await?;
+    ask(setup, table, 0..table.messages().len(), how).await
+}
+
+/// The same with some of the messages. Sessions ask for all of them.
+pub(crate) async fn ask(setup: &Setup, table: &Arc<Table>, messages: Range<usize>, how: How<'_>) -> anyhow::Result<()> {
+    let total = messages.len();
+    let callers = callers(setup, messages.start, how).await?;
     let shown = Arc::clone(table);
     let what = match how.asking {
         Asking::Recall => "recalling",
         Asking::Send => "sending",
     };
-    let _progress = Progress::show(what, total as u32, move || shown.answered() as u32);
+    let before = table.answered();
+    let _progress = Progress::show(what, total as u32, move || (shown.answered() - before) as u32);
     let schedule = Schedule::begin(how.pace, total, how.seed);
-    let work = Arc::new(Work { table: Arc::clone(table), schedule });
+    let work = Arc::new(Work { table: Arc::clone(table), messages, schedule });
     let mut workers: JoinSet<()> =
         callers.into_iter().map(|(caller, turns)| Arc::clone(&work).run(caller, turns)).collect();
     quiet_or(
@@ -121,9 +128,9 @@ pub(crate) async fn quiet_or(happened: impl Fn() -> usize, mut done: impl FnMut(
 }
 
 /// Each with the messages that it asks for.
-async fn callers(setup: &Setup, how: How<'_>) -> anyhow::Result<Vec<(Caller, Turns)>> {
+async fn callers(setup: &Setup, first: usize, how: How<'_>) -> anyhow::Result<Vec<(Caller, Turns)>> {
     let mut callers = Vec::new();
-    let next = Arc::<AtomicUsize>::default();
+    let next = Arc::new(AtomicUsize::new(first));
     for number in 0..how.connections {
         callers.push(match how.by {
             By::Rest => {
@@ -175,6 +182,7 @@ impl Turns {
 /// What all callers share.
 struct Work {
     table: Arc<Table>,
+    messages: Range<usize>,
     schedule: Schedule,
 }
 
@@ -182,11 +190,12 @@ impl Work {
     async fn run(self: Arc<Self>, mut caller: Caller, mut turns: Turns) {
         loop {
             let number = turns.take();
-            let Some(message) = self.table.messages().get(number) else {
+            if !self.messages.contains(&number) {
                 return;
-            };
+            }
+            let message = &self.table.messages()[number];
             caller.ready().await;
-            let due = self.schedule.due(number).await;
+            let due = self.schedule.due(number - self.messages.start).await;
             self.table.asked(number, due, clock::now());
             match caller.ask(message).await {
                 Ok(()) => self.table.acknowledged(number, clock::now()),

@@ -24,6 +24,9 @@ pub(crate) fn run(flags: &PieceFlags) -> anyhow::Result<()> {
         return Ok(());
     };
     let piece = Piece::named(name).with_context(|| format!("there is no piece {name}: `load piece` lists them"))?;
-    piece.perform(flags.times, !flags.prepare_only);
+    let work = piece.prepare(flags.times);
+    if !flags.prepare_only {
+        work();
+    }
     Ok(())
 }

@@ -22,7 +22,7 @@ pub struct Piece {
 }
 
 /// What is done so many times. All that it needs was made before.
-pub(crate) type Work = Box<dyn FnOnce()>;
+pub type Work = Box<dyn FnOnce()>;
 
 /// All of them, in the way of the data.
 pub const PIECES: [Piece; 8] = [
@@ -58,16 +58,9 @@ impl Piece {
         PIECES.into_iter().find(|piece| piece.name == name)
     }
 
-    /// Makes what it needs for so many times, and with `run` does it so often.
-    ///
-    /// # Panics
-    ///
-    /// Where a piece does not do what it is for.
-    pub fn perform(&self, times: u32, run: bool) {
-        let work = (self.open)(times);
-        if run {
-            work();
-        }
+    /// Makes what it needs for so many times. The work panics where the piece does not do what it is for.
+    pub fn prepare(&self, times: u32) -> Work {
+        (self.open)(times)
     }
 }
 
@@ -116,7 +109,7 @@ mod tests {
     #[test]
     fn every_piece_does_what_it_is_for() {
         for piece in PIECES {
-            piece.perform(130, true);
+            piece.prepare(130)();
         }
     }
 }

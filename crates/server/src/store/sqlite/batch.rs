@@ -479,7 +479,11 @@ impl Batch<'_> {
     fn write_conversations(&mut self) -> rusqlite::Result<()> {
         for ((app, pair), row) in &mut self.conversations {
             if let (Some(conversation), true) = (&row.value, row.changed) {
-                statements::write_conversation(self.connection, *app, pair, conversation, row.stored)?;
+                if row.stored {
+                    statements::update_conversation(self.connection, *app, pair, conversation)?;
+                } else {
+                    statements::put_conversation(self.connection, *app, pair, conversation)?;
+                }
                 (row.stored, row.changed) = (true, false);
             }
         }

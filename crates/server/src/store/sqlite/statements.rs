@@ -65,7 +65,12 @@ pub(super) fn write_account(
             account.deleted,
             account.kicked_s
         ])
-        .map(drop)
+        .and_then(one)
+}
+
+/// A row that is there is changed; one that is not must not pass for it.
+fn one(changed: usize) -> rusqlite::Result<()> {
+    if changed == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(changed)) }
 }
 
 pub(super) fn read_conversation(
@@ -101,37 +106,55 @@ fn side(row: &Row<'_>, column: usize) -> rusqlite::Result<Side> {
     })
 }
 
-/// Changes the row that is `stored`; where none is known to be, it is looked for.
-pub(super) fn write_conversation(
+/// Changes a row that is there.
+pub(super) fn update_conversation(
     connection: &Connection,
     app: SdkAppId,
     pair: &Pair,
     conversation: &Conversation,
-    stored: bool,
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE conversation SET position = ?4, lane_place = ?5, lane_last = ?6,
+                      low_unread = ?7, low_read_position = ?8, low_life = ?9, low_cleared_position = ?10,
+                      low_last_time = ?11,
+                      high_unread = ?12, high_read_position = ?13, high_life = ?14, high_cleared_position = ?15,
+                      high_last_time = ?16
+               WHERE app = ?1 AND low = ?2 AND high = ?3";
+    write(connection, sql, app, pair, conversation)
+}
+
+/// Writes a row that may be there.
+pub(super) fn put_conversation(
+    connection: &Connection,
+    app: SdkAppId,
+    pair: &Pair,
+    conversation: &Conversation,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO conversation (app, low, high, position, lane_place, lane_last,
+                                         low_unread, low_read_position, low_life, low_cleared_position, low_last_time,
+                                         high_unread, high_read_position, high_life, high_cleared_position,
+                                         high_last_time)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+               ON CONFLICT (app, low, high) DO UPDATE SET
+                   position = excluded.position, lane_place = excluded.lane_place, lane_last = excluded.lane_last,
+                   low_unread = excluded.low_unread, low_read_position = excluded.low_read_position,
+                   low_life = excluded.low_life, low_cleared_position = excluded.low_cleared_position,
+                   low_last_time = excluded.low_last_time,
+                   high_unread = excluded.high_unread, high_read_position = excluded.high_read_position,
+                   high_life = excluded.high_life, high_cleared_position = excluded.high_cleared_position,
+                   high_last_time = excluded.high_last_time";
+    write(connection, sql, app, pair, conversation)
+}
+
+fn write(
+    connection: &Connection,
+    sql: &str,
+    app: SdkAppId,
+    pair: &Pair,
+    conversation: &Conversation,
 ) -> rusqlite::Result<()> {
     let Conversation { position, low, high, lane } = conversation;
-    let statement = if stored {
-        "UPDATE conversation SET position = ?4, lane_place = ?5, lane_last = ?6,
-                low_unread = ?7, low_read_position = ?8, low_life = ?9, low_cleared_position = ?10, low_last_time = ?11,
-                high_unread = ?12, high_read_position = ?13, high_life = ?14, high_cleared_position = ?15,
-                high_last_time = ?16
-         WHERE app = ?1 AND low = ?2 AND high = ?3"
-    } else {
-        "INSERT INTO conversation (app, low, high, position, lane_place, lane_last,
-                                   low_unread, low_read_position, low_life, low_cleared_position, low_last_time,
-                                   high_unread, high_read_position, high_life, high_cleared_position, high_last_time)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-         ON CONFLICT (app, low, high) DO UPDATE SET
-             position = excluded.position, lane_place = excluded.lane_place, lane_last = excluded.lane_last,
-             low_unread = excluded.low_unread, low_read_position = excluded.low_read_position,
-             low_life = excluded.low_life, low_cleared_position = excluded.low_cleared_position,
-             low_last_time = excluded.low_last_time,
-             high_unread = excluded.high_unread, high_read_position = excluded.high_read_position,
-             high_life = excluded.high_life, high_cleared_position = excluded.high_cleared_position,
-             high_last_time = excluded.high_last_time"
-    };
     connection
-        .prepare_cached(statement)?
+        .prepare_cached(sql)?
         .execute(params![
             Sql(app),
             Sql(&pair.low),
@@ -150,7 +173,7 @@ pub(super) fn write_conversation(
             high.cleared_position,
             high.last_time_s
         ])
-        .map(drop)
+        .and_then(one)
 }
 
 pub(super) fn is_blocked(

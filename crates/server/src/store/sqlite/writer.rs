@@ -258,8 +258,10 @@ impl Work {
         Ok(done)
     }
 
-    fn failed(&self, connection: &Connection) {
+    /// Nothing is remembered of what may have been the reason.
+    fn failed(&mut self, connection: &Connection) {
         self.metrics.failed();
+        self.known.rows.clear();
         if !connection.is_autocommit()
             && let Err(error) = connection.execute_batch("ROLLBACK")
         {
