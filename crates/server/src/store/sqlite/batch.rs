@@ -13,7 +13,7 @@ use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
     contacts, erase, fault,
-    known::Known,
+    known::{Committed, Known},
     messages, operators, outbox, query,
     row::Sql,
     sessions,
@@ -50,8 +50,9 @@ pub(super) struct Batch<'a> {
     heard: Vec<(SdkAppId, UserId)>,
 }
 
-struct Row<T> {
-    value: Option<T>,
+/// A row as this transaction leaves it.
+pub(super) struct Row<T> {
+    pub(super) value: Option<T>,
     /// It is in its table.
     stored: bool,
     changed: bool,
@@ -60,48 +61,6 @@ struct Row<T> {
 impl<T> Row<T> {
     fn read(value: Option<T>) -> Self {
         Self { stored: value.is_some(), value, changed: false }
-    }
-}
-
-/// What holds once the transaction is durable.
-pub(super) struct Committed {
-    accounts: BTreeMap<(SdkAppId, UserId), Row<AccountRow>>,
-    conversations: BTreeMap<(SdkAppId, Pair), Row<Conversation>>,
-    apps: Vec<Arc<App>>,
-    removed_apps: Vec<SdkAppId>,
-    erased: bool,
-    serial: i64,
-    event_row: i64,
-    backlogs: BTreeMap<SdkAppId, Backlog>,
-    /// The events that it put into the outbox, in their order.
-    pub(super) owed: Vec<OwedEvent>,
-    /// Whose devices have something to learn.
-    pub(super) heard: Vec<(SdkAppId, UserId)>,
-}
-
-impl Committed {
-    pub(super) fn apply_to(&mut self, known: &mut Known) {
-        known.serial = self.serial;
-        known.event_row = self.event_row;
-        known.backlogs.append(&mut self.backlogs);
-        known.apps.extend(self.apps.drain(..).map(|app| (app.sdkappid, app)));
-        for app in self.removed_apps.drain(..) {
-            known.apps.remove(&app);
-            known.backlogs.remove(&app);
-        }
-        if self.erased {
-            known.rows.clear();
-        }
-        for (key, row) in std::mem::take(&mut self.accounts) {
-            if let Some(account) = row.value {
-                known.rows.accounts.insert(key, account);
-            }
-        }
-        for (key, row) in std::mem::take(&mut self.conversations) {
-            if let Some(conversation) = row.value {
-                known.rows.conversations.insert(key, conversation);
-            }
-        }
     }
 }
 

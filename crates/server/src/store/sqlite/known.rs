@@ -11,12 +11,13 @@ use rusqlite::Connection;
 use unsaid_protocol::{SdkAppId, UserId};
 
 use super::{
+    batch::Row,
     query,
     statements::{self, AccountRow},
 };
 use crate::{
     apps::App,
-    chat::{Backlog, Conversation, Pair},
+    chat::{Backlog, Conversation, OwedEvent, Pair},
     limits,
 };
 
@@ -64,6 +65,48 @@ impl Rows {
     pub(super) fn clear(&mut self) {
         self.accounts.clear();
         self.conversations.clear();
+    }
+}
+
+/// What holds once the transaction is durable.
+pub(super) struct Committed {
+    pub(super) accounts: BTreeMap<(SdkAppId, UserId), Row<AccountRow>>,
+    pub(super) conversations: BTreeMap<(SdkAppId, Pair), Row<Conversation>>,
+    pub(super) apps: Vec<Arc<App>>,
+    pub(super) removed_apps: Vec<SdkAppId>,
+    pub(super) erased: bool,
+    pub(super) serial: i64,
+    pub(super) event_row: i64,
+    pub(super) backlogs: BTreeMap<SdkAppId, Backlog>,
+    /// The events that it put into the outbox, in their order.
+    pub(super) owed: Vec<OwedEvent>,
+    /// Whose devices have something to learn.
+    pub(super) heard: Vec<(SdkAppId, UserId)>,
+}
+
+impl Committed {
+    pub(super) fn apply_to(&mut self, known: &mut Known) {
+        known.serial = self.serial;
+        known.event_row = self.event_row;
+        known.backlogs.append(&mut self.backlogs);
+        known.apps.extend(self.apps.drain(..).map(|app| (app.sdkappid, app)));
+        for app in self.removed_apps.drain(..) {
+            known.apps.remove(&app);
+            known.backlogs.remove(&app);
+        }
+        if self.erased {
+            known.rows.clear();
+        }
+        for (key, row) in std::mem::take(&mut self.accounts) {
+            if let Some(account) = row.value {
+                known.rows.accounts.insert(key, account);
+            }
+        }
+        for (key, row) in std::mem::take(&mut self.conversations) {
+            if let Some(conversation) = row.value {
+                known.rows.conversations.insert(key, conversation);
+            }
+        }
     }
 }
 

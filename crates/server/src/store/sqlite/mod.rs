@@ -18,6 +18,7 @@ mod outbox;
 pub(crate) mod pieces;
 #[cfg(test)]
 mod plans;
+mod prune;
 mod query;
 mod reader;
 mod row;
@@ -171,7 +172,7 @@ impl Store for Sqlite {
         conversations_max: u32,
     ) -> Later<'_, Prunable> {
         self.readers
-            .read(move |connection| query::prunable(connection, app, after.as_ref(), before_s, conversations_max))
+            .read(move |connection| prune::prunable(connection, app, after.as_ref(), before_s, conversations_max))
     }
 
     fn updates(&self, query: UpdatesQuery) -> Later<'_, Option<Updates>> {

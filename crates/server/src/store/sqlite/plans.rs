@@ -14,7 +14,7 @@ use rusqlite::{
 use serde_json::value::RawValue;
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, element::MsgBody};
 
-use super::{batch::Batch, known::Known, outbox, query, schema};
+use super::{batch::Batch, known::Known, outbox, prune, query, schema};
 use crate::{
     apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
     chat::{
@@ -200,7 +200,7 @@ fn looking_for_what_is_to_be_erased_costs_a_conversation_with_nothing_no_search(
     let mut store = watched(|_| {});
     live(&mut store);
     store.seen.lock().expect("nobody panics with it").statements.clear();
-    assert_eq!(query::prunable(&store.connection, APP, None, 0, 10).expect("the store works").pairs, []);
+    assert_eq!(prune::prunable(&store.connection, APP, None, 0, 10).expect("the store works").pairs, []);
     let statements = std::mem::take(&mut store.seen.lock().expect("nobody panics with it").statements);
     assert!(statements.iter().any(|sql| sql.contains("FROM conversation")), "{statements:?}");
     assert!(!statements.iter().any(|sql| sql.contains("FROM message")), "{statements:?}");
