@@ -358,7 +358,7 @@ pub(super) fn prunable(
     };
     let sql = format!(
         "SELECT c.low, c.high,
-                $4 > 0 AND
+                $4::bigint > 0 AND
                 EXISTS (SELECT 1 FROM message AS m WHERE m.app + 1 = $1::bigint + 1 AND m.low = c.low AND m.high = c.high
                                                          AND m.time < $4)
                 OR EXISTS (SELECT 1 FROM message AS m WHERE m.app + 2 = $1::bigint + 2 AND m.low = c.low
