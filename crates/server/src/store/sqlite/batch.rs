@@ -13,7 +13,7 @@ use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
     contacts, erase, fault,
-    known::{Committed, Known},
+    known::{Committed, Known, Row},
     messages, operators, outbox, query,
     row::Sql,
     sessions,
@@ -48,20 +48,6 @@ pub(super) struct Batch<'a> {
     owed: Vec<OwedEvent>,
     /// Whose devices have something to learn.
     heard: Vec<(SdkAppId, UserId)>,
-}
-
-/// A row as this transaction leaves it.
-pub(super) struct Row<T> {
-    pub(super) value: Option<T>,
-    /// It is in its table.
-    stored: bool,
-    changed: bool,
-}
-
-impl<T> Row<T> {
-    fn read(value: Option<T>) -> Self {
-        Self { stored: value.is_some(), value, changed: false }
-    }
 }
 
 impl<'a> Batch<'a> {

@@ -11,7 +11,6 @@ use rusqlite::Connection;
 use unsaid_protocol::{SdkAppId, UserId};
 
 use super::{
-    batch::Row,
     query,
     statements::{self, AccountRow},
 };
@@ -65,6 +64,20 @@ impl Rows {
     pub(super) fn clear(&mut self) {
         self.accounts.clear();
         self.conversations.clear();
+    }
+}
+
+/// A row as a transaction leaves it.
+pub(super) struct Row<T> {
+    pub(super) value: Option<T>,
+    /// It is in its table.
+    pub(super) stored: bool,
+    pub(super) changed: bool,
+}
+
+impl<T> Row<T> {
+    pub(super) fn read(value: Option<T>) -> Self {
+        Self { stored: value.is_some(), value, changed: false }
     }
 }
 
