@@ -24,9 +24,9 @@ pub(crate) enum Counts {
 /// So many times each. What a piece needs is made in a run that does nothing else, and its instructions are taken off.
 const TIMES: u64 = 1000;
 
-/// So much more than what was written down, in percent, is a change that somebody has to look at. Hash seeds and addresses change a
-/// count by less than one.
-const MORE_MAX_PERCENT: f64 = 3.0;
+/// So much more than what was written down, in percent, is a change that somebody has to look at. Hash seeds and addresses change most
+/// counts by less than one, and `delivery`, which is small, by four from the least to the most.
+const MORE_MAX_PERCENT: f64 = 5.0;
 
 const BUILD: [&str; 5] = ["build", "--release", "--locked", "--package", "load"];
 
