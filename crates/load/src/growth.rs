@@ -129,12 +129,14 @@ impl Store {
             pace: &flags.pace,
             seed: flags.seed,
         };
-        let (before, began, recalls) = (Effort::look(setup).await?, clock::now(), messages.len() as u64);
+        let acknowledged_before = table.tally().acknowledged;
+        let (before, began) = (Effort::look(setup).await?, clock::now());
         measure::ask(setup, table, messages, how).await?;
         measure::wait_for_callbacks(table).await;
         let seconds = (clock::now() - began).as_secs_f64();
         setup.server.still_runs()?;
         let used = Effort::look(setup).await?.since(&before);
+        let recalls = table.tally().acknowledged - acknowledged_before;
         self.rounds.push(Round { recalls, seconds, used });
         Ok(())
     }
@@ -144,12 +146,14 @@ impl Store {
         if let Some(failure) = self.table.first_failure() {
             eprintln!("load: the first request that failed: {failure}");
         }
-        Size::new(self.stored, &self.rounds, Answers::new(&tally, &flags.pace), Delivered::new(&tally, samples))
-            .in_a_store(self.store_mb, self.filled_per_second)
+        let (answers, delivered) = (Answers::new(&tally, &flags.pace), Delivered::new(&tally, samples));
+        let Self { stored, store_mb, filled_per_second, rounds, .. } = self;
+        Size { store_mb, filled_per_second, ..Size::new(stored, &rounds, answers, delivered) }
     }
 }
 
 impl Size {
+    /// The store itself is still to be filled in.
     fn new(stored: u32, rounds: &[Round], answers: Answers, delivered: Delivered) -> Self {
         let recalls: u64 = rounds.iter().map(|round| round.recalls).sum();
         let seconds: f64 = rounds.iter().map(|round| round.seconds).sum();
@@ -168,10 +172,6 @@ impl Size {
             filled_per_second: 0.0,
             rounds: rounds.iter().map(each).collect(),
         }
-    }
-
-    fn in_a_store(self, store_mb: f64, filled_per_second: f64) -> Self {
-        Self { store_mb, filled_per_second, ..self }
     }
 }
 
@@ -278,7 +278,8 @@ mod tests {
                 used: Used { server_cpu_s: slower * cpu_s / 2.0, ..used },
             };
             let (answers, delivered) = (Answers::new(&tally, &flags.pace), Delivered::new(&tally, samples));
-            Size::new(stored, &[round(1.5), round(0.5)], answers, delivered).in_a_store(12.0, 30_000.0)
+            let rounds = [round(1.5), round(0.5)];
+            Size { store_mb: 12.0, filled_per_second: 30_000.0, ..Size::new(stored, &rounds, answers, delivered) }
         };
         GrowthReport::new(&flags, vec![size(10_000, 0.25, 0.15), size(1_000_000, 0.30, 0.165)])
     }
