@@ -8,13 +8,15 @@ use std::{
     sync::Arc,
 };
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use unsaid_protocol::{MsgKey, SdkAppId, UserId, callback::CallbackCommand};
 
 use super::{
     contacts, erase, fault,
     known::{Committed, Known, Row},
-    messages, operators, outbox, query,
+    messages, operators, outbox,
+    prepared::Prepared,
+    query,
     row::Sql,
     sessions,
     statements::{self, AccountRow},
@@ -29,8 +31,8 @@ use crate::{
 };
 
 /// A transaction that has begun.
-pub(super) struct Batch<'a> {
-    connection: &'a Connection,
+pub(super) struct Batch<'a, 'c> {
+    prepared: &'a Prepared<'c>,
     known: &'a Known,
     now: Timestamp,
     entropy: &'a Entropy,
@@ -50,16 +52,16 @@ pub(super) struct Batch<'a> {
     heard: Vec<(SdkAppId, UserId)>,
 }
 
-impl<'a> Batch<'a> {
+impl<'a, 'c> Batch<'a, 'c> {
     pub(super) fn begin(
-        connection: &'a Connection,
+        prepared: &'a Prepared<'c>,
         known: &'a Known,
         now: Timestamp,
         entropy: &'a Entropy,
     ) -> rusqlite::Result<Self> {
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        prepared.statement("BEGIN IMMEDIATE")?.execute([])?;
         Ok(Self {
-            connection,
+            prepared,
             known,
             now,
             entropy,
@@ -76,30 +78,30 @@ impl<'a> Batch<'a> {
         })
     }
 
-    pub(super) fn connection(&self) -> &Connection {
-        self.connection
+    pub(super) fn prepared(&self) -> &'a Prepared<'c> {
+        self.prepared
     }
 
     /// Writes what is still held, and makes everything durable.
     pub(super) fn commit(mut self) -> rusqlite::Result<Committed> {
         for ((app, user), row) in &self.accounts {
             if let (Some(account), true) = (&row.value, row.changed) {
-                statements::write_account(self.connection, *app, user, account)?;
+                statements::write_account(self.prepared, *app, user, account)?;
             }
         }
         self.write_conversations()?;
         if self.serial != self.known.serial {
-            self.connection
-                .prepare_cached(
+            self.prepared
+                .statement(
                     "INSERT INTO meta (name, value) VALUES ('account_serial', ?1)
                      ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 )?
                 .execute([self.serial.to_string()])?;
         }
         for (app, backlog) in &self.backlogs {
-            statements::write_backlog(self.connection, *app, backlog)?;
+            statements::write_backlog(self.prepared, *app, backlog)?;
         }
-        statements::commit(self.connection)?;
+        statements::commit(self.prepared)?;
         let Self { accounts, conversations, apps, removed_apps, erased, serial, event_row, backlogs, .. } = self;
         let Self { owed, heard, .. } = self;
         Ok(Committed { accounts, conversations, apps, removed_apps, erased, serial, event_row, backlogs, owed, heard })
@@ -112,7 +114,7 @@ impl<'a> Batch<'a> {
                 let known = if self.erased { None } else { self.known.rows.accounts.get(place.key()).copied() };
                 let value = match known {
                     Some(row) => Some(row),
-                    None => statements::read_account(self.connection, app, user).map_err(fault)?,
+                    None => statements::read_account(self.prepared, app, user).map_err(fault)?,
                 };
                 Ok(place.insert(Row::read(value)))
             }
@@ -120,7 +122,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl Tx for Batch<'_> {
+impl Tx for Batch<'_, '_> {
     fn now(&self) -> Timestamp {
         self.now
     }
@@ -140,8 +142,8 @@ impl Tx for Batch<'_> {
 
     fn save_app(&mut self, app: &Arc<App>) -> Result<(), Fault> {
         let settings = serde_json::to_string(&**app).map_err(|error| Fault::Failed(error.to_string().into()))?;
-        self.connection
-            .prepare_cached(
+        self.prepared
+            .statement(
                 "INSERT INTO app (app, settings) VALUES (?1, ?2)
                  ON CONFLICT (app) DO UPDATE SET settings = excluded.settings",
             )
@@ -158,7 +160,7 @@ impl Tx for Batch<'_> {
         self.accounts.retain(|(of, _), _| *of != app);
         self.conversations.retain(|(of, _), _| *of != app);
         self.erased = true;
-        let erased = erase::some(self.connection, app, rows_max).map_err(fault)?;
+        let erased = erase::some(self.prepared, app, rows_max).map_err(fault)?;
         if erased == 0 {
             *self.backlog_of(app) = Backlog::default();
         }
@@ -170,26 +172,26 @@ impl Tx for Batch<'_> {
         self.backlogs.remove(&app);
         self.removed_apps.push(app);
         for sql in ["DELETE FROM app WHERE app = ?1", "DELETE FROM backlog WHERE app = ?1"] {
-            let delete = self.connection.prepare_cached(sql);
+            let delete = self.prepared.statement(sql);
             delete.and_then(|mut statement| statement.execute(params![Sql(app)])).map_err(fault)?;
         }
         Ok(())
     }
 
     fn add_note(&mut self, note: &Note) -> Result<(), Fault> {
-        operators::add_note(self.connection, self.now, note).map_err(fault)
+        operators::add_note(self.prepared, self.now, note).map_err(fault)
     }
 
     fn erase_notes(&mut self, before: Timestamp) -> Result<u64, Fault> {
-        operators::erase_notes(self.connection, before).map_err(fault)
+        operators::erase_notes(self.prepared, before).map_err(fault)
     }
 
     fn save_token(&mut self, token: &Token) -> Result<(), Fault> {
-        operators::save_token(self.connection, token).map_err(fault)
+        operators::save_token(self.prepared, token).map_err(fault)
     }
 
     fn remove_token(&mut self, id: &str) -> Result<(), Fault> {
-        operators::remove_token(self.connection, id).map_err(fault)
+        operators::remove_token(self.prepared, id).map_err(fault)
     }
 
     fn account(&mut self, app: SdkAppId, user: &UserId) -> Result<Option<Account>, Fault> {
@@ -205,8 +207,8 @@ impl Tx for Batch<'_> {
 
     fn new_account(&mut self, app: SdkAppId, user: &UserId) -> Result<(), Fault> {
         self.serial += 1;
-        self.connection
-            .prepare_cached(
+        self.prepared
+            .statement(
                 "INSERT INTO account (app, user, serial, unread, lane_place, lane_last, sync_number, sync_last)
                  VALUES (?1, ?2, ?3, 0, 0, 0, 0, 0)",
             )
@@ -225,8 +227,8 @@ impl Tx for Batch<'_> {
         nick: Option<&str>,
         face_url: Option<&str>,
     ) -> Result<(), Fault> {
-        self.connection
-            .prepare_cached(
+        self.prepared
+            .statement(
                 "UPDATE account SET nick = coalesce(?3, nick), face_url = coalesce(?4, face_url)
                  WHERE app = ?1 AND user = ?2",
             )
@@ -236,23 +238,23 @@ impl Tx for Batch<'_> {
     }
 
     fn is_blocked(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<bool, Fault> {
-        statements::is_blocked(self.connection, app, user, other).map_err(fault)
+        statements::is_blocked(self.prepared, app, user, other).map_err(fault)
     }
 
     fn count_blocked(&mut self, app: SdkAppId, user: &UserId) -> Result<u32, Fault> {
-        statements::count_blocked(self.connection, app, user).map_err(fault)
+        statements::count_blocked(self.prepared, app, user).map_err(fault)
     }
 
     fn block(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<(), Fault> {
-        statements::block(self.connection, app, user, other, self.now.seconds()).map_err(fault)
+        statements::block(self.prepared, app, user, other, self.now.seconds()).map_err(fault)
     }
 
     fn unblock(&mut self, app: SdkAppId, user: &UserId, other: &UserId) -> Result<(), Fault> {
-        statements::unblock(self.connection, app, user, Some(other)).map_err(fault)
+        statements::unblock(self.prepared, app, user, Some(other)).map_err(fault)
     }
 
     fn unblock_all(&mut self, app: SdkAppId, user: &UserId) -> Result<(), Fault> {
-        statements::unblock(self.connection, app, user, None).map_err(fault)
+        statements::unblock(self.prepared, app, user, None).map_err(fault)
     }
 
     fn conversation(&mut self, app: SdkAppId, pair: &Pair) -> Result<Option<Conversation>, Fault> {
@@ -262,7 +264,7 @@ impl Tx for Batch<'_> {
                 let known = if self.erased { None } else { self.known.rows.conversations.get(place.key()).copied() };
                 let value = match known {
                     Some(row) => Some(row),
-                    None => statements::read_conversation(self.connection, app, pair).map_err(fault)?,
+                    None => statements::read_conversation(self.prepared, app, pair).map_err(fault)?,
                 };
                 Ok(place.insert(Row::read(value)).value)
             }
@@ -276,7 +278,7 @@ impl Tx for Batch<'_> {
     }
 
     fn message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Option<Message>, Fault> {
-        messages::read(self.connection, app, pair, key).map_err(fault)
+        messages::read(self.prepared, app, pair, key).map_err(fault)
     }
 
     fn repeats(
@@ -287,33 +289,33 @@ impl Tx for Batch<'_> {
         random: u32,
         since_s: u32,
     ) -> Result<Vec<Repeat>, Fault> {
-        messages::repeats(self.connection, app, pair, (seq, random), since_s).map_err(fault)
+        messages::repeats(self.prepared, app, pair, (seq, random), since_s).map_err(fault)
     }
 
     fn content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<Content, Fault> {
-        messages::read_content(self.connection, app, pair, key).map_err(fault)
+        messages::read_content(self.prepared, app, pair, key).map_err(fault)
     }
 
     fn replace_content(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, content: &Content) -> Result<(), Fault> {
-        messages::write_content(self.connection, app, pair, key, content).map_err(fault)
+        messages::write_content(self.prepared, app, pair, key, content).map_err(fault)
     }
 
     fn add_flags(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey, flags: MessageFlags) -> Result<(), Fault> {
-        messages::add_flags(self.connection, app, pair, key, flags).map_err(fault)
+        messages::add_flags(self.prepared, app, pair, key, flags).map_err(fault)
     }
 
     /// The rows that this batch still holds are written first, so that the table tells the truth.
     fn unread_conversations(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Pair>, Fault> {
         self.write_conversations().map_err(fault)?;
-        contacts::unread_conversations(self.connection, app, user).map_err(fault)
+        contacts::unread_conversations(self.prepared, app, user).map_err(fault)
     }
 
     fn insert_message(&mut self, app: SdkAppId, pair: &Pair, message: &Message) -> Result<(), Fault> {
-        messages::insert(self.connection, app, pair, message).map_err(fault)
+        messages::insert(self.prepared, app, pair, message).map_err(fault)
     }
 
     fn entomb(&mut self, name: &MessageName, by: &UserId, audit_until: Option<Timestamp>) -> Result<(), Fault> {
-        messages::entomb(self.connection, name, by, audit_until).map_err(fault)
+        messages::entomb(self.prepared, name, by, audit_until).map_err(fault)
     }
 
     fn erase_messages(
@@ -324,11 +326,11 @@ impl Tx for Batch<'_> {
         up_to_position: i64,
         messages_max: u32,
     ) -> Result<Vec<Message>, Fault> {
-        messages::erase(self.connection, app, pair, (before_s, up_to_position), messages_max).map_err(fault)
+        messages::erase(self.prepared, app, pair, (before_s, up_to_position), messages_max).map_err(fault)
     }
 
     fn erase_message(&mut self, app: SdkAppId, pair: &Pair, key: MsgKey) -> Result<(), Fault> {
-        messages::erase_one(self.connection, app, pair, key).map_err(fault)
+        messages::erase_one(self.prepared, app, pair, key).map_err(fault)
     }
 
     fn read_up_to(
@@ -339,27 +341,27 @@ impl Tx for Batch<'_> {
         mark: i64,
         time_s: u32,
     ) -> Result<ReadUpTo, Fault> {
-        messages::read_up_to(self.connection, app, pair, (direction, mark), time_s).map_err(fault)
+        messages::read_up_to(self.prepared, app, pair, (direction, mark), time_s).map_err(fault)
     }
 
     fn sessions(&mut self, app: SdkAppId, user: &UserId) -> Result<Vec<Session>, Fault> {
-        sessions::of(self.connection, app, user).map_err(fault)
+        sessions::of(self.prepared, app, user).map_err(fault)
     }
 
     fn save_session(&mut self, app: SdkAppId, user: &UserId, session: &Session) -> Result<(), Fault> {
-        sessions::write(self.connection, app, user, session).map_err(fault)
+        sessions::write(self.prepared, app, user, session).map_err(fault)
     }
 
     fn remove_session(&mut self, app: SdkAppId, user: &UserId, session: &SessionId) -> Result<(), Fault> {
-        sessions::remove(self.connection, app, user, session).map_err(fault)
+        sessions::remove(self.prepared, app, user, session).map_err(fault)
     }
 
     fn add_sync_event(&mut self, app: SdkAppId, user: &UserId, number: i64, event: &SyncEvent) -> Result<(), Fault> {
         let MsgKey { seq, random, time } = event.key;
         let previous = self.account_row(app, user)?.value.map_or(0, |row| row.sync_last);
         let id = self
-            .connection
-            .prepare_cached(
+            .prepared
+            .statement(
                 "INSERT INTO sync_event (previous, number, kind, peer, direction, seq, random, time)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )
@@ -385,7 +387,7 @@ impl Tx for Batch<'_> {
 
     fn owe(&mut self, event: OwedEvent) -> Result<(), Fault> {
         let row = event.id.row().expect("this transaction has named it");
-        statements::log_event(self.connection, row, &event).map_err(fault)?;
+        statements::log_event(self.prepared, row, &event).map_err(fault)?;
         self.owe_again(row, event)
     }
 
@@ -394,7 +396,7 @@ impl Tx for Batch<'_> {
     }
 
     fn kept(&mut self, app: SdkAppId, what: &What, events_max: u32) -> Result<Found, Fault> {
-        query::kept(self.connection, app, what, events_max).map_err(fault)
+        query::kept(self.prepared, app, what, events_max).map_err(fault)
     }
 
     fn unpark(&mut self, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
@@ -402,7 +404,7 @@ impl Tx for Batch<'_> {
     }
 
     fn forget_event(&mut self, row: i64) -> Result<(), Fault> {
-        let erase = self.connection.prepare_cached("DELETE FROM event WHERE id = ?1");
+        let erase = self.prepared.statement("DELETE FROM event WHERE id = ?1");
         erase.and_then(|mut statement| statement.execute([row])).map(drop).map_err(fault)
     }
 
@@ -411,7 +413,7 @@ impl Tx for Batch<'_> {
     }
 
     fn owe_again(&mut self, row: i64, event: OwedEvent) -> Result<(), Fault> {
-        statements::queue_event(self.connection, row, &event).map_err(fault)?;
+        statements::queue_event(self.prepared, row, &event).map_err(fault)?;
         let backlog = self.backlog_of(event.app);
         backlog.waiting += 1;
         backlog.waiting_bytes += event.body.len() as u64;
@@ -420,14 +422,14 @@ impl Tx for Batch<'_> {
     }
 }
 
-impl Batch<'_> {
+impl Batch<'_, '_> {
     fn write_conversations(&mut self) -> rusqlite::Result<()> {
         for ((app, pair), row) in &mut self.conversations {
             if let (Some(conversation), true) = (&row.value, row.changed) {
                 if row.stored {
-                    statements::update_conversation(self.connection, *app, pair, conversation)?;
+                    statements::update_conversation(self.prepared, *app, pair, conversation)?;
                 } else {
-                    statements::put_conversation(self.connection, *app, pair, conversation)?;
+                    statements::put_conversation(self.prepared, *app, pair, conversation)?;
                 }
                 (row.stored, row.changed) = (true, false);
             }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use unsaid_protocol::{MsgKey, SdkAppId, UserId};
 
-use super::row::Sql;
+use super::{prepared::Prepared, row::Sql};
 use crate::{
     chat::{Content, Direction, Message, MessageFlags, MessageName, Pair, ReadUpTo, Repeat},
     clock::Timestamp,
@@ -18,13 +18,13 @@ pub(super) fn client_time_s(column: u32, key: MsgKey) -> u32 {
 
 /// Without what it says.
 pub(super) fn read(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     pair: &Pair,
     key: MsgKey,
 ) -> rusqlite::Result<Option<Message>> {
-    connection
-        .prepare_cached(
+    prepared
+        .statement(
             "SELECT direction, position, flags, client_time FROM message
              WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
         )?
@@ -43,14 +43,14 @@ pub(super) fn read(
 }
 
 pub(super) fn repeats(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     pair: &Pair,
     (seq, random): (u32, u32),
     since_s: u32,
 ) -> rusqlite::Result<Vec<Repeat>> {
-    connection
-        .prepare_cached(
+    prepared
+        .statement(
             "SELECT time, direction, content_hash FROM message
              WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time >= ?6 ORDER BY time",
         )?
@@ -61,10 +61,10 @@ pub(super) fn repeats(
         .collect()
 }
 
-pub(super) fn insert(connection: &Connection, app: SdkAppId, pair: &Pair, message: &Message) -> rusqlite::Result<()> {
+pub(super) fn insert(prepared: &Prepared<'_>, app: SdkAppId, pair: &Pair, message: &Message) -> rusqlite::Result<()> {
     let Message { direction, key, position, flags, client_time_s, recalled_by: _, content } = message;
-    connection
-        .prepare_cached(
+    prepared
+        .statement(
             "INSERT INTO message (app, low, high, seq, random, time, direction, position, flags, content_hash,
                                   types, custom_data, body, push_info, client_time)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
@@ -91,7 +91,7 @@ pub(super) fn insert(connection: &Connection, app: SdkAppId, pair: &Pair, messag
 
 /// Makes a message a tombstone; with `audit_until` a copy of what it said is kept until then.
 pub(super) fn entomb(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     name: &MessageName,
     by: &UserId,
     audit_until: Option<Timestamp>,
@@ -100,35 +100,34 @@ pub(super) fn entomb(
     let MsgKey { seq, random, time } = name.key;
     let (app, low, high) = (Sql(name.app), Sql(&pair.low), Sql(&pair.high));
     if let Some(until) = audit_until {
-        connection
-            .prepare_cached(
+        prepared
+            .statement(
                 "INSERT INTO audit_copy (erase_ms, app, low, high, seq, random, time, custom_data, body)
                  SELECT ?7, app, low, high, seq, random, time, custom_data, body FROM message
                  WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
             )?
             .execute(params![app, low, high, seq, random, time, until.0])?;
     }
-    let recalled = MessageFlags::RECALLED.bits();
-    connection
-        .prepare_cached(&format!(
-            "UPDATE message SET flags = flags | {recalled}, custom_data = '', body = '', push_info = '',
+    prepared
+        .statement(
+            "UPDATE message SET flags = flags | ?8, custom_data = '', body = '', push_info = '',
                                 recalled_by = ?7
              WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
-        ))?
-        .execute(params![app, low, high, seq, random, time, Sql(by)])
+        )?
+        .execute(params![app, low, high, seq, random, time, Sql(by), MessageFlags::RECALLED.bits()])
         .map(drop)
 }
 
 /// Walks `message_by_position` back from the newest message to the first one that the time covers, so it costs as much as
 /// there is left unread.
 pub(super) fn read_up_to(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     pair: &Pair,
     (direction, mark): (Direction, i64),
     time_s: u32,
 ) -> rusqlite::Result<ReadUpTo> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = prepared.statement(
         "SELECT position, time, flags FROM message
          WHERE app = ?1 AND low = ?2 AND high = ?3 AND position > ?4 AND direction = ?5
          ORDER BY position DESC",
@@ -146,13 +145,13 @@ pub(super) fn read_up_to(
 }
 
 pub(super) fn read_content(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     pair: &Pair,
     key: MsgKey,
 ) -> rusqlite::Result<Content> {
-    connection
-        .prepare_cached(
+    prepared
+        .statement(
             "SELECT body, custom_data, types, push_info, content_hash FROM message
              WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
         )?
@@ -169,15 +168,15 @@ pub(super) fn read_content(
 
 /// The hash stays, so that a repeat of the send is still recognised.
 pub(super) fn write_content(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     pair: &Pair,
     key: MsgKey,
     content: &Content,
 ) -> rusqlite::Result<()> {
     let (MsgKey { seq, random, time }, Content { body, custom_data, types, .. }) = (key, content);
-    connection
-        .prepare_cached(
+    prepared
+        .statement(
             "UPDATE message SET body = ?7, custom_data = ?8, types = ?9
              WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
         )?
@@ -186,15 +185,15 @@ pub(super) fn write_content(
 }
 
 pub(super) fn add_flags(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     pair: &Pair,
     key: MsgKey,
     flags: MessageFlags,
 ) -> rusqlite::Result<()> {
     let MsgKey { seq, random, time } = key;
-    connection
-        .prepare_cached(
+    prepared
+        .statement(
             "UPDATE message SET flags = flags | ?7
              WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
         )?
@@ -204,18 +203,18 @@ pub(super) fn add_flags(
 
 /// Erases the first messages by time of before a second, and the first ones by position up to one; says what they were.
 pub(super) fn erase(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     pair: &Pair,
     (before_s, up_to_position): (u32, i64),
     messages_max: u32,
 ) -> rusqlite::Result<Vec<Message>> {
     let columns = "direction, seq, random, time, position, flags FROM message INDEXED BY";
-    let mut old = connection.prepare_cached(&format!(
+    let mut old = prepared.prepare_cached(&format!(
         "SELECT {columns} message_by_time WHERE app = ?1 AND low = ?2 AND high = ?3 AND time < ?4
          ORDER BY time, seq, position LIMIT ?5"
     ))?;
-    let mut cleared = connection.prepare_cached(&format!(
+    let mut cleared = prepared.prepare_cached(&format!(
         "SELECT {columns} message_by_position WHERE app = ?1 AND low = ?2 AND high = ?3 AND position <= ?4
          ORDER BY position LIMIT ?5"
     ))?;
@@ -244,15 +243,15 @@ pub(super) fn erase(
         found.insert(message.position, message);
     }
     for message in found.values() {
-        erase_one(connection, app, pair, message.key)?;
+        erase_one(prepared, app, pair, message.key)?;
     }
     Ok(found.into_values().collect())
 }
 
-pub(super) fn erase_one(connection: &Connection, app: SdkAppId, pair: &Pair, key: MsgKey) -> rusqlite::Result<()> {
+pub(super) fn erase_one(prepared: &Prepared<'_>, app: SdkAppId, pair: &Pair, key: MsgKey) -> rusqlite::Result<()> {
     let MsgKey { seq, random, time } = key;
-    connection
-        .prepare_cached(
+    prepared
+        .statement(
             "DELETE FROM message WHERE app = ?1 AND low = ?2 AND high = ?3 AND seq = ?4 AND random = ?5 AND time = ?6",
         )?
         .execute(params![Sql(app), Sql(&pair.low), Sql(&pair.high), seq, random, time])

@@ -18,6 +18,7 @@ mod outbox;
 pub(crate) mod pieces;
 #[cfg(test)]
 mod plans;
+mod prepared;
 mod prune;
 mod query;
 mod reader;

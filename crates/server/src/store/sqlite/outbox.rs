@@ -3,10 +3,10 @@
 //! An event is written once, into the log (table `event`); outbox and parked refer to it there. What is delivered leaves
 //! the outbox; the log keeps it for a while if it holds no text, so that it can be sent again.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use unsaid_protocol::{SdkAppId, callback::CallbackCommand};
 
-use super::{batch::Batch, fault, row::Sql};
+use super::{batch::Batch, fault, prepared::Prepared, row::Sql};
 use crate::{
     chat::{Backlog, Fault, Lane, Pruned, Settled, Settlement, Tries},
     clock::Timestamp,
@@ -35,7 +35,7 @@ impl Taken {
 }
 
 /// Notes what became of an attempt. What is no longer there was settled before.
-pub(super) fn settle(batch: &mut Batch<'_>, settled: &Settled) -> Result<(), Fault> {
+pub(super) fn settle(batch: &mut Batch<'_, '_>, settled: &Settled) -> Result<(), Fault> {
     match &settled.to {
         Settlement::Delivered => deliver(batch, settled),
         Settlement::DueAgain { tries, due } => postpone(batch, settled, *tries, *due).map_err(fault),
@@ -44,12 +44,12 @@ pub(super) fn settle(batch: &mut Batch<'_>, settled: &Settled) -> Result<(), Fau
 }
 
 /// What held text is erased at once (rule R3).
-fn deliver(batch: &mut Batch<'_>, settled: &Settled) -> Result<(), Fault> {
+fn deliver(batch: &mut Batch<'_, '_>, settled: &Settled) -> Result<(), Fault> {
     let Some(taken) = take(batch, settled)? else {
         return Ok(());
     };
     if taken.has_text {
-        let erase = batch.connection().prepare_cached("DELETE FROM event WHERE id = ?1");
+        let erase = batch.prepared().statement("DELETE FROM event WHERE id = ?1");
         erase.and_then(|mut statement| statement.execute([taken.event])).map_err(fault)?;
     }
     Ok(())
@@ -57,23 +57,21 @@ fn deliver(batch: &mut Batch<'_>, settled: &Settled) -> Result<(), Fault> {
 
 /// Takes a row out of the outbox, and counts that. Looks and deletes: what a `DELETE` returns goes through a table of its own,
 /// which costs more than the second search.
-fn take(batch: &mut Batch<'_>, settled: &Settled) -> Result<Option<Taken>, Fault> {
-    let work = |connection: &Connection| {
+fn take(batch: &mut Batch<'_, '_>, settled: &Settled) -> Result<Option<Taken>, Fault> {
+    let work = |prepared: &Prepared<'_>| {
         let name = params![Sql(settled.app), settled.lane.0, settled.place];
-        let taken = connection
-            .prepare_cached(
+        let taken = prepared
+            .statement(
                 "SELECT event, bytes, has_text, replay, previous FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3",
             )?
             .query_row(name, Taken::read)
             .optional()?;
         if taken.is_some() {
-            connection
-                .prepare_cached("DELETE FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3")?
-                .execute(name)?;
+            prepared.statement("DELETE FROM outbox WHERE app = ?1 AND lane = ?2 AND place = ?3")?.execute(name)?;
         }
         Ok(taken)
     };
-    let taken = work(batch.connection()).map_err(fault)?;
+    let taken = work(batch.prepared()).map_err(fault)?;
     if let Some(taken) = &taken {
         let Backlog { waiting, waiting_bytes, .. } = batch.backlog_of(settled.app);
         *waiting -= 1;
@@ -82,11 +80,11 @@ fn take(batch: &mut Batch<'_>, settled: &Settled) -> Result<Option<Taken>, Fault
     Ok(taken)
 }
 
-fn postpone(batch: &Batch<'_>, settled: &Settled, tries: Tries, due: Timestamp) -> rusqlite::Result<()> {
+fn postpone(batch: &Batch<'_, '_>, settled: &Settled, tries: Tries, due: Timestamp) -> rusqlite::Result<()> {
     let Tries { attempts, refusals, unavailable_since } = tries;
     batch
-        .connection()
-        .prepare_cached(
+        .prepared()
+        .statement(
             "UPDATE outbox SET attempts = ?4, refusals = ?5, unavailable_since_ms = ?6, due_ms = ?7
              WHERE app = ?1 AND lane = ?2 AND place = ?3",
         )?
@@ -104,13 +102,13 @@ fn postpone(batch: &Batch<'_>, settled: &Settled, tries: Tries, due: Timestamp) 
 
 /// Whoever follows a parked event follows what the parked one followed, so that a receiver sees no gap that is none.
 /// Nobody does where the park is settled late, after something behind it was delivered; and nobody follows a replay.
-fn park(batch: &mut Batch<'_>, settled: &Settled, tries: Tries, at: Timestamp, reason: &str) -> Result<(), Fault> {
+fn park(batch: &mut Batch<'_, '_>, settled: &Settled, tries: Tries, at: Timestamp, reason: &str) -> Result<(), Fault> {
     let Some(taken) = take(batch, settled)? else {
         return Ok(());
     };
     batch
-        .connection()
-        .prepare_cached(
+        .prepared()
+        .statement(
             "INSERT INTO parked (app, lane, place, event, replay, attempts, parked_ms, reason)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )
@@ -132,9 +130,14 @@ fn park(batch: &mut Batch<'_>, settled: &Settled, tries: Tries, at: Timestamp, r
 }
 
 /// Takes what waits of a command out of a lane, and out of the log.
-pub(super) fn disown(batch: &mut Batch<'_>, app: SdkAppId, lane: &Lane, command: CallbackCommand) -> Result<(), Fault> {
+pub(super) fn disown(
+    batch: &mut Batch<'_, '_>,
+    app: SdkAppId,
+    lane: &Lane,
+    command: CallbackCommand,
+) -> Result<(), Fault> {
     let places = || -> rusqlite::Result<Vec<i64>> {
-        let mut statement = batch.connection().prepare_cached(
+        let mut statement = batch.prepared().statement(
             "SELECT o.place FROM outbox AS o CROSS JOIN event ON event.id = o.event
              WHERE o.app = ?1 AND o.lane = ?2 AND event.command = ?3 ORDER BY o.place",
         )?;
@@ -143,7 +146,7 @@ pub(super) fn disown(batch: &mut Batch<'_>, app: SdkAppId, lane: &Lane, command:
     for place in places().map_err(fault)? {
         let gone = Settled { app, lane: lane.clone(), place, to: Settlement::Delivered };
         if let Some(taken) = take(batch, &gone)? {
-            let erase = batch.connection().prepare_cached("DELETE FROM event WHERE id = ?1");
+            let erase = batch.prepared().statement("DELETE FROM event WHERE id = ?1");
             erase.and_then(|mut statement| statement.execute([taken.event])).map_err(fault)?;
             close_gap(batch, &gone, &taken)?;
         }
@@ -152,15 +155,15 @@ pub(super) fn disown(batch: &mut Batch<'_>, app: SdkAppId, lane: &Lane, command:
 }
 
 /// Whoever follows what was taken out of its lane follows what that one followed.
-fn close_gap(batch: &mut Batch<'_>, settled: &Settled, taken: &Taken) -> Result<(), Fault> {
+fn close_gap(batch: &mut Batch<'_, '_>, settled: &Settled, taken: &Taken) -> Result<(), Fault> {
     if !taken.number_may_follow {
         return Ok(());
     }
     // An event that is no replay stands at the place of its number.
     let (number, previous) = (settled.place, taken.previous);
     let behind = batch
-        .connection()
-        .prepare_cached(
+        .prepared()
+        .statement(
             "UPDATE outbox SET previous = iif(previous = ?3, ?4, previous) WHERE app = ?1 AND lane = ?2
              AND place = (SELECT min(place) FROM outbox WHERE app = ?1 AND lane = ?2 AND place > ?3 AND replay = 0)",
         )
@@ -170,10 +173,10 @@ fn close_gap(batch: &mut Batch<'_>, settled: &Settled, taken: &Taken) -> Result<
 }
 
 /// Takes an event from where it was parked.
-pub(super) fn unpark(batch: &mut Batch<'_>, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
+pub(super) fn unpark(batch: &mut Batch<'_, '_>, app: SdkAppId, lane: &Lane, place: i64) -> Result<(), Fault> {
     batch
-        .connection()
-        .prepare_cached("DELETE FROM parked WHERE app = ?1 AND lane = ?2 AND place = ?3")
+        .prepared()
+        .statement("DELETE FROM parked WHERE app = ?1 AND lane = ?2 AND place = ?3")
         .and_then(|mut statement| statement.execute(params![Sql(app), lane.0, place]))
         .map_err(fault)?;
     batch.backlog_of(app).parked -= 1;
@@ -182,17 +185,17 @@ pub(super) fn unpark(batch: &mut Batch<'_>, app: SdkAppId, lane: &Lane, place: i
 
 /// Erases delivered events of some rows of the log, along its key. An event that waits or is parked stands at the place
 /// of its number, or it is a replay, for which there are indexes.
-pub(super) fn prune(batch: &Batch<'_>, before: Timestamp, after: i64) -> Result<Pruned, Fault> {
+pub(super) fn prune(batch: &Batch<'_, '_>, before: Timestamp, after: i64) -> Result<Pruned, Fault> {
     let work = || {
-        let connection = batch.connection();
-        let mut rows = connection.prepare_cached(
+        let prepared = batch.prepared();
+        let mut rows = prepared.statement(
             "SELECT max(id), min(created_ms) FROM (SELECT id, created_ms FROM event WHERE id > ?1 ORDER BY id LIMIT ?2)",
         )?;
         let piece = rows.query_row(params![after, limits::PRUNE_PIECE_ROWS], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let (Some(through), Some(oldest)): (Option<i64>, Option<i64>) = piece else {
             return Ok(Pruned { erased: 0, next: None });
         };
-        let mut erase = connection.prepare_cached(
+        let mut erase = prepared.statement(
             "DELETE FROM event WHERE id > ?1 AND id <= ?2 AND created_ms < ?3
              AND NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.app = event.app AND o.lane = event.lane
                              AND o.place = event.number AND o.event = event.id)

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 use serde_json::value::RawValue;
 use tempfile::TempDir;
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, element::MsgBody};
 
-use super::{batch::Batch, connect, known::Known, outbox, prepare_writer, schema};
+use super::{batch::Batch, connect, known::Known, outbox, prepare_writer, prepared::Prepared, schema};
 use crate::{
     apps::EndpointSettings,
     chat::{
@@ -27,7 +27,7 @@ const NOW: Timestamp = Timestamp(1_764_500_000_000);
 
 /// A store on the disk without its threads.
 struct Hand {
-    connection: Connection,
+    prepared: Prepared<'static>,
     known: Known,
     entropy: Entropy,
     _folder: TempDir,
@@ -71,7 +71,9 @@ impl Hand {
         prepare_writer(&connection, None).expect("it is as the writer's");
         schema::migrate(&mut connection).expect("an empty store can be migrated");
         let entropy = Entropy::seeded([3; 32]);
-        let mut hand = Self { connection, known: Known::nothing(), entropy, _folder: folder };
+        // Until the process ends: nothing else runs in it.
+        let prepared = Prepared::of(Box::leak(Box::new(connection)));
+        let mut hand = Self { prepared, known: Known::nothing(), entropy, _folder: folder };
         let mut app = app();
         app.callback.commands = [CallbackCommand::AfterMsgWithDraw].into();
         app.callback.endpoint = Some(EndpointSettings::new("https://backend.example/im".to_owned()));
@@ -108,8 +110,8 @@ impl Hand {
         (done, owed)
     }
 
-    fn transact(&mut self, work: impl FnOnce(&mut Batch<'_>)) -> Vec<OwedEvent> {
-        let mut batch = Batch::begin(&self.connection, &self.known, NOW, &self.entropy).expect("it begins");
+    fn transact(&mut self, work: impl FnOnce(&mut Batch<'_, '_>)) -> Vec<OwedEvent> {
+        let mut batch = Batch::begin(&self.prepared, &self.known, NOW, &self.entropy).expect("it begins");
         work(&mut batch);
         let mut committed = batch.commit().expect("it is stored");
         committed.apply_to(&mut self.known);

@@ -14,7 +14,7 @@ use rusqlite::{
 use serde_json::value::RawValue;
 use unsaid_protocol::{SdkAppId, UserId, callback::CallbackCommand, element::MsgBody};
 
-use super::{batch::Batch, known::Known, outbox, prune, query, schema};
+use super::{batch::Batch, known::Known, outbox, prepared::Prepared, prune, query, schema};
 use crate::{
     apps::{App, EndpointSettings, Origin as AppOrigin, Secret},
     chat::{
@@ -71,9 +71,10 @@ fn watched(fill: impl FnOnce(&Connection)) -> Watched {
 
 impl Watched {
     /// One transaction, as the writer makes it.
-    fn transact<T>(&mut self, work: impl FnOnce(&mut Batch<'_>) -> T) -> T {
+    fn transact<T>(&mut self, work: impl FnOnce(&mut Batch<'_, '_>) -> T) -> T {
         let entropy = Entropy::seeded([1; 32]);
-        let mut batch = Batch::begin(&self.connection, &self.known, NOW, &entropy).expect("it begins");
+        let prepared = Prepared::of(&self.connection);
+        let mut batch = Batch::begin(&prepared, &self.known, NOW, &entropy).expect("it begins");
         let done = work(&mut batch);
         let mut committed = batch.commit().expect("it is stored");
         committed.apply_to(&mut self.known);

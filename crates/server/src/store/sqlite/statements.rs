@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use unsaid_protocol::{SdkAppId, UserId};
 
-use super::row::Sql;
+use super::{prepared::Prepared, row::Sql};
 use crate::chat::{Account, Backlog, Conversation, LaneCounter, OwedEvent, Pair, Side};
 
 /// An account, and where its latest sync event stands.
@@ -41,14 +41,14 @@ pub(super) fn read_account(
 }
 
 pub(super) fn write_account(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     user: &UserId,
     row: &AccountRow,
 ) -> rusqlite::Result<()> {
     let AccountRow { account, sync_last } = row;
-    connection
-        .prepare_cached(
+    prepared
+        .statement(
             "UPDATE account SET unread = ?3, lane_place = ?4, lane_last = ?5, sync_number = ?6, sync_last = ?7, life = ?8,
                                 deleted = ?9, kicked_s = ?10
              WHERE app = ?1 AND user = ?2",
@@ -108,7 +108,7 @@ fn side(row: &Row<'_>, column: usize) -> rusqlite::Result<Side> {
 
 /// Changes a row that is there.
 pub(super) fn update_conversation(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     pair: &Pair,
     conversation: &Conversation,
@@ -119,12 +119,12 @@ pub(super) fn update_conversation(
                       high_unread = ?12, high_read_position = ?13, high_life = ?14, high_cleared_position = ?15,
                       high_last_time = ?16
                WHERE app = ?1 AND low = ?2 AND high = ?3";
-    write(connection, sql, app, pair, conversation)
+    write(prepared, sql, app, pair, conversation)
 }
 
 /// Writes a row that may be there.
 pub(super) fn put_conversation(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     pair: &Pair,
     conversation: &Conversation,
@@ -142,19 +142,19 @@ pub(super) fn put_conversation(
                    high_unread = excluded.high_unread, high_read_position = excluded.high_read_position,
                    high_life = excluded.high_life, high_cleared_position = excluded.high_cleared_position,
                    high_last_time = excluded.high_last_time";
-    write(connection, sql, app, pair, conversation)
+    write(prepared, sql, app, pair, conversation)
 }
 
 fn write(
-    connection: &Connection,
-    sql: &str,
+    prepared: &Prepared<'_>,
+    sql: &'static str,
     app: SdkAppId,
     pair: &Pair,
     conversation: &Conversation,
 ) -> rusqlite::Result<()> {
     let Conversation { position, low, high, lane } = conversation;
-    connection
-        .prepare_cached(sql)?
+    prepared
+        .statement(sql)?
         .execute(params![
             Sql(app),
             Sql(&pair.low),
@@ -189,47 +189,47 @@ pub(super) fn is_blocked(
     ])
 }
 
-pub(super) fn count_blocked(connection: &Connection, app: SdkAppId, user: &UserId) -> rusqlite::Result<u32> {
-    connection
-        .prepare_cached("SELECT count(*) FROM blocked WHERE app = ?1 AND user = ?2")?
+pub(super) fn count_blocked(prepared: &Prepared<'_>, app: SdkAppId, user: &UserId) -> rusqlite::Result<u32> {
+    prepared
+        .statement("SELECT count(*) FROM blocked WHERE app = ?1 AND user = ?2")?
         .query_row(params![Sql(app), Sql(user)], |row| row.get(0))
 }
 
 pub(super) fn block(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     user: &UserId,
     other: &UserId,
     since_s: u32,
 ) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT INTO blocked (app, user, other, since) VALUES (?1, ?2, ?3, ?4)")?
+    prepared
+        .statement("INSERT INTO blocked (app, user, other, since) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![Sql(app), Sql(user), Sql(other), since_s])
         .map(drop)
 }
 
 /// Takes one off the list, or all.
 pub(super) fn unblock(
-    connection: &Connection,
+    prepared: &Prepared<'_>,
     app: SdkAppId,
     user: &UserId,
     other: Option<&UserId>,
 ) -> rusqlite::Result<()> {
     match other {
-        Some(other) => connection
-            .prepare_cached("DELETE FROM blocked WHERE app = ?1 AND user = ?2 AND other = ?3")?
+        Some(other) => prepared
+            .statement("DELETE FROM blocked WHERE app = ?1 AND user = ?2 AND other = ?3")?
             .execute(params![Sql(app), Sql(user), Sql(other)]),
-        None => connection
-            .prepare_cached("DELETE FROM blocked WHERE app = ?1 AND user = ?2")?
+        None => prepared
+            .statement("DELETE FROM blocked WHERE app = ?1 AND user = ?2")?
             .execute(params![Sql(app), Sql(user)]),
     }
     .map(drop)
 }
 
 /// Appends an event to the log.
-pub(super) fn log_event(connection: &Connection, row: i64, event: &OwedEvent) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
+pub(super) fn log_event(prepared: &Prepared<'_>, row: i64, event: &OwedEvent) -> rusqlite::Result<()> {
+    prepared
+        .statement(
             "INSERT INTO event (id, name, app, lane, number, command, client_ip, platform, created_ms, body, request)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
@@ -250,9 +250,9 @@ pub(super) fn log_event(connection: &Connection, row: i64, event: &OwedEvent) ->
 }
 
 /// Puts an event that stands in the log into the outbox.
-pub(super) fn queue_event(connection: &Connection, row: i64, event: &OwedEvent) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
+pub(super) fn queue_event(prepared: &Prepared<'_>, row: i64, event: &OwedEvent) -> rusqlite::Result<()> {
+    prepared
+        .statement(
             "INSERT INTO outbox (app, lane, place, event, bytes, has_text, previous, replay, attempts, refusals,
                                  unavailable_since_ms, age_from_ms, due_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
@@ -286,10 +286,10 @@ pub(super) fn read_backlogs(connection: &Connection) -> rusqlite::Result<BTreeMa
     backlogs.collect()
 }
 
-pub(super) fn write_backlog(connection: &Connection, app: SdkAppId, backlog: &Backlog) -> rusqlite::Result<()> {
+pub(super) fn write_backlog(prepared: &Prepared<'_>, app: SdkAppId, backlog: &Backlog) -> rusqlite::Result<()> {
     let Backlog { waiting, waiting_bytes, parked } = backlog;
-    connection
-        .prepare_cached(
+    prepared
+        .statement(
             "INSERT INTO backlog (app, waiting, waiting_bytes, parked) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (app) DO UPDATE SET waiting = excluded.waiting, waiting_bytes = excluded.waiting_bytes,
                                              parked = excluded.parked",
@@ -299,10 +299,10 @@ pub(super) fn write_backlog(connection: &Connection, app: SdkAppId, backlog: &Ba
 }
 
 /// Makes all of it durable.
-pub(super) fn commit(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn commit(prepared: &Prepared<'_>) -> rusqlite::Result<()> {
     #[cfg(feature = "failpoints")]
     crate::failpoint::BEFORE_COMMIT.pass();
-    connection.prepare_cached("COMMIT")?.execute([])?;
+    prepared.statement("COMMIT")?.execute([])?;
     #[cfg(feature = "failpoints")]
     crate::failpoint::AFTER_COMMIT.pass();
     Ok(())

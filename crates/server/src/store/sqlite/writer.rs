@@ -14,7 +14,9 @@ use std::{
 use rusqlite::{Connection, ffi, params};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{OpenError, backup, batch::Batch, checkpoint::Checkpoints, fault, known::Known, outbox};
+use super::{
+    OpenError, backup, batch::Batch, checkpoint::Checkpoints, fault, known::Known, outbox, prepared::Prepared,
+};
 use crate::{
     chat::{Applied, Command, CopyProgress, Fault, Pruned, Settled},
     clock::{Clock, Entropy, Timestamp, World},
@@ -129,54 +131,24 @@ struct Taken {
 }
 
 impl Thread {
-    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        // Let go from the last to the first: the folder after all that has it open.
+        let Self { _folder, mut work, connection } = self;
+        let prepared = Prepared::of(&connection);
         let mut closing = Vec::new();
         while let Some(first) = jobs.blocking_recv() {
             let taken = Taken::all(first, &mut jobs);
-            self.work.carry_out(&self.connection, taken.batch);
+            work.carry_out(&prepared, taken.batch);
             closing.extend(taken.closing);
             if let Some(copying) = taken.backup {
-                self.work.checkpoints.hold();
-                let copied = self.copy(&copying, &mut jobs, &mut closing);
-                self.work.checkpoints.release();
+                work.checkpoints.hold();
+                let copied = work.copy(&prepared, &copying, &mut jobs, &mut closing);
+                work.checkpoints.release();
                 // Who no longer waits needs no answer.
                 let _ = copying.answer.send(copied);
             }
         }
-        self.end(closing);
-    }
-
-    /// Copies the store a few pages at a time; what comes meanwhile is carried out in between, and goes into the copy. A
-    /// server that stops does not wait for it, nor does it go on when nobody waits for it.
-    fn copy(
-        &mut self,
-        Copying { part, progress, answer }: &Copying,
-        jobs: &mut mpsc::Receiver<Job>,
-        closing: &mut Vec<oneshot::Sender<Result<(), Fault>>>,
-    ) -> Result<(), Fault> {
-        let Self { connection, work, .. } = self;
-        backup::copy(connection, part, progress, || {
-            let first = match jobs.try_recv() {
-                Ok(first) => first,
-                Err(mpsc::error::TryRecvError::Empty) if !answer.is_closed() => return Ok(()),
-                Err(_) => return Err(Fault::Stopping),
-            };
-            let Taken { batch, backup, closing: closed } = Taken::all(first, jobs);
-            work.carry_out(connection, batch);
-            backup.into_iter().for_each(Copying::refuse);
-            closing.extend(closed);
-            if closing.is_empty() && !answer.is_closed() { Ok(()) } else { Err(Fault::Stopping) }
-        })
-    }
-
-    /// Empties the log, so that nothing of what was erased is left in it.
-    fn end(self, closing: Vec<oneshot::Sender<Result<(), Fault>>>) {
-        self.work.checkpoints.end();
-        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(fault);
-        if let Err(fault) = &emptied {
-            tracing::warn!(%fault, "the log was not emptied; the next start does it");
-        }
-        closing.into_iter().for_each(|answer| drop(answer.send(emptied.clone())));
+        work.end(&prepared, closing);
     }
 }
 
@@ -217,9 +189,42 @@ impl Taken {
 }
 
 impl Work {
+    /// Copies the store a few pages at a time; what comes meanwhile is carried out in between, and goes into the copy. A
+    /// server that stops does not wait for it, nor does it go on when nobody waits for it.
+    fn copy(
+        &mut self,
+        prepared: &Prepared<'_>,
+        Copying { part, progress, answer }: &Copying,
+        jobs: &mut mpsc::Receiver<Job>,
+        closing: &mut Vec<oneshot::Sender<Result<(), Fault>>>,
+    ) -> Result<(), Fault> {
+        backup::copy(prepared, part, progress, || {
+            let first = match jobs.try_recv() {
+                Ok(first) => first,
+                Err(mpsc::error::TryRecvError::Empty) if !answer.is_closed() => return Ok(()),
+                Err(_) => return Err(Fault::Stopping),
+            };
+            let Taken { batch, backup, closing: closed } = Taken::all(first, jobs);
+            self.carry_out(prepared, batch);
+            backup.into_iter().for_each(Copying::refuse);
+            closing.extend(closed);
+            if closing.is_empty() && !answer.is_closed() { Ok(()) } else { Err(Fault::Stopping) }
+        })
+    }
+
+    /// Empties the log, so that nothing of what was erased is left in it.
+    fn end(self, prepared: &Prepared<'_>, closing: Vec<oneshot::Sender<Result<(), Fault>>>) {
+        self.checkpoints.end();
+        let emptied = prepared.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(fault);
+        if let Err(fault) = &emptied {
+            tracing::warn!(%fault, "the log was not emptied; the next start does it");
+        }
+        closing.into_iter().for_each(|answer| drop(answer.send(emptied.clone())));
+    }
+
     /// One transaction for all. Where that fails, each job gets a transaction of its own, so that a bad one spoils no
     /// other.
-    fn carry_out(&mut self, connection: &Connection, batch: Vec<Job>) {
+    fn carry_out(&mut self, prepared: &Prepared<'_>, batch: Vec<Job>) {
         if batch.is_empty() {
             return;
         }
@@ -227,11 +232,11 @@ impl Work {
             batch.into_iter().for_each(|job| job.fail(&fault));
             return;
         }
-        match self.transact(connection, &batch) {
+        match self.transact(prepared, &batch) {
             Ok(done) => batch.into_iter().zip(done).for_each(|(job, done)| job.answer(done)),
             Err(_) if batch.len() > 1 => {
                 for job in batch {
-                    self.carry_out(connection, vec![job]);
+                    self.carry_out(prepared, vec![job]);
                 }
             }
             Err(fault) => {
@@ -241,29 +246,29 @@ impl Work {
         }
     }
 
-    fn transact(&mut self, connection: &Connection, jobs: &[Job]) -> Result<Vec<Done>, Fault> {
+    fn transact(&mut self, prepared: &Prepared<'_>, jobs: &[Job]) -> Result<Vec<Done>, Fault> {
         let (now, began) = (self.clock.now(), self.clock.instant());
-        let mut batch = Batch::begin(connection, &self.known, now, &self.entropy).map_err(fault)?;
+        let mut batch = Batch::begin(prepared, &self.known, now, &self.entropy).map_err(fault)?;
         let applied: Result<Vec<Done>, Fault> = jobs.iter().map(|job| apply(job, &mut batch)).collect();
         let committed = match applied {
             Ok(done) => batch.commit().map(|committed| (committed, done)).map_err(|error| self.commit_failed(error)),
             Err(fault) => Err(fault),
         };
-        let (mut committed, done) = committed.inspect_err(|_| self.failed(connection))?;
+        let (mut committed, done) = committed.inspect_err(|_| self.failed(prepared))?;
         self.metrics.committed(jobs.len(), self.clock.instant() - began);
         committed.apply_to(&mut self.known);
         self.hints.heard(&committed.heard);
         self.hints.committed(std::mem::take(&mut committed.owed));
-        self.checkpoints.committed(connection, 8 * jobs.len() as u64);
+        self.checkpoints.committed(prepared, 8 * jobs.len() as u64);
         Ok(done)
     }
 
     /// Nothing is remembered of what may have been the reason.
-    fn failed(&mut self, connection: &Connection) {
+    fn failed(&mut self, prepared: &Prepared<'_>) {
         self.metrics.failed();
         self.known.rows.clear();
-        if !connection.is_autocommit()
-            && let Err(error) = connection.execute_batch("ROLLBACK")
+        if !prepared.is_autocommit()
+            && let Err(error) = prepared.execute_batch("ROLLBACK")
         {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
@@ -291,14 +296,14 @@ enum Done {
 }
 
 /// A rule that panics is a bug; it fails its own command and no other.
-fn apply(job: &Job, batch: &mut Batch<'_>) -> Result<Done, Fault> {
+fn apply(job: &Job, batch: &mut Batch<'_, '_>) -> Result<Done, Fault> {
     catch_unwind(AssertUnwindSafe(|| match job {
         Job::Commit { command, .. } => command.apply(batch).map(Done::Applied),
         Job::Settle { settled, .. } => {
             settled.iter().try_for_each(|settled| outbox::settle(batch, settled)).map(|()| Done::Nothing)
         }
         Job::EraseAuditCopies { now, .. } => batch
-            .connection()
+            .prepared()
             .execute("DELETE FROM audit_copy WHERE erase_ms <= ?1", params![now.0])
             .map(|erased| Done::Erased(erased as u64))
             .map_err(fault),
