@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, header, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{Response, body::Incoming};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -106,6 +106,24 @@ struct Progress {
 
 /// What may stand in a lane's header as it is.
 const LANE: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'"');
+
+/// More headers than a request has, so that their table need not grow.
+const HEADERS_MAX: usize = 12;
+
+/// The headers of [`webhook`].
+mod names {
+    use http::HeaderName;
+    use unsaid_protocol::webhook;
+
+    pub(super) const ID: HeaderName = HeaderName::from_static(webhook::ID_HEADER);
+    pub(super) const TIMESTAMP: HeaderName = HeaderName::from_static(webhook::TIMESTAMP_HEADER);
+    pub(super) const SIGNATURE: HeaderName = HeaderName::from_static(webhook::SIGNATURE_HEADER);
+    pub(super) const LANE: HeaderName = HeaderName::from_static(webhook::LANE_HEADER);
+    pub(super) const NUMBER: HeaderName = HeaderName::from_static(webhook::NUMBER_HEADER);
+    pub(super) const PREVIOUS: HeaderName = HeaderName::from_static(webhook::PREVIOUS_HEADER);
+    pub(super) const REPLAY: HeaderName = HeaderName::from_static(webhook::REPLAY_HEADER);
+    pub(super) const REQUEST: HeaderName = HeaderName::from_static(webhook::REQUEST_HEADER);
+}
 
 impl From<&OwedEvent> for Call {
     fn from(event: &OwedEvent) -> Self {
@@ -258,40 +276,44 @@ impl Attempts {
             platform: call.origin.platform,
             signed: token.map(|token| (token.expose(), now_s)),
         };
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(query.append_to(&endpoint.path_and_query))
-            .header(header::HOST, &endpoint.host_header)
-            .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))
-            .header(header::USER_AGENT, HeaderValue::from_static(concat!("Unsaid/", env!("CARGO_PKG_VERSION"))))
-            .header(webhook::ID_HEADER, &call.id);
+        let uri = Uri::try_from(query.append_to(&endpoint.path_and_query)).expect("the configured URL was checked");
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.reserve(HEADERS_MAX);
+        headers.insert(header::HOST, endpoint.host_header.clone());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("Unsaid/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(names::ID, visible(call.id.clone()));
         if !endpoint.webhook_secrets.is_empty() {
             let sign = |secret: &webhook::WebhookSecret| secret.sign(&call.id, now_s, &call.body);
             let signatures: Vec<_> = endpoint.webhook_secrets.iter().map(sign).collect();
-            request = request
-                .header(webhook::TIMESTAMP_HEADER, now_s)
-                .header(webhook::SIGNATURE_HEADER, signatures.join(" "));
+            headers.insert(names::TIMESTAMP, now_s.into());
+            headers.insert(names::SIGNATURE, visible(signatures.join(" ")));
         }
         if let Some(name) = call.origin.request.name() {
-            request = request.header(webhook::REQUEST_HEADER, name);
+            headers.insert(names::REQUEST, visible(name));
         }
         if let Some(lane) = &call.lane {
-            request = self.in_lane(request, lane);
+            self.say_lane(headers, lane);
         }
-        request.body(Full::new(call.body.clone())).expect("the URL was checked, and the rest is visible ASCII")
+        request
     }
 
-    fn in_lane(&self, request: request::Builder, at: &InLane) -> request::Builder {
+    fn say_lane(&self, headers: &mut HeaderMap, at: &InLane) {
         let lane = format!("{}.{}", self.epoch, utf8_percent_encode(&at.lane.0, LANE));
-        let request = request
-            .header(webhook::LANE_HEADER, lane)
-            .header(webhook::NUMBER_HEADER, at.number)
-            .header(webhook::PREVIOUS_HEADER, at.previous);
-        match at.replay {
-            Some(replay) => request.header(webhook::REPLAY_HEADER, replay),
-            None => request,
+        headers.insert(names::LANE, visible(lane));
+        headers.insert(names::NUMBER, at.number.into());
+        headers.insert(names::PREVIOUS, at.previous.into());
+        if let Some(replay) = at.replay {
+            headers.insert(names::REPLAY, replay.into());
         }
     }
+}
+
+fn visible(text: String) -> HeaderValue {
+    text.try_into().expect("it is visible ASCII")
 }
 
 /// Whether a receiver that answers so may have found the signature wrong. The answer to a question is an answer, even if

@@ -33,11 +33,12 @@ impl<'a> Query<'a> {
                 "usersig" => &mut found.usersig,
                 _ => continue,
             };
-            let value = percent_decode_str(value).decode_utf8();
-            let value = value.map_err(|_| {
+            // A UserSig is long, and made of characters that need no encoding.
+            let decoded = if value.contains('%') { percent_decode_str(value).decode_utf8() } else { Ok(value.into()) };
+            let decoded = decoded.map_err(|_| {
                 Refusal::new(error::HTTP_PARSE, format!("{name} in the query is not percent-encoded UTF-8"))
             })?;
-            field.get_or_insert(value);
+            field.get_or_insert(decoded);
         }
         Ok(found)
     }
