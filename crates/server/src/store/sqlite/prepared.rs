@@ -1,7 +1,7 @@
 //! The connection of the writer, and the statements that it runs again and again.
 //!
-//! rusqlite's cache finds a statement by the hash of its text, and puts it back with all its parameters cleared, which is
-//! a tenth of what a short statement costs. Here it is found by where its text stands in the program.
+//! rusqlite's cache finds a statement by the hash of its text, and puts it back with all its parameters cleared: that is
+//! a tenth of what a delivered event costs on its way out of the outbox. Here it is found by where its text stands in the program.
 
 use std::{
     cell::RefCell,
@@ -104,27 +104,48 @@ impl Drop for Lent<'_, '_> {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
 
-    #[test]
-    fn a_statement_is_prepared_once_and_bound_anew() {
-        let connection = Connection::open_in_memory().expect("memory");
-        let prepared = Prepared::of(&connection);
-        for number in 0..3_i64 {
-            let mut statement = prepared.statement("SELECT ?1 + 1").expect("it is SQL");
-            let sum: i64 = statement.query_row([number], |row| row.get(0)).expect("a row");
-            assert_eq!(sum, number + 1);
-        }
-        assert_eq!(prepared.held.borrow().len(), 1);
+    fn ask(statement: &mut Statement<'_>, number: i64) -> i64 {
+        statement.query_row([number], |row| row.get(0)).expect("a row")
     }
 
     #[test]
-    fn what_is_lent_can_be_had_twice() {
+    fn a_statement_stays_prepared_and_is_bound_anew() {
+        let connection = Connection::open_in_memory().expect("memory");
+        let prepared = Prepared::of(&connection);
+        for number in 1..=3_i32 {
+            let mut statement = prepared.statement("SELECT ?1 + 1").expect("it is SQL");
+            assert_eq!(ask(&mut statement, number.into()), i64::from(number) + 1);
+            assert_eq!(statement.get_status(StatementStatus::Run), number, "it is the one that ran before");
+        }
+    }
+
+    #[test]
+    fn what_is_lent_can_be_had_once_more() {
         let connection = Connection::open_in_memory().expect("memory");
         let prepared = Prepared::of(&connection);
         let sql = "SELECT ?1";
-        let both = [prepared.statement(sql).expect("it is SQL"), prepared.statement(sql).expect("and again")];
-        drop(both);
-        assert_eq!(prepared.held.borrow().len(), 1);
+        let mut first = prepared.statement(sql).expect("it is SQL");
+        let mut second = prepared.statement(sql).expect("and again");
+        assert_eq!([ask(&mut first, 1), ask(&mut second, 2)], [1, 2]);
+        drop((first, second));
+        assert_eq!(prepared.held.borrow().len(), 1, "one of them is kept");
+    }
+
+    #[test]
+    fn more_statements_than_are_kept_are_prepared_anew() {
+        let connection = Connection::open_in_memory().expect("memory");
+        let prepared = Prepared::of(&connection);
+        for number in 0..=STATEMENTS_MAX as i64 {
+            let sql: &'static str = format!("SELECT ?1 + {number}").leak();
+            for _ in 0..2 {
+                let mut statement = prepared.statement(sql).expect("it is SQL");
+                assert_eq!(ask(&mut statement, 1), 1 + number);
+            }
+        }
+        assert_eq!(prepared.held.borrow().len(), STATEMENTS_MAX);
     }
 }
