@@ -24,7 +24,7 @@ use unsaid_protocol::{
 
 use super::{
     Outcome, Phase, Refused, Unavailable,
-    connect::{Connected, Connector, Sender, alert},
+    connect::{Connector, Sender, alert},
     endpoint::Endpoint,
     phases::{PhaseTimes, Stopwatch},
 };
@@ -226,13 +226,12 @@ impl Attempts {
                 },
             }
         }
-        let connected = self.connector.connect(&endpoint.target, &mut progress.watch).await?;
-        let Connected { mut sender, address, certificate } = connected;
-        progress.address = Some(address);
-        progress.receiver.certificate = certificate;
+        let mut connected = self.connector.connect(&endpoint.target, &mut progress.watch).await?;
+        progress.address = Some(connected.address);
+        progress.receiver.certificate = connected.certificate.take();
         progress.watch.enter(Phase::Answer);
-        let response = sender.send_request(request).await.map_err(lost)?;
-        self.answer(endpoint, call, sender, response, progress).await
+        let response = connected.send(request).await.map_err(lost)?;
+        self.answer(endpoint, call, connected.sender, response, progress).await
     }
 
     async fn answer(

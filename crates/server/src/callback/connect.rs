@@ -7,8 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::Request;
 use http_body_util::Full;
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{
+    Response,
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -19,6 +24,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
 };
 use tokio_rustls::TlsConnector;
 
@@ -65,6 +71,8 @@ pub(super) struct Target {
 /// A connection that was just made.
 pub(super) struct Connected {
     pub(super) sender: Sender,
+    /// Comes with the error that the connection ends with, if it is one.
+    ended: JoinHandle<Option<hyper::Error>>,
     /// Where it was dialled.
     pub(super) address: SocketAddr,
     /// What the receiver showed, as it came; nothing without TLS.
@@ -75,6 +83,21 @@ pub(super) struct Connected {
 pub(super) struct Tls {
     pub(super) connector: TlsConnector,
     pub(super) name: ServerName<'static>,
+}
+
+impl Connected {
+    /// Sends the first request over it.
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, hyper::Error> {
+        let error = match self.sender.send_request(request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        // Where the receiver ended the connection before it took the request, only the connection knows why.
+        if error.is_canceled() && self.sender.is_closed() {
+            return Err((&mut self.ended).await.ok().flatten().unwrap_or(error));
+        }
+        Err(error)
+    }
 }
 
 impl std::fmt::Debug for Tls {
@@ -118,14 +141,16 @@ impl Connector {
         watch.enter(Phase::Connect);
         let (stream, address) = dial(&addresses).await?;
         let Some(tls) = &target.tls else {
-            return Ok(Connected { sender: handshake(stream).await?, address, certificate: None });
+            let (sender, ended) = handshake(stream).await?;
+            return Ok(Connected { sender, ended, address, certificate: None });
         };
         watch.enter(Phase::Tls);
         let stream = tls.connector.connect(tls.name.clone(), stream).await;
         let stream = stream.map_err(|error| Unavailable::TlsFailed(tls_failure(&error)))?;
         let (_, session) = stream.get_ref();
         let certificate = session.peer_certificates().and_then(|chain| Some(chain.first()?.clone().into_owned()));
-        Ok(Connected { sender: handshake(stream).await?, address, certificate })
+        let (sender, ended) = handshake(stream).await?;
+        Ok(Connected { sender, ended, address, certificate })
     }
 
     /// The addresses of the target that may be dialled; what is forbidden is dropped.
@@ -230,7 +255,7 @@ async fn dial_one(address: SocketAddr) -> Result<TcpStream, Unavailable> {
 }
 
 /// The connection's task ends with the connection: when its sender is dropped, or the receiver closes it.
-async fn handshake<S>(stream: S) -> Result<Sender, Unavailable>
+async fn handshake<S>(stream: S) -> Result<(Sender, JoinHandle<Option<hyper::Error>>), Unavailable>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -241,11 +266,8 @@ where
         .handshake(TokioIo::new(stream))
         .await
         .map_err(lost)?;
-    tokio::spawn(async move {
-        // How it ended is seen by whoever waits for an answer over it.
-        let _ = connection.await;
-    });
-    Ok(sender)
+    let ended = tokio::spawn(async move { connection.await.err() });
+    Ok((sender, ended))
 }
 
 /// What a person can do about a failed handshake.
@@ -311,4 +333,47 @@ pub(super) fn alert(error: &hyper::Error) -> Option<TlsFailure> {
         source = inner.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use unsaid_protocol::SdkAppId;
+    use unsaid_testkit::{Authority, Receiver, ReceiverConfig};
+
+    use super::*;
+    use crate::{
+        apps::{App, CallbackSettings, Origin, Secret},
+        callback::endpoint::Endpoint,
+        clock::Clock,
+    };
+
+    /// The connection may be over before the request is handed to it.
+    #[tokio::test]
+    async fn c7_a_receiver_that_asks_for_a_certificate_is_told_of_however_soon_it_says_so() {
+        let (authority, clients) = (Authority::new(), Authority::new());
+        let identity = authority.issue(&[], &["127.0.0.1".parse().expect("an address")]);
+        let client_ca_pem = Some(clients.ca_pem());
+        let config = ReceiverConfig { identity: Some(identity), client_ca_pem, ..ReceiverConfig::default() };
+        let receiver = Receiver::start(config).await.expect("a free port");
+        let settings = EndpointSettings {
+            ca_pem: Some(authority.ca_pem()),
+            ..EndpointSettings::new(format!("https://{}/", receiver.address()))
+        };
+        let app = App {
+            callback: CallbackSettings { endpoint: Some(settings), ..CallbackSettings::default() },
+            ..App::new(SdkAppId(1), Secret::new("0123456789abcdef"), Origin::Runtime)
+        };
+        let allow_networks = vec!["127.0.0.0/8".parse().expect("a network")];
+        let connector = Connector::new(Live::new(EndpointRules { allow_http: false, allow_networks }));
+        let endpoint = Endpoint::new(Arc::new(app), &connector).expect("it can be dialled");
+        let mut watch = Stopwatch::start(&Clock::system());
+        let connected = connector.connect(&endpoint.target, &mut watch).await;
+        let mut connected = connected.unwrap_or_else(|why| panic!("the handshake itself succeeds: {why}"));
+        while !connected.sender.is_closed() {
+            tokio::task::yield_now().await;
+        }
+        let error = connected.send(Request::new(Full::default())).await.expect_err("it is closed");
+        let why = alert(&error).expect("the receiver has said why").why;
+        assert!(why.contains("asks for a client certificate"), "{why}");
+    }
 }
